@@ -1,0 +1,1 @@
+"""How colour is decided, and what the network sees of it."""

@@ -1,0 +1,62 @@
+"""The network's encoding: scene-linear light as a display would show it, highlights rolled off.
+
+Both plates go through the same curve with the same exposure, so equal light stays equal. The curve never
+clips above: light of 1, 5 and 50 gives three different values below 1, and `decode` takes them back.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["SHOULDER", "decode", "encode"]
+
+SHOULDER = 0.8
+"""Scene-linear value above which highlights roll off; below it the curve is sRGB's."""
+
+
+def encode(linear: Tensor, exposure: float | Tensor = 0.0) -> Tensor:
+    """Encode scene-linear light for the network.
+
+    The sRGB curve (IEC 61966-2-1) after a shoulder ``s + (1 - s) u / (1 + u)``, ``u = (x - s) / (1 - s)``,
+    with slope 1 where it begins. Values below 0 (colours outside the gamut) become 0.
+
+    Parameters
+    ----------
+    linear : Tensor
+        Any shape, linear Rec.709 primaries, unbounded, finite.
+    exposure : float or Tensor
+        Stops added before the curve.
+
+    Returns
+    -------
+    Tensor
+        Same shape, 0 to 1 (below 1 for any finite light).
+    """
+    gain = 2.0**exposure
+    x = (linear if isinstance(gain, float) and gain == 1.0 else linear * gain).clamp_min(0.0)
+    over = (x - SHOULDER).clamp_min(0.0) / (1.0 - SHOULDER)
+    x = x.clamp_max(SHOULDER) + (1.0 - SHOULDER) * over / (1.0 + over)
+    return torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp_min(0.0031308).pow(1.0 / 2.4) - 0.055)
+
+
+def decode(encoded: Tensor, exposure: float | Tensor = 0.0) -> Tensor:
+    """Take the network's encoding back to scene-linear light: the inverse of `encode` for light of 0 to 1000.
+
+    Parameters
+    ----------
+    encoded : Tensor
+        Any shape, 0 to 1; values outside are clamped.
+    exposure : float or Tensor
+        The stops that `encode` was given.
+
+    Returns
+    -------
+    Tensor
+        Same shape, linear Rec.709 primaries, from 0 to about 1000 (at exposure 0).
+    """
+    y = encoded.clamp(0.0, 1.0)
+    x = torch.where(y <= 0.04045, y / 12.92, ((y.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4))
+    rolled = ((x - SHOULDER) / (1.0 - SHOULDER)).clamp(0.0, 0.9998)
+    x = torch.where(x <= SHOULDER, x, SHOULDER + (1.0 - SHOULDER) * rolled / (1.0 - rolled))
+    return x * 2.0 ** (-exposure)

@@ -1,0 +1,60 @@
+"""What can go wrong, in words an artist can act on.
+
+Every error Howard raises on purpose is a `HowardError`. Its message names the file, the frame and the value
+concerned, and says what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "ColorError",
+    "FrameError",
+    "HowardError",
+    "InputError",
+    "WeightsError",
+    "WriteError",
+]
+
+
+class HowardError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class InputError(HowardError):
+    """What was asked for cannot be done: a wrong path, pattern, range or setting. Nothing was computed."""
+
+
+class ColorError(InputError):
+    """An OpenColorIO configuration or colour space cannot be used."""
+
+
+class WeightsError(InputError):
+    """Weights cannot be found, read or matched to a network."""
+
+
+class FrameError(HowardError):
+    """One frame cannot be read or computed; other frames are not concerned.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to do.
+    path : Path, optional
+        The file concerned; put in front of the message.
+    frame : int, optional
+        The frame number concerned; put in front of the message.
+    """
+
+    def __init__(self, message: str, *, path: Path | str | None = None, frame: int | None = None) -> None:
+        self.path = Path(path) if path is not None else None
+        self.frame = frame
+        where = [] if path is None else [str(path)]
+        if frame is not None:
+            where.append(f"frame {frame}")
+        super().__init__(f"{', '.join(where)}: {message}" if where else message)
+
+
+class WriteError(FrameError):
+    """An output file cannot be written; no partial file is left."""
