@@ -1,0 +1,219 @@
+"""The second stage: 4x4 patches of the picture refined at half and at full resolution.
+
+The network is that of Lin et al., "Real-Time High-Resolution Background Matting" (CVPR 2021), section 3.2, with
+free widths. How it is computed is ours: only the neighbourhoods that the chosen patches need are interpolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["Refiner", "select_region"]
+
+
+def select_region(
+    error: Tensor,
+    height: int,
+    width: int,
+    *,
+    mode: str = "sampling",
+    sample_pixels: int = 80_000,
+    threshold: float = 0.1,
+) -> Tensor:
+    """Choose the 4x4 patches to refine.
+
+    Parameters
+    ----------
+    error : Tensor
+        The coarse stage's error map, N 1 h w, 0..1, at any size.
+    height, width : int
+        Rows and columns of patches: a quarter of the picture's.
+    mode : {"sampling", "thresholding", "full"}
+        ``sampling`` takes the ``sample_pixels // 16`` patches of highest error of each picture; among equals the
+        first in reading order. ``thresholding`` takes every patch whose error is above ``threshold``.
+        A patch whose error is exactly 0 is taken by neither: painting 0 into the error protects the coarse matte.
+        ``full`` takes all.
+
+    Returns
+    -------
+    Tensor
+        N ``height`` ``width``, bool.
+    """
+    if mode == "full":
+        return torch.ones((error.shape[0], height, width), dtype=torch.bool, device=error.device)
+    error = error.detach()
+    if error.shape[2:] != (height, width):
+        error = F.interpolate(error, (height, width), mode="bilinear", align_corners=False)
+    error = error[:, 0]
+    if mode == "thresholding":
+        return error > max(threshold, 0.0)
+    if mode != "sampling":
+        raise ValueError(f"refine mode {mode!r}: use sampling, thresholding or full")
+    flat = error.reshape(error.shape[0], -1)
+    count = min(sample_pixels // 16, flat.shape[1])
+    if count <= 0:
+        return torch.zeros_like(error, dtype=torch.bool)
+    # topk alone leaves open which of several equal errors it takes; only its smallest value is used.
+    least = flat.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
+    above = flat > least
+    equal = flat == least
+    room = count - above.sum(1, keepdim=True)
+    chosen = above | (equal & (equal.cumsum(1) <= room))
+    return (chosen & (flat > 0)).view_as(error)
+
+
+class Refiner(nn.Module):
+    """Refines a coarse matte at full resolution where its error is high.
+
+    Parameters
+    ----------
+    features : int
+        Feature channels that come from the coarse stage.
+    widths : sequence of int
+        Output channels of conv1, conv2 (half resolution) and conv3 (full resolution). The defaults are the authors'.
+    """
+
+    def __init__(self, features: int = 32, widths: Sequence[int] = (24, 16, 12)) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.features = features
+        self.widths = (first, second, third)
+        self.conv1 = nn.Conv2d(features + 4 + 6, first, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(first)
+        self.conv2 = nn.Conv2d(first, second, 3, bias=False)
+        self.bn2 = nn.BatchNorm2d(second)
+        self.conv3 = nn.Conv2d(second + 6, third, 3, bias=False)
+        self.bn3 = nn.BatchNorm2d(third)
+        self.conv4 = nn.Conv2d(third, 4, 3)
+
+    def forward(
+        self,
+        plate: Tensor,
+        clean: Tensor,
+        alpha: Tensor,
+        residual: Tensor,
+        error: Tensor,
+        features: Tensor,
+        *,
+        mode: str = "sampling",
+        sample_pixels: int = 80_000,
+        threshold: float = 0.1,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Refine.
+
+        Parameters
+        ----------
+        plate, clean : Tensor
+            N 3 H W, encoded 0..1; H and W divisible by 4.
+        alpha, residual, error, features : Tensor
+            The coarse stage's result, N 1|3|1|F h w at any smaller size.
+        mode, sample_pixels, threshold
+            See `select_region`.
+
+        Returns
+        -------
+        alpha : Tensor
+            N 1 H W, not yet limited to 0..1.
+        residual : Tensor
+            N 3 H W, foreground minus plate, not limited.
+        region : Tensor
+            N 1 H/4 W/4, 1 where refined, else 0.
+        """
+        height, width = plate.shape[2:]
+        pictures = torch.cat([plate, clean], 1)
+        coarse = torch.cat([features, alpha, residual], 1)
+        region = select_region(
+            error, height // 4, width // 4, mode=mode, sample_pixels=sample_pixels, threshold=threshold
+        )
+        if mode == "full":
+            out = self._whole(pictures, coarse)
+        else:
+            out = F.interpolate(coarse[:, -4:], (height, width), mode="bilinear", align_corners=False)
+            where = region.nonzero(as_tuple=True)
+            if len(where[0]):
+                out = _replace(out, self._patches(pictures, coarse, where), where)
+        return out[:, :1], out[:, 1:], region.unsqueeze(1).to(plate.dtype)
+
+    def _half(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(x)))
+
+    def _full(self, x: Tensor) -> Tensor:
+        return self.conv4(F.relu(self.bn3(self.conv3(x))))
+
+    def _whole(self, pictures: Tensor, coarse: Tensor) -> Tensor:
+        height, width = pictures.shape[2:]
+        size = (height // 2, width // 2)
+        x = F.interpolate(coarse, size, mode="bilinear", align_corners=False)
+        y = F.interpolate(pictures, size, mode="bilinear", align_corners=False)
+        x = self._half(F.pad(torch.cat([x, y], 1), (3, 3, 3, 3)))
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        return self._full(torch.cat([x, F.pad(pictures, (2, 2, 2, 2))], 1))
+
+    def _patches(self, pictures: Tensor, coarse: Tensor, where: tuple[Tensor, ...]) -> Tensor:
+        n, row, column = where
+        height, width = pictures.shape[2:]
+        # 16 pixels of the picture give both the 8 of half resolution and, cropped, the 8 of full resolution.
+        full = _crop(pictures, n, row * 4 - 6, column * 4 - 6, 16)
+        half = F.avg_pool2d(full, 2)
+        x = _sample(coarse, n, row * 2 - 3, column * 2 - 3, 8, (height // 2, width // 2))
+        x = self._half(torch.cat([x, half], 1))
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        return self._full(torch.cat([x, full[:, :, 4:-4, 4:-4]], 1))
+
+
+def _crop(image: Tensor, n: Tensor, row: Tensor, column: Tensor, size: int) -> Tensor:
+    """Squares of `image` (N C H W) at the given corners, 0 outside the image: P C size size."""
+    height, width = image.shape[2:]
+    steps = torch.arange(size, device=image.device)
+    rows, columns = row[:, None] + steps, column[:, None] + steps
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
+    index = n[:, None, None] * (height * width)
+    index = index + rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
+    pixels = image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])
+    out = pixels.index_select(0, index.reshape(-1)).view(len(n), size, size, -1)
+    return (out * inside[..., None]).permute(0, 3, 1, 2)
+
+
+def _sample(
+    image: Tensor, n: Tensor, row: Tensor, column: Tensor, size: int, enlarged: tuple[int, int]
+) -> Tensor:
+    """Like `_crop` of `image` enlarged bilinearly to `enlarged`, without enlarging it all."""
+    height, width = image.shape[2:]
+    steps = torch.arange(size, device=image.device)
+    top, below, v = _taps(row[:, None] + steps, height, enlarged[0], image.dtype)
+    left, right, u = _taps(column[:, None] + steps, width, enlarged[1], image.dtype)
+    base = n[:, None] * (height * width)
+    rows = torch.stack([base + top * width, base + below * width], -1)
+    index = rows[:, :, None, :, None] + torch.stack([left, right], -1)[:, None, :, None, :]
+    weight = v[:, :, None, :, None] * u[:, None, :, None, :]
+    pixels = image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])
+    out = F.embedding_bag(
+        index.reshape(-1, 4), pixels, mode="sum", per_sample_weights=weight.reshape(-1, 4).contiguous()
+    )
+    return out.view(len(n), size, size, -1).permute(0, 3, 1, 2)
+
+
+def _taps(at: Tensor, small: int, large: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Neighbours and their two weights for positions `at` of an axis enlarged from `small` to `large`.
+
+    The arithmetic of torch's bilinear interpolation with align_corners=False; both weights are 0 outside.
+    """
+    position = ((at.to(torch.float32) + 0.5) * (small / large) - 0.5).clamp_(0, small - 1)
+    first = position.floor().long()
+    second = (first + 1).clamp_(max=small - 1)
+    fraction = position - first
+    weights = torch.stack([1 - fraction, fraction], -1) * ((at >= 0) & (at < large))[..., None]
+    return first, second, weights.to(dtype)
+
+
+def _replace(image: Tensor, patches: Tensor, where: tuple[Tensor, ...]) -> Tensor:
+    """`image` (N C H W) with 4x4 `patches` (P C 4 4) put in at `where` (picture, patch row, patch column)."""
+    n, c, height, width = image.shape
+    tiles = image.reshape(n, c, height // 4, 4, width // 4, 4).permute(0, 2, 4, 1, 3, 5)
+    tiles = tiles.index_put(where, patches.to(image.dtype))
+    return tiles.permute(0, 3, 1, 4, 2, 5).reshape(n, c, height, width)
