@@ -1,1 +1,19 @@
-"""How colour is decided, and what the network sees of it."""
+"""How colour is decided, and what the network sees of it.
+
+`encode` and `decode` need torch and are in `howard_nodes.color.encoding`; the names here do without it.
+"""
+
+from __future__ import annotations
+
+from howard_nodes.color.config import SHIPPED_CONFIG, ColorConfig, Resolved, Space
+from howard_nodes.color.exposure import BRIGHTEST_KEY, DARKEST_KEY, auto_exposure
+
+__all__ = [
+    "BRIGHTEST_KEY",
+    "DARKEST_KEY",
+    "SHIPPED_CONFIG",
+    "ColorConfig",
+    "Resolved",
+    "Space",
+    "auto_exposure",
+]

@@ -1,0 +1,517 @@
+"""What space a picture is in, and the way from there to scene-linear light: OpenColorIO decides."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import PyOpenColorIO as ocio  # noqa: N813
+from numpy.typing import NDArray
+
+from howard_nodes.errors import ColorError
+
+__all__ = ["SHIPPED_CONFIG", "ColorConfig", "Resolved", "Space"]
+
+SHIPPED_CONFIG = Path(__file__).resolve().parents[1] / "data" / "howard.ocio"
+"""The configuration that ships with Howard."""
+
+_OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)
+
+# The same space under the names of the ASWF interop IDs, the ACES configurations and Blender's.
+_LINEAR_REC709 = (
+    "lin_rec709_scene",
+    "lin_rec709_srgb",
+    "lin_rec709",
+    "Linear Rec.709 (sRGB)",
+    "Linear Rec.709",
+    "lin_srgb",
+    "Utility - Linear - sRGB",
+    "Utility - Linear - Rec.709",
+)
+_LINEAR_AP1 = ("lin_ap1_scene", "lin_ap1", "ACEScg", "ACES - ACEScg")
+_LINEAR_AP0 = ("lin_ap0_scene", "lin_ap0", "ACES2065-1", "ACES - ACES2065-1")
+_LINEAR_P3 = ("lin_p3d65_scene", "lin_p3d65", "Linear P3-D65", "Utility - Linear - P3-D65")
+_LINEAR_REC2020 = ("lin_rec2020_scene", "lin_rec2020", "Linear Rec.2020", "Utility - Linear - Rec.2020")
+
+_SRGB = (
+    "srgb_rec709_scene",
+    "srgb_tx",
+    "srgb_texture",
+    "sRGB Encoded Rec.709 (sRGB)",
+    "sRGB - Texture",
+    "Utility - sRGB - Texture",
+    "sRGB",
+)
+_GAMMA22 = ("g22_rec709_scene", "g22_rec709", "g22_rec709_tx", "Gamma 2.2 Rec.709 - Texture")
+_GAMMA24 = ("g24_rec709_scene", "g24_rec709", "g24_rec709_tx", "Gamma 2.4 Rec.709 - Texture")
+_LINEAR = (_LINEAR_REC709, _LINEAR_AP1, _LINEAR_AP0, _LINEAR_P3, _LINEAR_REC2020)
+
+# Red, green, blue and white in x, y, as an EXR's chromaticities attribute has them.
+_CHROMATICITIES = (
+    ((0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290), _LINEAR_REC709),
+    ((0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767), _LINEAR_AP1),
+    ((0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767), _LINEAR_AP0),
+    ((0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.3290), _LINEAR_P3),
+    ((0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290), _LINEAR_REC2020),
+)
+
+_STRIP_PIXELS = 1 << 17
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Space:
+    """A colour space as its configuration lists it."""
+
+    name: str
+    family: str
+    encoding: str
+    """`scene-linear`, `log`, `sdr-video`, `data`, ... or empty where the configuration does not say."""
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The colour space of a file, and why."""
+
+    space: str
+    """The configuration's own name for it."""
+    reason: str
+    """One line for the log: the file, the space, and what decided."""
+    guessed: bool = False
+    """True where neither the user nor the file said it and a file rule decided."""
+
+
+class ColorConfig:
+    """An OpenColorIO configuration: names of colour spaces, file rules, and conversions.
+
+    Safe to share between threads. Make one with `load`.
+    """
+
+    def __init__(
+        self, config: ocio.Config, name: str, description: str, *, threads: int | None = None
+    ) -> None:
+        self._config = config
+        self._processors: dict[tuple[str, str], ocio.CPUProcessor | None] = {}
+        self._lock = Lock()
+        self._threads = max(1, threads if threads is not None else min(_cores(), _MOST_THREADS))
+        self.name: str = name
+        """Short name for messages, such as `howard.ocio`."""
+        self.description: str = description
+        """Where the configuration came from."""
+        if not config.hasRole(ocio.ROLE_SCENE_LINEAR):
+            raise ColorError(
+                f"{name} has no scene_linear role, so nothing says which space to work in. "
+                "Add the role, or use another configuration with --ocio."
+            )
+        self.scene_linear: str = self.space(ocio.ROLE_SCENE_LINEAR)
+        """The working space: the space of the scene_linear role."""
+
+    @classmethod
+    def load(cls, path_or_name: str | Path | None = None, *, threads: int | None = None) -> ColorConfig:
+        """Read a configuration.
+
+        Parameters
+        ----------
+        path_or_name : str or Path, optional
+            A file (.ocio, .ocioz), ``howard`` for the one that ships, or one of those inside OpenColorIO
+            (``ocio://studio-config-latest``, with or without ``ocio://``). By default `$OCIO` if it is set,
+            else the one that ships.
+        threads : int, optional
+            Threads for conversions; by default the cores this process may use, at most 8.
+
+        Raises
+        ------
+        ColorError
+            It does not exist, is not an OpenColorIO configuration, or is of a version too new to read.
+        """
+        asked = str(path_or_name) if path_or_name is not None else ""
+        variable = os.environ.get("OCIO", "")
+        source = asked or variable
+        origin = " ($OCIO)" if not asked and variable else ""
+        if source in ("", "howard"):
+            path, name, description = str(SHIPPED_CONFIG), "howard.ocio", "howard.ocio, shipped with Howard"
+        elif source.startswith("ocio://") or (source in _builtin_names() and not Path(source).exists()):
+            path = source if source.startswith("ocio://") else f"ocio://{source}"
+            name, description = path, f"{path}, built into OpenColorIO{origin}"
+        else:
+            path = source
+            name, description = Path(source).name, f"{source}{origin}"
+            if not Path(source).is_file():
+                problem = (
+                    "is a folder: name the .ocio file in it" if Path(source).is_dir() else "does not exist"
+                )
+                raise ColorError(
+                    f"The OpenColorIO configuration {source}{origin} {problem}. {_which_configs(origin)}"
+                )
+        try:
+            config = ocio.Config.CreateFromFile(path)
+        except (*_OCIO_ERRORS, UnicodeError) as error:
+            raise ColorError(_load_message(f"{source or path}{origin}", str(error), origin)) from error
+        return cls(config, name, description, threads=threads)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the configuration's content: equal where every conversion is equal."""
+        return str(self._config.getCacheID())
+
+    # --- names
+
+    def spaces(self) -> tuple[Space, ...]:
+        """List the colour spaces that the configuration shows to users, display spaces last."""
+        found = self._config.getColorSpaces(ocio.SEARCH_REFERENCE_SPACE_ALL, ocio.COLORSPACE_ACTIVE)
+        listed = [
+            (space.getReferenceSpaceType() == ocio.REFERENCE_SPACE_DISPLAY, position, space)
+            for position, space in enumerate(found)
+        ]
+        return tuple(
+            Space(space.getName(), space.getFamily(), space.getEncoding(), tuple(space.getAliases()))
+            for _, _, space in sorted(listed, key=lambda entry: entry[:2])
+        )
+
+    def knows(self, name: str) -> bool:
+        """Tell whether `name` is a colour space, an alias or a role of the configuration."""
+        return self._find(name) is not None
+
+    def space(self, name: str) -> str:
+        """Look up the configuration's own name of a colour space.
+
+        Parameters
+        ----------
+        name : str
+            A name, alias or role, in upper or lower case. The common linear and sRGB spaces are also found by
+            their interop IDs where the configuration is older than these.
+
+        Raises
+        ------
+        ColorError
+            There is no such space; the message lists names that are near.
+        """
+        found = self._find(name)
+        if found is None:
+            raise ColorError(f"{self.name} has no colour space {name!r}. {self._suggest(name)}")
+        return str(found.getName())
+
+    def interop_id(self, space: str) -> str | None:
+        """Give the ASWF interop ID of a scene-linear space, for tagging files, or None if it has none."""
+        found = self._config.getColorSpace(self.space(space))
+        names = [found.getName().lower(), *(alias.lower() for alias in found.getAliases())]
+        for known in _LINEAR:
+            if any(name.lower() in names for name in known):
+                return known[0]
+        return None
+
+    def is_scene_linear(self, space: str) -> bool:
+        """Tell whether values of a space are proportional to scene light, whatever its primaries.
+
+        By the space's encoding; where the configuration does not give one, by its transform.
+        """
+        found = self._config.getColorSpace(self.space(space))
+        if found.isData():
+            return False
+        if found.getEncoding():
+            return bool(found.getEncoding() == "scene-linear")
+        if found.getName() == self.scene_linear:
+            return True
+        try:
+            return bool(self._config.isColorSpaceLinear(found.getName(), ocio.REFERENCE_SPACE_SCENE))
+        except _OCIO_ERRORS:
+            return False  # its look-up table is missing; convert() will say so
+
+    # --- what space a file is in
+
+    def resolve(
+        self,
+        path: str | Path,
+        tagged: str | None,
+        requested: str | None,
+        *,
+        chromaticities: Sequence[float] | None = None,
+    ) -> Resolved:
+        """Decide the colour space of a file: what the user asks for, else its own tags, else the file rules.
+
+        A tag that the configuration does not know is passed over, and the reason says so; so is a tag that
+        means data, because a plate is colour.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; only its name is looked at.
+        tagged : str or None
+            What the file itself says, such as ``lin_ap1_scene``.
+        requested : str or None
+            What the user asks for; a data space (Raw) means that the values are left alone.
+        chromaticities : sequence of 8 float, optional
+            The primaries and white (x, y of red, green, blue, white) of an EXR, used where it has no tag.
+
+        Raises
+        ------
+        ColorError
+            The requested space does not exist, or nothing decides.
+        """
+        file = Path(path).name
+        if requested:
+            space = self.space(requested)
+            left = ", values left alone" if self._is_data(space) else ""
+            return Resolved(space, f"{file}: {space}, as asked for{left}")
+        silent = "the file does not say"
+        if tagged and not self.knows(tagged):
+            silent = f"its tag {tagged} is no colour space of {self.name}"
+        elif tagged:
+            space = self.space(tagged)
+            if not self._is_data(space):
+                named = "" if space == tagged else f" {tagged}"
+                return Resolved(space, f"{file}: {space}, from the file's own tag{named}")
+            silent = f"its tag {tagged} means data, not colour"
+        matched = None if chromaticities is None else self._from_chromaticities(chromaticities)
+        if matched is not None:
+            return Resolved(matched, f"{file}: {matched}, from the file's own chromaticities")
+        return self._by_file_rules(str(path), file, silent)
+
+    def _by_file_rules(self, path: str, file: str, silent: str) -> Resolved:
+        try:
+            named, index = self._config.getColorSpaceFromFilepath(path)
+            rule = self._config.getFileRules().getName(index)
+        except _OCIO_ERRORS as error:
+            raise ColorError(
+                f"The file rules of {self.name} fail for {file}: {error}. Say --colorspace."
+            ) from error
+        if not self.knows(named) or self._is_data(self.space(named)):
+            raise ColorError(
+                f"{file}: which colour space is it in? {silent[0].upper()}{silent[1:]}, and {self.name} "
+                "has no file rule for it. Say it with --colorspace, for example --colorspace logc3."
+            )
+        space = self.space(named)
+        return Resolved(
+            space,
+            f"{file}: {space}, by file rule {rule} of {self.name} ({silent}; --colorspace overrules it)",
+            guessed=True,
+        )
+
+    def _from_chromaticities(self, chromaticities: Sequence[float]) -> str | None:
+        values = np.asarray(chromaticities, np.float64).reshape(-1)
+        for known, names in _CHROMATICITIES:
+            if values.shape == (8,) and np.allclose(values, known, rtol=0.0, atol=1e-3):
+                return self._first_known(names)
+        return None
+
+    # --- conversions
+
+    def convert(self, pixels: NDArray[np.float32], src: str, dst: str) -> NDArray[np.float32]:
+        """Convert pixels from one colour space to another.
+
+        Parameters
+        ----------
+        pixels : ndarray
+            H W 3, float32.
+        src, dst : str
+            Names, aliases or roles.
+
+        Returns
+        -------
+        ndarray
+            H W 3, float32, new; equal to the bit where both names are of one space.
+
+        Raises
+        ------
+        ColorError
+            A name is unknown, or the configuration cannot do it (a look-up table is missing).
+        """
+        source, target = self.space(src), self.space(dst)
+        return self._apply(self._processor(source, target), pixels)
+
+    def to_linear_rec709(self, pixels: NDArray[np.float32], src: str) -> NDArray[np.float32]:
+        """Convert pixels to linear Rec.709, where the network's encoding starts.
+
+        Where the configuration has no such space, by its interchange role.
+
+        Parameters
+        ----------
+        pixels : ndarray
+            H W 3, float32.
+        src : str
+            Name, alias or role.
+
+        Returns
+        -------
+        ndarray
+            H W 3, float32, new, unbounded.
+
+        Raises
+        ------
+        ColorError
+            The name is unknown, or the configuration does not say how its spaces relate to others.
+        """
+        return self._apply(self._rec709_processor(self.space(src), to_rec709=True), pixels)
+
+    def from_linear_rec709(self, pixels: NDArray[np.float32], dst: str) -> NDArray[np.float32]:
+        """Convert linear Rec.709 pixels to a space: the inverse of `to_linear_rec709`."""
+        return self._apply(self._rec709_processor(self.space(dst), to_rec709=False), pixels)
+
+    def _processor(self, source: str, target: str) -> ocio.CPUProcessor | None:
+        """Give the processor between two spaces, None where they are one."""
+        with self._lock:
+            if (source, target) not in self._processors:
+                try:
+                    built = None if source == target else self._config.getProcessor(source, target)
+                except _OCIO_ERRORS as error:
+                    raise self._no_conversion(source, target, error) from error
+                self._processors[source, target] = _cpu(built)
+            return self._processors[source, target]
+
+    def _rec709_processor(self, space: str, *, to_rec709: bool) -> ocio.CPUProcessor | None:
+        own = self._first_known(_LINEAR_REC709)
+        if own is not None:
+            return self._processor(space, own) if to_rec709 else self._processor(own, space)
+        key = (space, "") if to_rec709 else ("", space)  # no space has an empty name
+        with self._lock:
+            if key not in self._processors:
+                try:
+                    self._processors[key] = _cpu(self._through_interchange(space, to_rec709=to_rec709))
+                except _OCIO_ERRORS as error:
+                    raise ColorError(
+                        f"{self.name} has no linear Rec.709 space and does not say how {space!r} relates to "
+                        f"spaces of other configurations ({_plain(error)}). Add the role aces_interchange to "
+                        "it, or use another configuration with --ocio."
+                    ) from error
+            return self._processors[key]
+
+    def _through_interchange(self, space: str, *, to_rec709: bool) -> ocio.Processor:
+        if self._config.hasRole(ocio.ROLE_INTERCHANGE_SCENE):
+            shipped = ocio.Config.CreateFromFile(str(SHIPPED_CONFIG))
+            if to_rec709:
+                return ocio.Config.GetProcessorFromConfigs(self._config, space, shipped, _LINEAR_REC709[0])
+            return ocio.Config.GetProcessorFromConfigs(shipped, _LINEAR_REC709[0], self._config, space)
+        # Without the role OpenColorIO compares the spaces with those it knows.
+        if to_rec709:
+            return ocio.Config.GetProcessorToBuiltinColorSpace(self._config, space, "lin_rec709_srgb")
+        return ocio.Config.GetProcessorFromBuiltinColorSpace("lin_rec709_srgb", self._config, space)
+
+    def _apply(self, cpu: ocio.CPUProcessor | None, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        if pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise ValueError(f"pixels must be H W 3, not {pixels.shape}")
+        source = np.ascontiguousarray(pixels, np.float32)
+        if cpu is None or source.size == 0:
+            return source.copy()
+        result = np.empty_like(source)
+        height, width = source.shape[:2]
+        rows = max(1, _STRIP_PIXELS // width)
+
+        def strip(top: int) -> None:
+            part, into = source[top : top + rows], result[top : top + rows]
+            cpu.apply(
+                ocio.PackedImageDesc(part, width, part.shape[0], 3),
+                ocio.PackedImageDesc(into, width, part.shape[0], 3),
+            )
+
+        tops = range(0, height, rows)
+        if self._threads == 1 or len(tops) == 1:
+            for top in tops:
+                strip(top)
+        else:
+            with ThreadPoolExecutor(min(self._threads, len(tops)), thread_name_prefix="color") as pool:
+                list(pool.map(strip, tops))  # the list raises what a strip raised
+        return result
+
+    # --- small
+
+    def _find(self, name: str) -> ocio.ColorSpace | None:
+        for spelling in (name, *_other_names(name)):
+            found = self._config.getColorSpace(spelling)
+            if found is not None:
+                return found
+        return None
+
+    def _is_data(self, space: str) -> bool:
+        return bool(self._config.getColorSpace(space).isData())
+
+    def _first_known(self, names: Iterable[str]) -> str | None:
+        return next((self.space(name) for name in names if self.knows(name)), None)
+
+    def _no_conversion(self, source: str, target: str, error: Exception) -> ColorError:
+        return ColorError(f"{self.name} cannot convert {source!r} to {target!r}: {_plain(error)}")
+
+    def _suggest(self, name: str) -> str:
+        """Name the spaces whose names, aliases or roles look like `name`."""
+        owner: dict[str, str] = {}  # in the order of the configuration
+        for space in self.spaces():
+            for spelling in (space.name, *space.aliases):
+                owner.setdefault(_letters(spelling), space.name)
+        for role, space_name in self._config.getRoles():
+            owner.setdefault(_letters(role), space_name)
+        wanted = _letters(name)
+        scored = sorted(
+            ((_likeness(wanted, spelling), space_name) for spelling, space_name in owner.items()),
+            key=lambda entry: -entry[0],
+        )
+        near = list(dict.fromkeys(space_name for score, space_name in scored if score >= 0.6))[:4]
+        if near:
+            return f"Did you mean {' or '.join(repr(space) for space in near)}?"
+        return f"It has: {', '.join(space.name for space in self.spaces())}."
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cpu(processor: ocio.Processor | None) -> ocio.CPUProcessor | None:
+    return None if processor is None or processor.isNoOp() else processor.getDefaultCPUProcessor()
+
+
+def _builtin_names() -> set[str]:
+    registry = ocio.BuiltinConfigRegistry()
+    return {
+        "default",
+        "cg-config-latest",
+        "studio-config-latest",
+        *(entry[0] for entry in registry.getBuiltinConfigs()),
+    }
+
+
+def _other_names(name: str) -> tuple[str, ...]:
+    """Give the names that other configurations have for a space."""
+    groups = (*_LINEAR, _SRGB, _GAMMA22, _GAMMA24)
+    return next((names for names in groups if name.lower() in map(str.lower, names)), ())
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "", text.lower())
+
+
+def _likeness(wanted: str, spelling: str) -> float:
+    """Score 0 to 1; a name that begins with or holds what was typed counts as near."""
+    if len(wanted) >= 3 and wanted in spelling:
+        return 0.8 if spelling.startswith(wanted) else 0.7
+    return difflib.SequenceMatcher(None, wanted, spelling).ratio()
+
+
+def _plain(error: Exception) -> str:
+    """Put OpenColorIO's message on one line."""
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _which_configs(origin: str) -> str:
+    unset = "unset $OCIO, or " if origin else ""
+    return f"Correct the path, {unset}use the one that ships (--ocio howard) or ocio://studio-config-latest."
+
+
+def _load_message(source: str, error: str, origin: str) -> str:
+    said = " ".join(error.split()).rstrip(".")
+    if "is not able to load that config version" in said:
+        return (
+            f"The OpenColorIO configuration {source} is newer than OpenColorIO {ocio.__version__} here can "
+            f"read. Update the opencolorio package, or use an older configuration. ({said})"
+        )
+    if "built-in configurations" in said:
+        return (
+            f"OpenColorIO {ocio.__version__} has no built-in configuration {source}. "
+            f"It has: {', '.join(sorted(_builtin_names()))}."
+        )
+    return f"The OpenColorIO configuration {source} cannot be read: {said}. {_which_configs(origin)}"
