@@ -1,1 +1,42 @@
-"""frames"""
+"""Frames: sequences of files, reading by channel name, writing whole files or none."""
+
+from __future__ import annotations
+
+from howard_nodes.frames.frame import HALF_MAX, Frame, Window, fit_window, sanitize
+from howard_nodes.frames.metadata import COLORSPACE_ATTRIBUTE, TypedValue
+from howard_nodes.frames.reading import (
+    FORMATS,
+    FileInfo,
+    PartInfo,
+    inspect_file,
+    read_attributes,
+    read_frame,
+    verify_file,
+)
+from howard_nodes.frames.sequence import MAX_FRAMES, Sequence, format_frames, parse_frames
+from howard_nodes.frames.writing import EXR_COMPRESSIONS, Depth, validate_compression, write_image
+
+__all__ = [
+    "COLORSPACE_ATTRIBUTE",
+    "EXR_COMPRESSIONS",
+    "FORMATS",
+    "HALF_MAX",
+    "MAX_FRAMES",
+    "Depth",
+    "FileInfo",
+    "Frame",
+    "PartInfo",
+    "Sequence",
+    "TypedValue",
+    "Window",
+    "fit_window",
+    "format_frames",
+    "inspect_file",
+    "parse_frames",
+    "read_attributes",
+    "read_frame",
+    "sanitize",
+    "validate_compression",
+    "verify_file",
+    "write_image",
+]

@@ -1,0 +1,338 @@
+"""Header attributes: what travels from input to output, with its type, and what a file says of its colour."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio  # noqa: N813
+
+__all__ = [
+    "COLORSPACE_ATTRIBUTE",
+    "TypedValue",
+    "all_attributes",
+    "carried_metadata",
+    "set_attribute",
+    "tagged_colorspace",
+]
+
+COLORSPACE_ATTRIBUTE = "howard:colorspace"
+"""Our own colour tag. OpenImageIO drops names it does not know, among them all camera logs."""
+
+
+class TypedValue(tuple[Any, ...]):
+    """A tuple that remembers its type in the file, so that it is written back as what it was.
+
+    It compares and serialises (JSON) like the plain tuple.
+
+    Parameters
+    ----------
+    values : iterable
+        The numbers or strings.
+    type : str
+        OpenImageIO's name of the type, for example ``timecode``, ``rational``, ``matrix``, ``float[8]``.
+    """
+
+    type: str
+
+    def __new__(cls, values: Iterable[Any], type: str = "") -> TypedValue:  # noqa: D102
+        self = super().__new__(cls, values)
+        self.type = type
+        return self
+
+    def __repr__(self) -> str:
+        return f"TypedValue({tuple(self)!r}, {self.type!r})"
+
+
+# Types whose printed name TypeDesc() does not read back, or reads as something else.
+_TYPES = {
+    "vector2i": oiio.TypeVector2i,
+    "vector3i": oiio.TypeVector3i,
+    "vectori": oiio.TypeVector3i,
+    "vector2i[2]": oiio.TypeBox2i,
+    "float2[2]": oiio.TypeBox2,
+}
+
+# Well-known attributes, for plain tuples and for text (a PNG keeps everything as text).
+_KNOWN = {
+    "smpte:timecode": "timecode",
+    "smpte:keycode": "keycode",
+    "framespersecond": "rational",
+    "chromaticities": "float[8]",
+    "worldtocamera": "matrix",
+    "worldtondc": "matrix",
+    "worldtoscreen": "matrix",
+    "adoptedneutral": "float2",
+    "screenwindowcenter": "float2",
+}
+
+# Attributes that describe how one file encodes its pixels, or have a place of their own in Frame.
+_ENCODING_PREFIXES = ("oiio:", "openexr:", "tiff:", "png:", "jpeg:", "thumbnail_", "iccprofile", "howard:")
+_ENCODING = {
+    "acesimagecontainerflag",
+    "bitspersample",
+    "channels",
+    "chunkcount",
+    "cicp",
+    "colorinteropid",
+    "compression",
+    "datawindow",
+    "displaywindow",
+    "dwacompressionlevel",
+    "exif:colorspace",
+    "exif:exifversion",
+    "exif:flashpixversion",
+    "exif:gamma",
+    "exif:pixelxdimension",
+    "exif:pixelydimension",
+    "gamma",
+    "lineorder",
+    "maxsamplesperpixel",
+    "multiview",
+    "name",
+    "pixelaspectratio",
+    "planarconfig",
+    "preview",
+    "textureformat",
+    "tiles",
+    "type",
+    "version",
+    "view",
+    # DPX header fields about packing and code values; the rest of dpx:* travels.
+    "dpx:blackgain",
+    "dpx:blacklevel",
+    "dpx:breakpoint",
+    "dpx:colorimetric",
+    "dpx:dittokey",
+    "dpx:endofimagepadding",
+    "dpx:endoflinepadding",
+    "dpx:highdata",
+    "dpx:highquantity",
+    "dpx:horizontalsamplerate",
+    "dpx:imagedescriptor",
+    "dpx:integrationtimes",
+    "dpx:interlace",
+    "dpx:lowdata",
+    "dpx:lowquantity",
+    "dpx:packing",
+    "dpx:signal",
+    "dpx:transfer",
+    "dpx:version",
+    "dpx:verticalsamplerate",
+    "dpx:whitelevel",
+}
+
+
+def _describes_encoding(name: str) -> bool:
+    lower = name.lower()
+    return lower in _ENCODING or lower.startswith(_ENCODING_PREFIXES)
+
+
+def _timecode_from_text(text: str) -> tuple[int, int] | None:
+    match = re.fullmatch(r"(\d\d)[:;](\d\d)[:;](\d\d)[:;](\d\d)", text.strip())
+    if match is None:
+        return None
+    # SMPTE 12M: two decimal digits a byte, hours in the highest.
+    packed = 0
+    for digits in match.groups():
+        packed = packed << 8 | int(digits, 16)
+    return packed, 0
+
+
+def _from_text(kind: str, text: str) -> TypedValue | None:
+    if kind == "timecode":
+        timecode = _timecode_from_text(text)
+        return None if timecode is None else TypedValue(timecode, kind)
+    numbers = re.split(r"[\s,/]+", text.strip().strip("()[]"))
+    integral = kind in ("keycode", "rational")
+    try:
+        values = [int(n) if integral else float(n) for n in numbers]
+    except ValueError:
+        return None
+    size = {"keycode": 7, "rational": 2, "matrix": 16, "float[8]": 8, "float2": 2}[kind]
+    return TypedValue(values, kind) if len(values) == size else None
+
+
+def _value(attribute: oiio.ParamValue) -> Any:
+    value, kind = attribute.value, str(attribute.type)
+    if isinstance(value, np.ndarray):
+        value = tuple(value.ravel().tolist())
+    if isinstance(value, tuple):
+        return TypedValue(value, kind)
+    if isinstance(value, str):
+        known = _KNOWN.get(attribute.name.lower())
+        return value if known is None else _from_text(known, value) or value
+    return value
+
+
+def all_attributes(spec: oiio.ImageSpec) -> dict[str, Any]:
+    """Every attribute of a header, by name, as plain values and `TypedValue`."""
+    return {a.name: _value(a) for a in spec.extra_attribs if a.value is not None}
+
+
+def carried_metadata(spec: oiio.ImageSpec) -> dict[str, Any]:
+    """Attributes that go on to the output: all but those that describe this file's encoding.
+
+    A frame rate that a DPX keeps in its own field is carried as ``framesPerSecond``.
+    """
+    found = {name: value for name, value in all_attributes(spec).items() if not _describes_encoding(name)}
+    metadata: dict[str, Any] = {}
+    for name, value in found.items():
+        key = "framesPerSecond" if name.lower() == "framespersecond" else name
+        if name.lower().startswith("dpx:") and (
+            value == 0 or (isinstance(value, float) and abs(value) > 1e30)
+        ):
+            continue  # DPX writers fill unused fields with 0 or all ones
+        if name == "dpx:TimeCode" and "smpte:TimeCode" in found:
+            continue
+        metadata[key] = value
+    if "framesPerSecond" not in metadata:
+        rate = metadata.get("dpx:TemporalFrameRate") or metadata.get("dpx:FrameRate")
+        if isinstance(rate, float) and 0 < rate < 1000:
+            metadata["framesPerSecond"] = TypedValue(_rational_rate(rate), "rational")
+    return metadata
+
+
+def _rational_rate(rate: float) -> tuple[int, int]:
+    if abs(rate - round(rate)) < 1e-3:
+        return round(rate), 1
+    return round(rate * 1.001) * 1000, 1001  # 23.976, 29.97, 59.94
+
+
+def _plain_tuple(name: str, values: tuple[Any, ...]) -> TypedValue | str | None:
+    if not values:
+        return None
+    known = _KNOWN.get(name.lower())
+    if known is not None:
+        return TypedValue(values, known)
+    if all(isinstance(v, str) for v in values):
+        return TypedValue(values, f"string[{len(values)}]")
+    if not all(isinstance(v, int | float | np.number) for v in values):
+        return json.dumps(values, ensure_ascii=False, default=str)
+    if all(isinstance(v, int | np.integer) for v in values) and len(values) in (2, 3):
+        return TypedValue(map(int, values), f"vector{len(values)}i")
+    kinds = {2: "float2", 3: "vector", 9: "matrix33", 16: "matrix"}
+    return TypedValue(map(float, values), kinds.get(len(values), f"float[{len(values)}]"))
+
+
+def _as_text(value: Any) -> str:
+    kind = getattr(value, "type", "")
+    if kind == "timecode":
+        return ":".join(f"{value[0] >> shift & 0x3F:02x}" for shift in (24, 16, 8, 0))
+    if kind == "rational":
+        return f"{value[0]}/{value[1]}"
+    return " ".join(str(v) for v in value) if isinstance(value, tuple) else str(value)
+
+
+def set_attribute(spec: oiio.ImageSpec, name: str, value: Any, *, as_text: bool = False) -> None:
+    """Put one attribute into a header that is about to be written.
+
+    Attributes that describe encoding are left out, the ``howard:`` ones excepted.
+
+    Parameters
+    ----------
+    spec : OpenImageIO.ImageSpec
+        The header, changed in place.
+    name : str
+        Attribute name.
+    value : Any
+        A plain value, a tuple, a `TypedValue`, or anything JSON can hold (kept as text).
+    as_text : bool
+        For files that keep text only (PNG).
+    """
+    if value is None or value == "" or (_describes_encoding(name) and not name.startswith("howard:")):
+        return
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple) and not isinstance(value, TypedValue):
+        value = _plain_tuple(name, tuple(value))
+    if isinstance(value, bool):
+        value = int(value)
+    if isinstance(value, int) and not -(2**31) <= value < 2**31:
+        value = str(value)
+    if as_text and isinstance(value, int | float | TypedValue) and name != "Orientation":
+        value = _as_text(value)
+    if isinstance(value, TypedValue):
+        if value.type.startswith(("uint8", "int8")):
+            return  # opaque bytes (maker notes, profiles): OpenEXR has no type for them
+        spec.attribute(name, _TYPES.get(value.type) or oiio.TypeDesc(value.type), tuple(value))
+    elif isinstance(value, int | float | str):
+        spec.attribute(name, value)
+    elif value is not None:
+        spec.attribute(name, json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _png_chunks(path: Path) -> set[bytes]:
+    """Names of the chunks before the first pixel data."""
+    names: set[bytes] = set()
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            if name in (b"IDAT", b"IEND"):
+                break
+            names.add(name)
+            file.seek(length + 4, 1)
+    return names
+
+
+def tagged_colorspace(spec: oiio.ImageSpec, file_format: str, path: Path) -> str | None:
+    """Colour space that a file's own tags name; None where they name none.
+
+    ``oiio:ColorSpace`` alone proves nothing: OpenImageIO sets it to sRGB for every PNG and JPEG. So the tag
+    itself is looked for:
+
+    - any format: our own ``howard:colorspace``;
+    - EXR: ``colorInteropID``, the ACES container flag, or an ``oiio:ColorSpace`` in the header (but
+      ``Linear`` and ``scene_linear``, which old OpenImageIO wrote into every file, name no primaries and do
+      not count; neither do chromaticities alone);
+    - PNG: the chunks cICP, sRGB, gAMA; from an ICC profile its description, if it has one;
+    - TIFF and JPEG: Exif ColorSpace 1 (sRGB), or the ICC profile's description;
+    - DPX: transfer ``Linear`` only. ``Logarithmic`` and ``Printing density`` do not say which log.
+
+    Parameters
+    ----------
+    spec : OpenImageIO.ImageSpec
+        The header.
+    file_format : str
+        OpenImageIO's format name (``openexr``, ``png`` ...).
+    path : Path
+        The file; PNG chunks are read from it.
+
+    Returns
+    -------
+    str or None
+        An OpenColorIO name or interop ID, as the file spells it.
+    """
+    own = spec.get_string_attribute(COLORSPACE_ATTRIBUTE)
+    if own:
+        return own
+    guess = spec.get_string_attribute("oiio:ColorSpace") or None
+    if file_format == "openexr":
+        named = spec.get_string_attribute("colorInteropID")
+        if named:
+            return None if named == "unknown" else named
+        if spec.get_int_attribute("acesImageContainerFlag"):
+            return "lin_ap0_scene"
+        if guess is None or guess.lower() in ("linear", "scene_linear"):
+            return None
+        with path.open("rb") as file:
+            return guess if b"oiio:ColorSpace\0string\0" in file.read(1 << 16) else None
+    if file_format == "dpx":
+        return "lin_rec709_scene" if spec.get_string_attribute("dpx:Transfer") == "Linear" else None
+    chunks = _png_chunks(path) if file_format == "png" else set()
+    if b"cICP" in chunks:
+        return guess
+    profile = spec.get_string_attribute("ICCProfile:profile_description")
+    if profile:
+        return "srgb_rec709_scene" if "srgb" in profile.lower() else profile
+    if chunks & {b"sRGB", b"gAMA"}:
+        return guess
+    if spec.get_int_attribute("Exif:ColorSpace") == 1:
+        return "srgb_rec709_scene"
+    return None
