@@ -161,8 +161,8 @@ def _spread_colors(plate: Array, clean: Array, alpha: Array, kept: Array) -> Arr
     """Colours of the foreground, spread over the whole picture, at half the resolution (rounded up)."""
     height, width = alpha.shape
     size = ((height + 1) // 2, (width + 1) // 2)
-    sums = [np.zeros((*size, 3), np.float32)]
-    weights = [np.zeros(size, np.float32)]
+    sums: list[Array] = [np.zeros((*size, 3), np.float32)]
+    weights: list[Array] = [np.zeros(size, np.float32)]
 
     def push(rows: slice, own: list[Array]) -> float:
         columns = _columns(kept[rows] > 0.0)
@@ -199,12 +199,13 @@ def _spread_colors(plate: Array, clean: Array, alpha: Array, kept: Array) -> Arr
     colors /= max(float(weights.pop().item()), 1e-30)
     while sums:
         total, weight = sums.pop(), weights.pop()
-        rows, columns = weight.shape
-        colors = cv2.resize(colors, (columns, rows), interpolation=cv2.INTER_LINEAR).reshape(total.shape)
-        colors *= _SPREAD
-        colors += total
+        finer = np.empty_like(total)
+        cv2.resize(colors, weight.shape[::-1], dst=finer, interpolation=cv2.INTER_LINEAR)
+        finer *= _SPREAD
+        finer += total
         weight += _SPREAD
-        colors /= _grey3(weight, total)
+        finer /= _grey3(weight, total)
+        colors = finer
     # Noise in thin coverage may leave less light than none.
     return np.maximum(colors, darkest, out=colors)
 
