@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -17,11 +18,15 @@ from numpy.typing import NDArray
 
 from howard_nodes.errors import ColorError
 
-__all__ = ["SHIPPED_CONFIG", "ColorConfig", "Resolved", "Space"]
+__all__ = ["BRIGHTEST", "SHIPPED_CONFIG", "ColorConfig", "Resolved", "Space"]
 
 SHIPPED_CONFIG = Path(__file__).resolve().parents[1] / "data" / "howard.ocio"
-"""The configuration that ships with Howard."""
+"""The configuration that ships: a link to `ocio/howard.ocio` in a checkout, that file itself in a wheel."""
 
+BRIGHTEST = 1e9
+"""Conversions give no value beyond this, and no NaN: a wrong camera log turns 20 into infinity."""
+
+_LOG = logging.getLogger(__name__)
 _OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)
 
 # The same space under the names of the ASWF interop IDs, the ACES configurations and Blender's.
@@ -106,10 +111,10 @@ class ColorConfig:
         """Short name for messages, such as `howard.ocio`."""
         self.description: str = description
         """Where the configuration came from."""
-        if not config.hasRole(ocio.ROLE_SCENE_LINEAR):
+        if config.getColorSpace(ocio.ROLE_SCENE_LINEAR) is None:
             raise ColorError(
-                f"{name} has no scene_linear role, so nothing says which space to work in. "
-                "Add the role, or use another configuration with --ocio."
+                f"{name} has no scene_linear role that names a colour space, so nothing says which space to "
+                "work in. Add the role, or use another configuration with --ocio."
             )
         self.scene_linear: str = self.space(ocio.ROLE_SCENE_LINEAR)
         """The working space: the space of the scene_linear role."""
@@ -317,7 +322,8 @@ class ColorConfig:
         Returns
         -------
         ndarray
-            H W 3, float32, new; equal to the bit where both names are of one space.
+            H W 3, float32, new; equal to the bit where both names are of one space, else finite and at most
+            `BRIGHTEST` (a warning is logged where that took a hand).
 
         Raises
         ------
@@ -325,7 +331,7 @@ class ColorConfig:
             A name is unknown, or the configuration cannot do it (a look-up table is missing).
         """
         source, target = self.space(src), self.space(dst)
-        return self._apply(self._processor(source, target), pixels)
+        return self._apply(self._processor(source, target), pixels, source)
 
     def to_linear_rec709(self, pixels: NDArray[np.float32], src: str) -> NDArray[np.float32]:
         """Convert pixels to linear Rec.709, where the network's encoding starts.
@@ -342,18 +348,19 @@ class ColorConfig:
         Returns
         -------
         ndarray
-            H W 3, float32, new, unbounded.
+            H W 3, float32, new, finite, negative for colours outside Rec.709.
 
         Raises
         ------
         ColorError
             The name is unknown, or the configuration does not say how its spaces relate to others.
         """
-        return self._apply(self._rec709_processor(self.space(src), to_rec709=True), pixels)
+        space = self.space(src)
+        return self._apply(self._rec709_processor(space, to_rec709=True), pixels, space)
 
     def from_linear_rec709(self, pixels: NDArray[np.float32], dst: str) -> NDArray[np.float32]:
         """Convert linear Rec.709 pixels to a space: the inverse of `to_linear_rec709`."""
-        return self._apply(self._rec709_processor(self.space(dst), to_rec709=False), pixels)
+        return self._apply(self._rec709_processor(self.space(dst), to_rec709=False), pixels, "Linear Rec.709")
 
     def _processor(self, source: str, target: str) -> ocio.CPUProcessor | None:
         """Give the processor between two spaces, None where they are one."""
@@ -394,7 +401,9 @@ class ColorConfig:
             return ocio.Config.GetProcessorToBuiltinColorSpace(self._config, space, "lin_rec709_srgb")
         return ocio.Config.GetProcessorFromBuiltinColorSpace("lin_rec709_srgb", self._config, space)
 
-    def _apply(self, cpu: ocio.CPUProcessor | None, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _apply(
+        self, cpu: ocio.CPUProcessor | None, pixels: NDArray[np.float32], source_name: str
+    ) -> NDArray[np.float32]:
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ValueError(f"pixels must be H W 3, not {pixels.shape}")
         source = np.ascontiguousarray(pixels, np.float32)
@@ -404,20 +413,28 @@ class ColorConfig:
         height, width = source.shape[:2]
         rows = max(1, _STRIP_PIXELS // width)
 
-        def strip(top: int) -> None:
+        def strip(top: int) -> int:
             part, into = source[top : top + rows], result[top : top + rows]
             cpu.apply(
                 ocio.PackedImageDesc(part, width, part.shape[0], 3),
                 ocio.PackedImageDesc(into, width, part.shape[0], 3),
             )
+            return _bound(into)
 
         tops = range(0, height, rows)
         if self._threads == 1 or len(tops) == 1:
-            for top in tops:
-                strip(top)
+            beyond = sum(map(strip, tops))
         else:
             with ThreadPoolExecutor(min(self._threads, len(tops)), thread_name_prefix="color") as pool:
-                list(pool.map(strip, tops))  # the list raises what a strip raised
+                beyond = sum(pool.map(strip, tops))
+        if beyond:
+            _LOG.warning(
+                "%d values are far outside %s (highest %g) and were bounded: is the picture really in that "
+                "space? --colorspace says which.",
+                beyond,
+                source_name,
+                float(source.max()),
+            )
         return result
 
     # --- small
@@ -463,6 +480,16 @@ def _cores() -> int:
 
 def _cpu(processor: ocio.Processor | None) -> ocio.CPUProcessor | None:
     return None if processor is None or processor.isNoOp() else processor.getDefaultCPUProcessor()
+
+
+def _bound(pixels: NDArray[np.float32]) -> int:
+    """Bring values to within `BRIGHTEST` and NaN to 0, in place; count them."""
+    if pixels.max() <= BRIGHTEST and pixels.min() >= -BRIGHTEST:  # false for NaN
+        return 0
+    bad = ~(np.abs(pixels) <= BRIGHTEST)
+    np.nan_to_num(pixels, copy=False, nan=0.0, posinf=BRIGHTEST, neginf=-BRIGHTEST)
+    np.clip(pixels, -BRIGHTEST, BRIGHTEST, out=pixels)
+    return int(np.count_nonzero(bad))
 
 
 def _builtin_names() -> set[str]:

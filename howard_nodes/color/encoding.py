@@ -31,7 +31,7 @@ def encode(linear: Tensor, exposure: float | Tensor = 0.0) -> Tensor:
     Returns
     -------
     Tensor
-        Same shape, 0 to 1 (below 1 for any finite light).
+        Same shape, 0 to 1; below 1 for light up to 65504, the most a half float holds, after the exposure.
     """
     gain = 2.0**exposure
     x = (linear if isinstance(gain, float) and gain == 1.0 else linear * gain).clamp_min(0.0)

@@ -24,8 +24,8 @@ def auto_exposure(plate: ArrayLike, clean: ArrayLike) -> float:
     The key of the pair is the mean of log2 luminance over the middle half of both pictures' pixels taken
     together, so neither a blown-out window nor a dark corner of up to a quarter of the picture counts. Pixels
     that are exactly black (letterboxes, outside the data window) are left out. A key between `DARKEST_KEY`
-    and `BRIGHTEST_KEY` needs nothing; beyond, the pair is brought to the nearer of the two, so that the exposure
-    changes continuously with the light.
+    and `BRIGHTEST_KEY` needs nothing; beyond, the pair is brought to the nearer of the two, so that the
+    exposure changes continuously with the light.
 
     Parameters
     ----------
