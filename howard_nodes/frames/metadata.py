@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,24 @@ _KNOWN = {
     "smpte:timecode": "timecode",
     "smpte:keycode": "keycode",
     "framespersecond": "rational",
+    "exposuretime": "float",
+    "fnumber": "float",
+    "screenwindowwidth": "float",
+    "xresolution": "float",
+    "yresolution": "float",
     "chromaticities": "float[8]",
     "worldtocamera": "matrix",
     "worldtondc": "matrix",
     "worldtoscreen": "matrix",
     "adoptedneutral": "float2",
     "screenwindowcenter": "float2",
+}
+
+# How OpenImageIO spells what EXR and other programs spell otherwise; it drops timeCode and keyCode.
+_SPELLING = {
+    "framespersecond": "framesPerSecond",
+    "timecode": "smpte:TimeCode",
+    "keycode": "smpte:KeyCode",
 }
 
 # Attributes that describe how one file encodes its pixels, or have a place of their own in Frame.
@@ -144,18 +157,35 @@ def _timecode_from_text(text: str) -> tuple[int, int] | None:
     return packed, 0
 
 
-def _from_text(kind: str, text: str) -> TypedValue | None:
+def _from_text(kind: str, text: str) -> TypedValue | float | None:
+    """Read what `_as_text` wrote; None where the text is something else."""
     if kind == "timecode":
         timecode = _timecode_from_text(text)
         return None if timecode is None else TypedValue(timecode, kind)
-    numbers = re.split(r"[\s,/]+", text.strip().strip("()[]"))
     integral = kind in ("keycode", "rational")
     try:
-        values = [int(n) if integral else float(n) for n in numbers]
-    except ValueError:
+        if kind == "float":
+            return float(text)
+        if kind == "rational" and "/" not in text:
+            return TypedValue(_rational_rate(float(text)), kind)
+        values = [int(n) if integral else float(n) for n in re.split(r"[\s,/]+", text.strip())]
+    except (ValueError, OverflowError):
         return None
     size = {"keycode": 7, "rational": 2, "matrix": 16, "float[8]": 8, "float2": 2}[kind]
     return TypedValue(values, kind) if len(values) == size else None
+
+
+def _well_known(name: str, value: Any) -> Any:
+    """Give a well-known attribute its type, where it came as text or as a bare number."""
+    kind = _KNOWN.get(name.lower())
+    if kind is None:
+        return value
+    if isinstance(value, str):
+        typed = _from_text(kind, value)
+        return value if typed is None else typed
+    if kind == "rational" and isinstance(value, int | float) and np.isfinite(value):
+        return TypedValue(_rational_rate(value), kind)
+    return value
 
 
 def _value(attribute: oiio.ParamValue) -> Any:
@@ -164,10 +194,7 @@ def _value(attribute: oiio.ParamValue) -> Any:
         value = tuple(value.ravel().tolist())
     if isinstance(value, tuple):
         return TypedValue(value, kind)
-    if isinstance(value, str):
-        known = _KNOWN.get(attribute.name.lower())
-        return value if known is None else _from_text(known, value) or value
-    return value
+    return _well_known(attribute.name, value) if isinstance(value, str) else value
 
 
 def all_attributes(spec: oiio.ImageSpec) -> dict[str, Any]:
@@ -183,14 +210,15 @@ def carried_metadata(spec: oiio.ImageSpec) -> dict[str, Any]:
     found = {name: value for name, value in all_attributes(spec).items() if not _describes_encoding(name)}
     metadata: dict[str, Any] = {}
     for name, value in found.items():
-        key = "framesPerSecond" if name.lower() == "framespersecond" else name
         if name.lower().startswith("dpx:") and (
             value == 0 or (isinstance(value, float) and abs(value) > 1e30)
         ):
             continue  # DPX writers fill unused fields with 0 or all ones
         if name == "dpx:TimeCode" and "smpte:TimeCode" in found:
             continue
-        metadata[key] = value
+        if name in ("XResolution", "YResolution", "ResolutionUnit") and found.get("ResolutionUnit") == "none":
+            continue  # how PNG says pixel aspect
+        metadata[_SPELLING.get(name.lower(), name)] = value
     if "framesPerSecond" not in metadata:
         rate = metadata.get("dpx:TemporalFrameRate") or metadata.get("dpx:FrameRate")
         if isinstance(rate, float) and 0 < rate < 1000:
@@ -199,9 +227,10 @@ def carried_metadata(spec: oiio.ImageSpec) -> dict[str, Any]:
 
 
 def _rational_rate(rate: float) -> tuple[int, int]:
-    if abs(rate - round(rate)) < 1e-3:
-        return round(rate), 1
-    return round(rate * 1.001) * 1000, 1001  # 23.976, 29.97, 59.94
+    ntsc = round(rate * 1.001) * 1000  # 23.976, 29.97, 59.94
+    if abs(rate - round(rate)) > 1e-3 and abs(rate - ntsc / 1001) < 5e-3:
+        return ntsc, 1001
+    return Fraction(rate).limit_denominator(1000).as_integer_ratio()
 
 
 def _plain_tuple(name: str, values: tuple[Any, ...]) -> TypedValue | str | None:
@@ -245,10 +274,18 @@ def set_attribute(spec: oiio.ImageSpec, name: str, value: Any, *, as_text: bool 
     as_text : bool
         For files that keep text only (PNG).
     """
-    if value is None or value == "" or (_describes_encoding(name) and not name.startswith("howard:")):
-        return
     if isinstance(value, np.generic):
         value = value.item()
+    elif isinstance(value, np.ndarray):
+        value = value.ravel().tolist()
+    if as_text:
+        name = " ".join(name.split())[:79]  # all that a PNG keyword may be
+    name = _SPELLING.get(name.lower(), name)
+    if value is None or value == "" or not name:
+        return
+    if _describes_encoding(name) and not name.startswith("howard:"):
+        return
+    value = _well_known(name, value)
     if isinstance(value, list | tuple) and not isinstance(value, TypedValue):
         value = _plain_tuple(name, tuple(value))
     if isinstance(value, bool):

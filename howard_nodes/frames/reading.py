@@ -109,7 +109,7 @@ class FileInfo:
 def _explain(message: str) -> str:
     """Turn what OpenImageIO says into something to act on."""
     lines = dict.fromkeys(line.strip() for line in message.splitlines() if line.strip())
-    text = "; ".join(lines) or "no reason given"
+    text = "; ".join(lines) or "the end of the file is missing"
     if "Subsampled channels" in text:
         return (
             "luminance-chroma EXR (subsampled RY, BY channels) cannot be read; convert it to RGB first, "
@@ -327,7 +327,7 @@ def read_frame(
         pixels = _read_channels(source, spec, index, chosen)
         # A truncated JPEG gives a full picture and a message.
         message = source.geterror()
-        if pixels is None or message:
+        if pixels is None or message or _cut_short(path, source.format_name()):
             raise FrameError(
                 f"is truncated or corrupt, its pixels cannot be read ({_explain(message)}); "
                 "render or copy it again",
@@ -431,6 +431,8 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
     """
     path = Path(path)
     with _opened(path, None) as source:
+        if _cut_short(path, source.format_name()):
+            raise FrameError("is truncated, the end of the file is missing", path=path)
         for index, spec in enumerate(_parts(source)):
             if spec.deep:
                 raise FrameError("deep pixels are not read; flatten the file first", path=path)
@@ -448,6 +450,18 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
                         f"({_explain(message)})",
                         path=path,
                     )
+
+
+def _cut_short(path: Path, file_format: str) -> bool:
+    """Whether the end mark is missing: decoders forgive that in JPEG and PNG."""
+    if file_format == "jpeg":
+        content = path.read_bytes()
+        return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
+    if file_format == "png":
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - (1 << 16)))
+            return b"IEND\xaeB`\x82" not in file.read()
+    return False
 
 
 def _decodes(source: oiio.ImageInput, spec: oiio.ImageSpec, index: int, top: int, bottom: int) -> bool:

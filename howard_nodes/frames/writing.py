@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import uuid
@@ -136,7 +137,8 @@ def write_image(
         raise InputError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .exr or .png")
     for name, value in (metadata or {}).items():
         set_attribute(spec, name, value, as_text=file_format == "png")
-    spec.attribute("PixelAspectRatio", float(pixel_aspect))
+    if pixel_aspect != 1.0:
+        spec.attribute("PixelAspectRatio", float(pixel_aspect))
     if colorspace:
         spec.attribute("oiio:ColorSpace", colorspace)
         spec.attribute(COLORSPACE_ATTRIBUTE, colorspace)
@@ -200,15 +202,29 @@ def _reason(error: OSError) -> str:
         return "the disk is full; free some space or write elsewhere"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "the folder or file is read-only; change its permissions or write elsewhere"
+    if error.errno == errno.EFBIG:
+        return "it is larger than files may be here (ulimit -f, or the file system's limit)"
     if error.errno == errno.EDQUOT:
         return "the disk quota is used up; free some space or write elsewhere"
     return error.strerror or str(error)
 
 
+_unfinished: set[Path] = set()
+
+
+@atexit.register
+def _remove_unfinished() -> None:
+    """Remove what an interrupt in the very moment of cleaning up, or a daemon thread, left behind."""
+    for temporary in tuple(_unfinished):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Give a hidden file beside `path` that takes its place when all went well, and is gone otherwise."""
-    temporary = path.parent / f".howard-{uuid.uuid4().hex}.tmp"
+    temporary = path.absolute().parent / f".howard-{uuid.uuid4().hex}.tmp"
+    _unfinished.add(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -222,6 +238,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
 
 
 def _write(temporary: Path, file_format: str, spec: oiio.ImageSpec, encoded: np.ndarray, path: Path) -> None:
