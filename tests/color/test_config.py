@@ -439,7 +439,7 @@ def test_ociocheck_passes() -> None:
 
 
 def test_the_packaged_configuration_is_the_one_in_ocio() -> None:
-    """`howard_nodes/data/howard.ocio` is a link in git; wheels and source archives carry the file it points to."""
+    """The package has a link to it in git; wheels and source archives carry the file it points to."""
     checkout = Path(__file__).resolve().parents[2] / "ocio" / "howard.ocio"
     assert SHIPPED_CONFIG.read_bytes() == checkout.read_bytes()
     assert not checkout.is_symlink()
