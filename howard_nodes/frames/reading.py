@@ -224,11 +224,14 @@ def _choose(
             return None
         wanted = range(index, index + 1)
     if layer is None:
-        # The main picture, in the first part that has one; else the first layer of the first part.
-        for i in wanted:
-            names = tuple(specs[i].channelnames)
-            if any("." not in name for name in names):
-                return i, _layer_channels(names, "")
+        # The main picture of the first part that has colour there; else what comes first.
+        mains = [(i, _layer_channels(tuple(specs[i].channelnames), "")) for i in wanted]
+        mains = [(i, chosen) for i, chosen in mains if chosen]
+        for i, chosen in mains:
+            if {_short(specs[i].channelnames[c]) for c in chosen} & {"R", "G", "B", "Y"}:
+                return i, chosen
+        if mains:
+            return mains[0]
         first = tuple(specs[wanted[0]].channelnames)
         return wanted[0], _layer_channels(first, first[0].rpartition(".")[0])
     for i in wanted:

@@ -16,7 +16,7 @@ __all__ = ["MAX_FRAMES", "Sequence", "format_frames", "parse_frames"]
 MAX_FRAMES = 1_000_000
 """More frames than this in one list are taken for a slip of the finger (11 hours at 24 a second)."""
 
-_RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?:[x:](\d+))?)?")
+_RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?:[x:](\d+))?)?", re.ASCII)
 _PADDING = re.compile(r"#+|@+|%0?\d*d|\$F\d*")
 # A range in front of the padding, fileseq's own spelling: plate.1001-1240####.exr
 _INLINE_RANGE = re.compile(r"(?<=[._])-?\d+--?\d+(?:[x:]\d+)?(?:,-?\d+(?:--?\d+(?:[x:]\d+)?)?)*$")
