@@ -1,0 +1,87 @@
+"""What a run tells while it works: the same events for a progress bar, a log and a machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["Event", "Finished", "FrameDone", "FrameFailed", "Note", "Started", "to_json"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run begins.
+
+    Attributes
+    ----------
+    frames : str
+        Frames asked for, as `howard_nodes.frames.format_frames` writes them.
+    total : int
+        How many.
+    device, precision, weights : str
+        What computes them.
+    output : str
+        Where they go: a pattern.
+    """
+
+    frames: str
+    total: int
+    device: str
+    precision: str
+    weights: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something worth knowing. `warning` is True where the result may not be what was meant."""
+
+    message: str
+    warning: bool = False
+    frame: int | None = None
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """One frame is on disk, complete. `skipped`: it was there already, from the same inputs and settings."""
+
+    frame: int
+    paths: tuple[Path, ...]
+    seconds: float
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class FrameFailed:
+    """One frame could not be made; the others go on."""
+
+    frame: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over.
+
+    Attributes
+    ----------
+    done, skipped, failed : str
+        Frames, as `howard_nodes.frames.format_frames` writes them; empty for none.
+    seconds : float
+        Wall time.
+    """
+
+    done: str
+    skipped: str
+    failed: str
+    seconds: float
+
+
+Event = Started | Note | FrameDone | FrameFailed | Finished
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON: the fields, and `event` with the kind in snake case: `frame_done`."""
+    kind = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
+    return json.dumps({"event": kind} | asdict(event), default=str, ensure_ascii=False)
