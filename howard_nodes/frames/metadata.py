@@ -279,7 +279,8 @@ def set_attribute(spec: oiio.ImageSpec, name: str, value: Any, *, as_text: bool 
     elif isinstance(value, np.ndarray):
         value = value.ravel().tolist()
     if as_text:
-        name = " ".join(name.split())[:79]  # all that a PNG keyword may be
+        # All that a PNG keyword may be: short, and no foreign letters (libpng alters some).
+        name = " ".join(name.encode("ascii", "replace").decode().split())[:79]
     name = _SPELLING.get(name.lower(), name)
     if value is None or value == "" or not name:
         return
@@ -352,8 +353,8 @@ def tagged_colorspace(spec: oiio.ImageSpec, file_format: str, path: Path) -> str
     guess = spec.get_string_attribute("oiio:ColorSpace") or None
     if file_format == "openexr":
         named = spec.get_string_attribute("colorInteropID")
-        if named:
-            return None if named == "unknown" else named
+        if named and named != "unknown":
+            return named
         if spec.get_int_attribute("acesImageContainerFlag"):
             return "lin_ap0_scene"
         if guess is None or guess.lower() in ("linear", "scene_linear"):

@@ -212,6 +212,28 @@ def _find_layer(names: tuple[str, ...], layer: str) -> list[int]:
     return _layer_channels(names, close[0]) if len(close) == 1 else []
 
 
+def _main_picture(specs: list[oiio.ImageSpec], wanted: range) -> tuple[int, list[int]]:
+    """Where the picture is: plain colour channels, else a layer of colour, else what comes first."""
+    layers = [
+        (i, prefix, _layer_channels(tuple(specs[i].channelnames), prefix))
+        for i in wanted
+        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in specs[i].channelnames)
+    ]
+
+    def rank(layer: tuple[int, str, list[int]]) -> int:
+        i, prefix, chosen = layer
+        names = {_short(specs[i].channelnames[c]) for c in chosen}
+        if prefix == "" and names & {"R", "G", "B", "Y", "A"}:
+            return 0
+        if names >= {"R", "G", "B"}:
+            # Blender's name for the picture among its passes
+            return 1 if prefix.rpartition(".")[2] == "Combined" else 2
+        return 3 if prefix == "" else 4
+
+    i, _, chosen = min(layers, key=rank)  # the first of the best
+    return i, chosen
+
+
 def _choose(
     specs: list[oiio.ImageSpec], layer: str | None, part: int | str | None
 ) -> tuple[int, list[int]] | None:
@@ -224,16 +246,7 @@ def _choose(
             return None
         wanted = range(index, index + 1)
     if layer is None:
-        # The main picture of the first part that has colour there; else what comes first.
-        mains = [(i, _layer_channels(tuple(specs[i].channelnames), "")) for i in wanted]
-        mains = [(i, chosen) for i, chosen in mains if chosen]
-        for i, chosen in mains:
-            if {_short(specs[i].channelnames[c]) for c in chosen} & {"R", "G", "B", "Y"}:
-                return i, chosen
-        if mains:
-            return mains[0]
-        first = tuple(specs[wanted[0]].channelnames)
-        return wanted[0], _layer_channels(first, first[0].rpartition(".")[0])
+        return _main_picture(specs, wanted)
     for i in wanted:
         chosen = _find_layer(tuple(specs[i].channelnames), layer)
         if chosen:

@@ -37,6 +37,9 @@ EXR_COMPRESSIONS: tuple[str, ...] = (
 )
 """OpenEXR's compressions. pxr24 is lossy for float only; b44, b44a, dwaa and dwab are lossy."""
 
+# Lossy codecs overshoot, b44 by up to a factor of two, dwa by some percent, and past 65504 lies infinity.
+_CEILING = {"b44": HALF_MAX / 2, "b44a": HALF_MAX / 2, "dwaa": 49152.0, "dwab": 49152.0}
+
 _STRIP = 64  # rows converted at a time, so that a strip stays in the cache
 
 
@@ -89,7 +92,8 @@ def write_image(
         Ends in ``.exr`` or ``.png``.
     pixels : numpy.ndarray
         H W C (or H W for one channel), floating point, covers `data_window`. NaN and Inf are never written
-        (see `sanitize`); half clamps at +-65504, PNG at 0..1.
+        (see `sanitize`); half clamps at +-65504 (b44 at half of that, dwa at 49152, because they overshoot),
+        PNG at 0..1.
     channels : sequence of str
         C names; any order and prefixes for EXR, ``Y``, ``Y A``, ``R G B`` or ``R G B A`` for PNG.
     depth : {"half", "float", "uint16"}
@@ -136,9 +140,13 @@ def write_image(
     else:
         raise InputError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .exr or .png")
     for name, value in (metadata or {}).items():
+        if file_format == "png" and name in ("XResolution", "YResolution", "ResolutionUnit"):
+            continue  # a PNG keeps pixel aspect in their place
         set_attribute(spec, name, value, as_text=file_format == "png")
     if pixel_aspect != 1.0:
         spec.attribute("PixelAspectRatio", float(pixel_aspect))
+    if colorspace is None and file_format == "png":
+        spec.attribute("oiio:ColorSpace", "unknown")  # OpenImageIO would tag it sRGB
     if colorspace:
         spec.attribute("oiio:ColorSpace", colorspace)
         spec.attribute(COLORSPACE_ATTRIBUTE, colorspace)
@@ -163,14 +171,18 @@ def _exr(
     spec.full_width, spec.full_height = display.width, display.height
     spec.channelnames = names
     spec.alpha_channel = names.index("A") if "A" in names else -1
-    spec.attribute("compression", validate_compression(compression))
+    compression = validate_compression(compression)
+    spec.attribute("compression", compression)
     if depth == "float":
         clean, _ = sanitize(pixels.astype(np.float32, copy=False))
+        if compression in ("dwaa", "dwab"):  # half inside
+            clean = np.clip(clean, -_CEILING[compression], _CEILING[compression])
         return spec, np.ascontiguousarray(clean)
+    ceiling = _CEILING.get(compression, HALF_MAX)
     encoded = np.empty(pixels.shape, np.float16)
     for top in range(0, pixels.shape[0], _STRIP):
         strip, _ = sanitize(pixels[top : top + _STRIP])
-        encoded[top : top + _STRIP] = np.clip(strip, -HALF_MAX, HALF_MAX)
+        encoded[top : top + _STRIP] = np.clip(strip, -ceiling, ceiling)
     return spec, encoded
 
 
@@ -193,7 +205,7 @@ def _png(
     encoded = np.empty(placed.shape, np.uint16)
     for top in range(0, placed.shape[0], _STRIP):
         strip, _ = sanitize(placed[top : top + _STRIP])
-        encoded[top : top + _STRIP] = np.clip(strip, 0.0, 1.0).astype(np.float32) * 65535.0 + 0.5
+        encoded[top : top + _STRIP] = np.rint(np.clip(strip, 0.0, 1.0) * 65535.0)
     return spec, encoded
 
 
