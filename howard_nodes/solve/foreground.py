@@ -32,6 +32,7 @@ _BACKGROUND = 0.004  # alpha up to which a pixel shows the background alone, to 
 _SPREAD = 0.02  # weight of the next coarser level in the pyramid: lets the noise of thin coverage average out
 _SPREAD_NOISE = 0.1  # the same in the pyramid of the plates' difference
 _ESTIMATE_FROM = 0.05  # alpha from which the estimate counts in full; in the background it means nothing
+_PRIOR_ERROR = 0.5  # how far off the prior may be, as a part of its own light
 _FLOOR = 1e-4  # squared light (0.01) under which dark plates count as equally dark
 _STRIP = 16  # rows worked on at a time: what they need fits a core's cache
 
@@ -49,10 +50,10 @@ def solve_foreground(
 
     With ``D = plate - (1 - alpha) clean`` and a prior ``F0`` the solution is Tikhonov's,
     ``F = (alpha D + s F0) / (alpha^2 + s)``, where
-    ``s = (1 - alpha)^2 (0.01 |clean|^2 / (|clean|^2 + |F0|^2) + noise / |F0|^2)``. The first term stands for
-    alpha's error: it fades where the foreground outshines the clean plate. The second is the clean plate's
-    (grain, a shift, shadows), measured as the squared difference of the plates where alpha is 0 nearby. So the
-    prior gains where little of the foreground shows and where the clean plate cannot be relied on.
+    ``s = (1 - alpha)^2 (0.01 |clean|^2 / (|clean|^2 + |F0|^2) + 4 noise / |F0|^2)``. The first term stands
+    for alpha's error: it fades where the foreground outshines the clean plate. The second stands for the
+    clean plate's (grain, a shift, shadows), measured as the squared difference of the plates where alpha is 0
+    nearby. So the prior gains where little of the foreground shows and where the clean plate is off.
 
     The prior spreads the colours that the data gives, weighted by squared alpha, through a pyramid
     (push-pull). The network's estimate replaces them where there is some coverage and the estimate lies below
@@ -76,8 +77,8 @@ def solve_foreground(
         change its colour, so it takes no part in the equation; what it removes entirely takes the spread
         colours.
     trusted : float
-        Scene-linear light above which the estimate is not believed; ``0.8 / 2**exposure`` for a network that
-        saw the plate exposed by that many stops.
+        Scene-linear light around which belief in the estimate fades out (from a fifth less to a fifth more);
+        ``0.8 / 2**exposure`` for a network that saw the plate exposed by that many stops.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def solve_foreground(
     if not kept.any():
         return np.zeros_like(plate)
     noise = _plate_noise(plate, clean, alpha)
-    foreground = _double(_spread_colors(plate, clean, alpha, kept), height, width)
+    foreground = _double(_spread_colors(plate, clean, alpha, kept, noise), height, width)
     _solve_partial(foreground, plate, clean, alpha, kept, estimate, noise, trusted)
     return foreground
 
@@ -161,7 +162,7 @@ def _uncovered(plate: Array, clean: Array, alpha3: Array, out: Array) -> Array:
     return out
 
 
-def _spread_colors(plate: Array, clean: Array, alpha: Array, kept: Array) -> Array:
+def _spread_colors(plate: Array, clean: Array, alpha: Array, kept: Array, noise: Array) -> Array:
     """Colours of the foreground, spread over the whole picture, at half the resolution (rounded up)."""
     height, width = alpha.shape
     size = ((height + 1) // 2, (width + 1) // 2)
@@ -173,12 +174,20 @@ def _spread_colors(plate: Array, clean: Array, alpha: Array, kept: Array) -> Arr
         if columns is None:
             return 0.0
         here = (rows, slice(columns.start, min(columns.stop, width)))
-        part = kept[here].copy()
-        shape = (*part.shape, 3)
-        alpha3 = _grey3(alpha[here].copy(), _buffer(own[0], shape))
-        light = _uncovered(plate[here], clean[here], alpha3, _buffer(own[1], shape))
+        covered = alpha[here].copy()
+        shape = (*covered.shape, 3)
+        light = _buffer(own[1], shape)
+        # What thin coverage says is worth less the further off the clean plate is.
+        doubt: Array = 1.0 - covered
+        doubt *= doubt
+        doubt *= _enlarged(noise[rows], alpha.shape[1])[:, here[1]]
+        doubt /= 0.01 * _squared(clean[here], light) + _FLOOR
+        doubt += 1.0
+        part = kept[here] / doubt
+        alpha3 = _grey3(covered, _buffer(own[0], shape))
+        _uncovered(plate[here], clean[here], alpha3, light)
         light *= _grey3(part, alpha3)
-        weight = part * alpha[here]
+        weight: Array = part * covered
         odd = (0, part.shape[0] % 2, 0, part.shape[1] % 2)
         if any(odd):
             light = cv2.copyMakeBorder(light, *odd, cv2.BORDER_REPLICATE)
@@ -279,24 +288,20 @@ def _solve_partial(
             first, second = _buffer(own[0], shape), _buffer(own[1], shape)
 
             brightest = np.maximum(np.maximum(guess[..., 0], guess[..., 1]), guess[..., 2])
-            believed = np.clip((trusted - brightest) * (2.5 / trusted), 0.0, 1.0)
+            believed = np.clip((1.2 * trusted - brightest) * (2.5 / trusted), 0.0, 1.0)
             believed *= np.minimum(part * (1.0 / _ESTIMATE_FROM), 1.0)
             np.subtract(guess, prior, out=first)
             first *= _grey3(believed, second)
             first += prior
             prior[...] = first
 
-            size = (alpha.shape[1], covered.shape[0])
-            unsure = cv2.resize(noise[rows], size, interpolation=cv2.INTER_LINEAR).reshape(size[::-1])[
-                :, here[1]
-            ]
             light = _squared(prior, first)
             light += _FLOOR
             steady = _squared(behind, first)
             steady += _FLOOR
             steady /= steady + light
             steady *= PRIOR_STRENGTH
-            steady += unsure[:, here[1]] / light
+            steady += _PRIOR_ERROR**-2 * _enlarged(noise[rows], alpha.shape[1])[:, here[1]] / light
             steady *= 1.0 - covered
             steady *= 1.0 - covered
             steady += 1e-12  # all there is where the outside matte removes full coverage
@@ -318,6 +323,10 @@ def _solve_partial(
             cv2.copyTo(plate[rows], solid.view(np.uint8), target)
 
     _in_strips(alpha.shape[0], alpha.shape[1], solve, buffers=2)
+
+
+def _enlarged(rows: Array, width: int) -> Array:
+    return cv2.resize(rows, (width, rows.shape[0]), interpolation=cv2.INTER_LINEAR).reshape(-1, width)
 
 
 def _squared(colors: Array, buffer: Array) -> Array:
