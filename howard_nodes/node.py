@@ -1,0 +1,375 @@
+"""HowardMatte, the node: plate and clean plate in, a matte and its straight foreground out.
+
+Host-neutral: arrays and names of colour spaces go in, arrays come out. The command line, and every host, is a
+thin skin over it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from howard_nodes.color import ColorConfig, auto_exposure
+from howard_nodes.color.encoding import decode, encode
+from howard_nodes.errors import InputError
+from howard_nodes.layers import MatteResult
+from howard_nodes.network import REFINE_MODES, Coarse, MattingNetwork, Refined, from_coarse, to_coarse
+from howard_nodes.solve import TRUSTED, apply_inside_outside, merge_override, solve_foreground
+
+__all__ = ["DEVICES", "PRECISIONS", "HowardMatte", "MatteSettings", "Prediction"]
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+_LOG = logging.getLogger(__name__)
+# The authors' setting: 80,000 pixels of 1920 x 1080, and as large a share of any other size.
+_REFINED_SHARE = 80_000 / (1920 * 1080)
+# A network's 0 and 1 are never quite that; an artist's core and background must be.
+_SNAP = 0.006
+# Rows encoded at a time: keeps temporaries small.
+_STRIP = 128
+
+
+@dataclass(frozen=True)
+class MatteSettings:
+    """The node's knobs.
+
+    Attributes
+    ----------
+    refine_mode : str
+        `sampling` (a fixed number of pixels), `thresholding` or `full`.
+    backbone_scale : float, optional
+        Resolution of the coarse stage, above 0, at most 1. By default 1/2, 1/4, 1/8 or 1/16, so that it sees
+        about 480 to 650 pixels on the longer side: 1/4 for HD, 1/8 for UHD.
+    sample_pixels : int, optional
+        Pixels to refine in mode `sampling`; by default 80,000 at 1920 x 1080 and in proportion elsewhere.
+    threshold : float
+        Least error to refine in mode `thresholding`, 0 to 1.
+    exposure : float, optional
+        Stops for the network's eyes only; by default 0, but for very dark or bright clean plates.
+    """
+
+    refine_mode: str = "sampling"
+    backbone_scale: float | None = None
+    sample_pixels: int | None = None
+    threshold: float = 0.1
+    exposure: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.refine_mode not in REFINE_MODES:
+            raise InputError(f"refine mode '{self.refine_mode}': use one of {', '.join(REFINE_MODES)}.")
+        if self.backbone_scale is not None and not 0 < self.backbone_scale <= 1:
+            raise InputError(f"backbone scale {self.backbone_scale}: must be above 0 and at most 1.")
+        if self.sample_pixels is not None and self.sample_pixels < 0:
+            raise InputError(f"{self.sample_pixels} pixels to refine: must be 0 or more.")
+        if not 0 <= self.threshold <= 1:
+            raise InputError(f"threshold {self.threshold}: must be between 0 and 1.")
+        if self.exposure is not None and not -20 <= self.exposure <= 20:
+            raise InputError(f"exposure {self.exposure}: must be between -20 and 20 stops.")
+
+    def scale_for(self, height: int, width: int) -> float:
+        """Resolution of the coarse stage for a picture of this size."""
+        if self.backbone_scale is not None:
+            return self.backbone_scale
+        scale = 0.5
+        while max(height, width) * scale > 650 and scale > 1 / 16:
+            scale /= 2
+        return scale
+
+    def pixels_for(self, height: int, width: int) -> int:
+        """Pixels to refine in a picture of this size."""
+        return round(height * width * _REFINED_SHARE) if self.sample_pixels is None else self.sample_pixels
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one frame, float32, at the plate's size.
+
+    Attributes
+    ----------
+    alpha : ndarray
+        H W, 0 to 1, refined.
+    foreground : ndarray
+        H W 3, straight, scene-linear in the plate's space: the network's estimate.
+    coarse, error : ndarray
+        H W, 0 to 1, of the coarse stage, before any override.
+    region : ndarray
+        H W, 1 where the refiner worked.
+    exposure : float
+        Stops the network's encoding had.
+    """
+
+    alpha: np.ndarray
+    foreground: np.ndarray
+    coarse: np.ndarray
+    error: np.ndarray
+    region: np.ndarray
+    exposure: float
+
+
+class HowardMatte:
+    """The node.
+
+    Parameters
+    ----------
+    network : MattingNetwork
+        With its weights, from `howard_nodes.network.load_weights`.
+    config : ColorConfig
+        Decides what colour spaces are.
+    settings : MatteSettings
+        The knobs.
+    device : str
+        `auto` takes CUDA, then Apple's GPU, then the CPU.
+    precision : str
+        `auto` takes float16 on CUDA, else float32.
+    on_note : callable
+        Told what a user should know, such as a fallback for lack of memory.
+
+    Raises
+    ------
+    InputError
+        A device or precision that is not there.
+    """
+
+    def __init__(
+        self,
+        network: MattingNetwork,
+        config: ColorConfig,
+        settings: MatteSettings | None = None,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        on_note: Callable[[str], None] = _LOG.warning,
+    ) -> None:
+        self.config = config
+        self.settings = settings or MatteSettings()
+        self.device = _device(device)
+        self.precision = _precision(precision, self.device)
+        self._on_note = on_note
+        self._network = network.prepared()
+        self._place()
+
+    def evaluate(
+        self,
+        plate: np.ndarray,
+        clean: np.ndarray,
+        space: str,
+        *,
+        override_coarse: np.ndarray | None = None,
+        override_error: np.ndarray | None = None,
+        inside: np.ndarray | None = None,
+        outside: np.ndarray | None = None,
+    ) -> MatteResult:
+        """Matte one frame.
+
+        Parameters
+        ----------
+        plate, clean : ndarray
+            H W 3 float32, scene-linear, unbounded, finite.
+        space : str
+            Their colour space; scene-linear.
+        override_coarse, override_error : ndarray, optional
+            H W or H W C, see `howard_nodes.solve.merge_override`; they act before the refiner.
+        inside, outside : ndarray, optional
+            H W, 0 to 1; they act on the result, outside wins.
+
+        Returns
+        -------
+        MatteResult
+            In the plate's space, `region` and `clean` included.
+
+        Raises
+        ------
+        InputError
+            Sizes that do not fit.
+        """
+        prediction = self.predict(
+            plate, clean, space, override_coarse=override_coarse, override_error=override_error
+        )
+        return self.solve(prediction, plate, clean, inside=inside, outside=outside)
+
+    def predict(
+        self,
+        plate: np.ndarray,
+        clean: np.ndarray,
+        space: str,
+        *,
+        override_coarse: np.ndarray | None = None,
+        override_error: np.ndarray | None = None,
+    ) -> Prediction:
+        """Run the network: the first half of `evaluate`, which needs the device."""
+        if plate.shape != clean.shape:
+            raise InputError(
+                f"the clean plate is {clean.shape[1]}x{clean.shape[0]}, the plate {plate.shape[1]}x{plate.shape[0]}; "
+                "give both the same size."
+            )
+        clean_709 = self.config.to_linear_rec709(clean, space)
+        exposure = self.settings.exposure
+        if exposure is None:
+            # From the clean plate alone: a still one then gives the whole shot one exposure.
+            exposure = auto_exposure(clean_709, clean_709)
+        encoded_clean = _encoded(clean_709, exposure)
+        del clean_709
+        encoded_plate = _encoded(self.config.to_linear_rec709(plate, space), exposure)
+        coarse, refined = self._with_memory(
+            lambda: self._run(encoded_plate, encoded_clean, override_coarse, override_error)
+        )
+        del encoded_plate, encoded_clean
+        height, width = plate.shape[:2]
+        estimate = self.config.from_linear_rec709(_decoded(refined.foreground, exposure), space)
+        region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
+        return Prediction(
+            alpha=_plane(refined.alpha),
+            foreground=estimate,
+            coarse=_plane(from_coarse(coarse.alpha, height, width)),
+            error=_plane(from_coarse(coarse.error, height, width)),
+            region=_plane(region),
+            exposure=exposure,
+        )
+
+    def solve(
+        self,
+        prediction: Prediction,
+        plate: np.ndarray,
+        clean: np.ndarray,
+        *,
+        inside: np.ndarray | None = None,
+        outside: np.ndarray | None = None,
+    ) -> MatteResult:
+        """Solve the foreground in linear light: the second half of `evaluate`, on the CPU alone.
+
+        Alpha within 0.006 of 0 or 1 becomes that, with a stretch of the rest that keeps it continuous.
+        """
+        alpha = np.clip((prediction.alpha - _SNAP) * np.float32(1 / (1 - 2 * _SNAP)), 0.0, 1.0)
+        alpha = apply_inside_outside(alpha, inside=inside)
+        foreground = solve_foreground(
+            plate,
+            clean,
+            alpha,
+            prediction.foreground,
+            outside=outside,
+            trusted=TRUSTED / 2.0**prediction.exposure,
+        )
+        return MatteResult(
+            foreground=foreground,
+            alpha=apply_inside_outside(alpha, outside=outside),
+            coarse=prediction.coarse,
+            error=prediction.error,
+            region=prediction.region,
+            clean=clean,
+        )
+
+    @torch.inference_mode()
+    def _run(
+        self,
+        plate: Tensor,
+        clean: Tensor,
+        override_coarse: np.ndarray | None,
+        override_error: np.ndarray | None,
+    ) -> tuple[Coarse, Refined]:
+        settings, (height, width) = self.settings, plate.shape[2:]
+        dtype = PRECISIONS[self.precision]
+        plate, clean = plate.to(self.device, dtype), clean.to(self.device, dtype)
+        coarse = self._network.coarse(plate, clean, backbone_scale=settings.scale_for(height, width))
+        used, pixels = coarse, settings.pixels_for(height, width)
+        if override_coarse is not None:
+            used = replace(used, alpha=_merged(used.alpha, override_coarse, coarse))
+        if override_error is not None:
+            used = replace(used, error=_merged(used.error, override_error, coarse))
+            # What is painted 1 is refined, however much it is.
+            share = float((used.error >= 0.999).float().mean())
+            pixels = max(pixels, round(share * height * width) + 16)
+        refined = self._network.refine(
+            plate,
+            clean,
+            used,
+            mode=settings.refine_mode,
+            sample_pixels=pixels,
+            threshold=settings.threshold,
+        )
+        return coarse, refined
+
+    def _with_memory(self, compute: Callable[[], tuple[Coarse, Refined]]) -> tuple[Coarse, Refined]:
+        """Compute; where the device's memory does not suffice, step down and say so."""
+        while True:
+            try:
+                return compute()
+            except torch.OutOfMemoryError as error:
+                if self.device.type == "cpu":
+                    raise
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                if self.precision == "float32":
+                    self.precision = "float16"
+                    self._on_note(f"{self.device} is out of memory: going on in float16.")
+                else:
+                    self.device, self.precision = torch.device("cpu"), "float32"
+                    self._on_note(f"the GPU is out of memory ({error}): going on with the CPU, slower.")
+                self._place()
+
+    def _place(self) -> None:
+        self._network.to(self.device, PRECISIONS[self.precision])
+
+
+def _device(name: str) -> torch.device:
+    if name not in DEVICES:
+        raise InputError(f"device '{name}': use one of {', '.join(DEVICES)}.")
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(kind for kind, there in available.items() if there)
+    if not available[name]:
+        raise InputError(f"device '{name}' is not there for this torch; use --device cpu.")
+    return torch.device(name)
+
+
+def _precision(name: str, device: torch.device) -> str:
+    if name == "auto":
+        return "float16" if device.type == "cuda" else "float32"
+    if name not in PRECISIONS:
+        raise InputError(f"precision '{name}': use auto, {', '.join(PRECISIONS)}.")
+    if name == "float16" and device.type == "cpu":
+        raise InputError("precision 'float16' is for GPUs; use float32 or bfloat16 on the CPU.")
+    return name
+
+
+def _encoded(linear: np.ndarray, exposure: float) -> Tensor:
+    """H W 3 linear Rec.709 to 1 3 H W encoded, channels last."""
+    source = torch.from_numpy(linear)
+    out = torch.empty_like(source)
+    for y in range(0, len(source), _STRIP):
+        out[y : y + _STRIP] = encode(source[y : y + _STRIP], exposure)
+    return out.permute(2, 0, 1)[None]
+
+
+def _decoded(encoded: Tensor, exposure: float) -> np.ndarray:
+    """1 3 H W encoded to H W 3 linear Rec.709."""
+    source = encoded[0].permute(1, 2, 0).float().cpu()
+    out = torch.empty(source.shape)
+    for y in range(0, len(source), _STRIP):
+        out[y : y + _STRIP] = decode(source[y : y + _STRIP], exposure)
+    return out.numpy()
+
+
+def _plane(x: Tensor) -> np.ndarray:
+    """1 1 H W to H W float32, owned by nobody else."""
+    return np.ascontiguousarray(x[0, 0].float().cpu().numpy())
+
+
+def _merged(value: Tensor, override: np.ndarray, coarse: Coarse) -> Tensor:
+    planes = override[..., None] if override.ndim == 2 else override
+    small = to_coarse(torch.from_numpy(np.ascontiguousarray(planes)).permute(2, 0, 1)[None], coarse)
+    merged = merge_override(value[0, 0].float().cpu().numpy(), small[0].permute(1, 2, 0).numpy())
+    return torch.from_numpy(merged)[None, None].to(value)
