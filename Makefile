@@ -1,0 +1,50 @@
+# make demo: set up, matte the shot that ships into out/demo.   make test: set up, check and test everything.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: demo test lint dist benchmark clean
+
+demo: $(VENV)/.ready
+	$(BIN)/howard demo --output out/demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+dist: $(VENV)/.ready
+	$(PIP) wheel --no-deps --wheel-dir dist .
+
+benchmark: $(VENV)/.ready-test
+	$(BIN)/python benchmarks/network_speed.py
+	$(BIN)/python benchmarks/pipeline_speed.py
+
+clean:
+	rm -rf $(VENV) build dist out *.egg-info
+
+# Debian and Ubuntu keep venv in a package of its own; as root it is installed, else the message says how.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Howard needs Python 3.11 or later: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv; } || \
+		{ echo "Python's venv is missing: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and by its exact version: that takes the CPU build, a bare torch would pull gigabytes of CUDA.
+$(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt torch==2.13.0
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+# The reference implementation needs torchvision for class definitions only, not the torch it asks for.
+$(VENV)/.ready-test: $(VENV)/.ready
+	$(PIP) install -c constraints.txt -e '.[test,train]'
+	$(PIP) install -c constraints.txt --no-deps torchvision backgroundmattingv2==1.0
+	touch $@
