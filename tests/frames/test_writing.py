@@ -417,14 +417,17 @@ def test_interrupts_leave_whole_files_only(tmp_path: Path) -> None:
 def test_a_thread_cut_off_at_exit_leaves_nothing(tmp_path: Path) -> None:
     _run(
         """
-        import sys, threading, time
+        import os, sys, threading, time
         import numpy as np
         from howard_nodes.frames import write_image
 
-        pixels = np.random.default_rng(0).random((2000, 1500, 3), np.float32)
+        pixels = np.random.default_rng(0).random((1200, 1600, 3), np.float32)
         write = lambda: write_image(sys.argv[1] + "/x.exr", pixels, "RGB", compression="zips")
-        threading.Thread(target=write, daemon=True).start()
-        time.sleep(0.05)
+        thread = threading.Thread(target=write, daemon=True)
+        thread.start()
+        while not os.listdir(sys.argv[1]):
+            time.sleep(0.001)
+        assert thread.is_alive()
         """,
         str(tmp_path),
     )
