@@ -85,6 +85,8 @@ def write_image(
     The picture goes into a hidden file in the same folder, is flushed to disk, read back, and only then
     takes its name. Whatever happens, an interrupt too, no partial or temporary file stays, and a file that
     was there before stays as it was. Missing folders are made. The GIL is released while OpenImageIO works.
+    Threads that write must be joined before the process ends, so no daemons: one that is cut off inside
+    OpenImageIO can abort the process.
 
     Parameters
     ----------
@@ -226,7 +228,7 @@ _unfinished: set[Path] = set()
 
 @atexit.register
 def _remove_unfinished() -> None:
-    """Remove what an interrupt in the very moment of cleaning up, or a daemon thread, left behind."""
+    """Remove what an interrupt in the very moment of cleaning up left behind."""
     for temporary in tuple(_unfinished):
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
