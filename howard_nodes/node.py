@@ -209,21 +209,19 @@ class HowardMatte:
         """Run the network: the first half of `evaluate`, which needs the device."""
         if plate.shape != clean.shape:
             raise InputError(
-                f"the clean plate is {clean.shape[1]}x{clean.shape[0]}, the plate {plate.shape[1]}x{plate.shape[0]}; "
-                "give both the same size."
+                f"the clean plate is {clean.shape[1]}x{clean.shape[0]}, "
+                f"the plate {plate.shape[1]}x{plate.shape[0]}; give both the same size."
             )
         clean_709 = self.config.to_linear_rec709(clean, space)
         exposure = self.settings.exposure
         if exposure is None:
             # From the clean plate alone: a still one then gives the whole shot one exposure.
             exposure = auto_exposure(clean_709, clean_709)
-        encoded_clean = _encoded(clean_709, exposure)
-        del clean_709
-        encoded_plate = _encoded(self.config.to_linear_rec709(plate, space), exposure)
-        coarse, refined = self._with_memory(
-            lambda: self._run(encoded_plate, encoded_clean, override_coarse, override_error)
+        encoded = (
+            _encoded(self.config.to_linear_rec709(plate, space), exposure),
+            _encoded(clean_709, exposure),
         )
-        del encoded_plate, encoded_clean
+        coarse, refined = self._with_memory(lambda: self._run(*encoded, override_coarse, override_error))
         height, width = plate.shape[:2]
         estimate = self.config.from_linear_rec709(_decoded(refined.foreground, exposure), space)
         region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]

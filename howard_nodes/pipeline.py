@@ -55,6 +55,7 @@ _NUMERICS = 1
 _AHEAD = 1
 _BEHIND = 1
 _SUFFIXES = (".exr", ".png")
+_DISPLAY_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class _Inputs:
     mattes: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def run(job: MatteJob, on_event: Callable[[Event], None] = lambda event: None) -> Report:
+def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Report:
     """Matte a shot.
 
     Parameters
@@ -244,9 +245,7 @@ def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path
     return tuple(Sequence.output(layer_path(output, layer)).path(frame) for layer in layers)
 
 
-def _ahead(
-    read: Callable[[int], _Inputs], frames: tuple[int, ...]
-) -> Iterator[tuple[int, Future[_Inputs]]]:
+def _ahead(read: Callable[[int], _Inputs], frames: tuple[int, ...]) -> Iterator[tuple[int, Future[_Inputs]]]:
     """Read a few frames ahead, in order."""
     reader = ThreadPoolExecutor(1, "howard-read")
     waiting: OrderedDict[int, Future[_Inputs]] = OrderedDict()
@@ -428,7 +427,7 @@ class _Shot:
             "howard:weights": self.weights_name,
             "howard:exposure": float(prediction.exposure),
         }
-        common = {
+        common: dict[str, Any] = {
             "data_window": plate.data_window,
             "display_window": plate.display_window,
             "pixel_aspect": plate.pixel_aspect,
@@ -437,11 +436,12 @@ class _Shot:
         tag = self._config.interop_id(space) or space
         if is_exr:
             if space != inputs.space:
-                result = replace(
-                    result,
-                    foreground=self._config.convert(result.foreground, inputs.space, space),
-                    clean=None if result.clean is None else self._config.convert(result.clean, inputs.space, space),
+                foreground, clean = (
+                    None if color is None else self._config.convert(color, inputs.space, space)
+                    for color in (result.foreground, result.clean if "clean" in job.layers else None)
                 )
+                assert foreground is not None
+                result = replace(result, foreground=foreground, clean=clean)
             pixels, channels = result.exr_channels(job.layers)
             del result
             write_image(
@@ -465,9 +465,7 @@ class _Shot:
 
     # Parts of reading.
 
-    def _picture(
-        self, path: Path, layer: str | None, requested: str | None, frame: int
-    ) -> tuple[Frame, str]:
+    def _picture(self, path: Path, layer: str | None, requested: str | None, frame: int) -> tuple[Frame, str]:
         picture = read_frame(path, layer=layer, frame=frame)
         pixels, bad = sanitize(picture.pixels)
         if bad:
@@ -545,7 +543,8 @@ class _Shot:
             return space
         if is_exr:
             return inputs.space
-        if not self._config.is_scene_linear(inputs.plate_space) and Path(inputs.plate.path or "").suffix == ".png":
+        suffix = Path(self.job.plate).suffix.lower()
+        if suffix in _DISPLAY_SUFFIXES and not self._config.is_scene_linear(inputs.plate_space):
             return inputs.plate_space
         return self._config.resolve("layer.png", None, None).space
 

@@ -176,6 +176,7 @@ class Lite0Coarse(nn.Module):
             assert isinstance(unit, nn.Sequential)
             kernel = weights[f"{conv}.weight"]
             target = unit[0].weight
+            assert isinstance(target, nn.Parameter)
             if target.shape[1] == 2 * kernel.shape[1]:
                 kernel = torch.cat([kernel, kernel], 1) * 0.5
             with torch.no_grad():

@@ -69,7 +69,9 @@ class TextureBank:
         side = int(min(height, width) * rng.uniform(0.35, 1.0))
         y, x = rng.integers(height - side + 1), rng.integers(width - side + 1)
         cut = picture[y : y + side, x : x + side].astype(np.float32)
-        texture = cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
+        texture = cv2.resize(
+            cut, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+        )
         if rng.random() < 0.5:
             texture = texture[:, ::-1]
         if rng.random() < 0.15:
@@ -77,7 +79,7 @@ class TextureBank:
         if rng.random() < 0.15:
             texture = texture.transpose(1, 0, 2)
         texture = texture * rng.uniform(0.75, 1.3, 3).astype(np.float32)
-        texture *= 0.18 / (float(np.median(texture[::8, ::8])) + 0.01)
+        texture = texture * np.float32(0.18 / (float(np.median(texture[::8, ::8])) + 0.01))
         if rng.random() < 0.3:
             texture = cv2.GaussianBlur(texture, (0, 0), rng.uniform(0.5, 0.012 * size))
         if rng.random() < 0.4:
@@ -110,7 +112,9 @@ class ForegroundBank:
         for file in files:
             frame = read_frame(file)
             if frame.alpha is None:
-                raise InputError(f"{file}: a foreground needs channels R G B A (straight colour and coverage).")
+                raise InputError(
+                    f"{file}: a foreground needs channels R G B A (straight colour and coverage)."
+                )
             person = np.dstack([np.clip(frame.rgb, 0.0, 100.0), np.clip(frame.alpha, 0.0, 1.0)])
             people.append(person.astype(np.float16))
         return cls(people)
@@ -131,12 +135,16 @@ class ForegroundBank:
         if rng.random() < 0.5:
             matrix[:, 0] *= -1
             matrix[:, 2] += -matrix[:, 0] * width
-        matrix[:, 2] += np.array([size / 2 - width / 2, size / 2 - height / 2]) + rng.uniform(-0.3, 0.3, 2) * size
+        matrix[:, 2] += (
+            np.array([size / 2 - width / 2, size / 2 - height / 2]) + rng.uniform(-0.3, 0.3, 2) * size
+        )
         if scale < 1:
-            person = cv2.GaussianBlur(person, (0, 0), 0.35 / scale)
+            person = np.asarray(cv2.GaussianBlur(person, (0, 0), 0.35 / scale), np.float32)
         flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
         # Colour is replicated over the border, coverage is not: outside the picture there is nobody.
-        color = cv2.warpAffine(person[..., :3], matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        color = cv2.warpAffine(
+            person[..., :3], matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
         alpha = cv2.warpAffine(person[..., 3], matrix, (size, size), flags=flags)
         alpha = np.clip(alpha, 0.0, 1.0)
         mean = float((color.mean(2) * alpha).sum() / (alpha.sum() + 1.0))
@@ -149,7 +157,7 @@ def smooth_noise(rng: np.random.Generator, size: int) -> np.ndarray:
     for octave in range(int(rng.integers(2, 6))):
         n = 2 ** (octave + 1) + 1
         grid = rng.random((n, n, 3), dtype=np.float32)
-        noise += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 1.6**octave
+        noise = noise + cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 1.6**octave
     noise -= noise.min()
     noise /= noise.max() + 1e-6
     low, high = rng.random((2, 3), dtype=np.float32) ** 2.2
@@ -157,4 +165,6 @@ def smooth_noise(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _srgb_to_linear(encoded: np.ndarray) -> np.ndarray:
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(
+        np.float32
+    )

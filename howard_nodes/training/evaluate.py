@@ -22,6 +22,7 @@ from howard_nodes.training.trainer import list_pictures
 __all__ = ["HELD_OUT_SEED", "Evaluation", "evaluate", "held_out_samples", "score"]
 
 HELD_OUT_SEED = 20_261_122
+Matte = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 _THRESHOLDS = np.linspace(0.0, 0.3, 31)
 
 
@@ -80,7 +81,7 @@ def held_out_samples(
 
 
 def evaluate(network: MattingNetwork, samples: list[Sample]) -> Evaluation:
-    """Run a network over samples at a quarter of the resolution, refining 1 pixel in 25 as the HD setting does.
+    """Run a network over samples at a quarter of the resolution, refining 1 pixel in 25 as at HD.
 
     Parameters
     ----------
@@ -92,17 +93,16 @@ def evaluate(network: MattingNetwork, samples: list[Sample]) -> Evaluation:
 
     @torch.no_grad()
     def matte(plate: np.ndarray, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        tensors = [torch.from_numpy(picture)[None] for picture in (plate, clean)]
-        coarse = network.coarse(*tensors)
-        refined = network.refine(*tensors, coarse, sample_pixels=plate.shape[1] * plate.shape[2] // 25)
+        pixels = plate.shape[1] * plate.shape[2] // 25
+        pictures = torch.from_numpy(plate)[None], torch.from_numpy(clean)[None]
+        coarse = network.coarse(*pictures)
+        refined = network.refine(pictures[0], pictures[1], coarse, sample_pixels=pixels)
         return refined.alpha[0, 0].numpy(), coarse.alpha[0, 0].numpy(), refined.foreground[0].numpy()
 
     return score(matte, samples)
 
 
-def score(
-    matte: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]], samples: list[Sample]
-) -> Evaluation:
+def score(matte: Matte, samples: list[Sample]) -> Evaluation:
     """Score any function from encoded plate and clean plate (3 H W) to alpha, coarse matte and foreground.
 
     Parameters
@@ -136,9 +136,14 @@ def score(
     key_means = np.nanmean(key_rows, axis=0)
     best = int(key_means[:, 0].argmin())
     return Evaluation(
-        len(samples),
-        *(float(value) for value in means),
-        float(key_means[best, 0]),
-        float(key_means[best, 1]),
-        float(_THRESHOLDS[best]),
+        samples=len(samples),
+        mad=float(means[0]),
+        mad_unknown=float(means[1]),
+        mse=float(means[2]),
+        grad=float(means[3]),
+        mad_coarse=float(means[4]),
+        foreground_mse=float(means[5]),
+        key_mad=float(key_means[best, 0]),
+        key_mad_unknown=float(key_means[best, 1]),
+        key_threshold=float(_THRESHOLDS[best]),
     )

@@ -25,11 +25,13 @@ def mse(alpha: np.ndarray, truth: np.ndarray, where: np.ndarray | None = None) -
 
 
 def grad(alpha: np.ndarray, truth: np.ndarray) -> float:
-    """Gradient error / 1000: squared difference of gradient magnitudes (Gaussian derivatives, sigma 1.4), summed."""
+    """Gradient error / 1000: summed squared difference of gradient magnitudes, after a Gaussian of 1.4."""
     magnitudes = []
     for matte in (alpha, truth):
         soft = cv2.GaussianBlur(matte.astype(np.float32), (0, 0), 1.4)
-        magnitudes.append(np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)) / 8.0)
+        magnitudes.append(
+            np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)) / 8.0
+        )
     return float(np.square(magnitudes[0] - magnitudes[1]).sum()) / 1000.0
 
 
@@ -40,13 +42,15 @@ def dtssd(alphas: np.ndarray, truths: np.ndarray) -> float:
 
 
 def unknown_band(truth: np.ndarray, radius: int = 10) -> np.ndarray:
-    """Where a trimap would say unknown: within `radius` pixels of true coverage between 0.02 and 0.98; H W bool."""
+    """Where a trimap would say unknown: within `radius` pixels of coverage of 0.02 to 0.98; H W bool."""
     partial = ((truth > 0.02) & (truth < 0.98)).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.dilate(partial, kernel).astype(bool)
 
 
-def difference_key(plate: np.ndarray, clean: np.ndarray, threshold: float, softness: float = 0.05) -> np.ndarray:
+def difference_key(
+    plate: np.ndarray, clean: np.ndarray, threshold: float, softness: float = 0.05
+) -> np.ndarray:
     """Key by the largest channel's difference, as a compositor's difference keyer does.
 
     Parameters

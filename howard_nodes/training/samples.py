@@ -32,6 +32,12 @@ class Style:
         Share of rendered people made of any texture instead of their own skin and clothes.
     camouflage : float
         Share of subjects made of what is behind them, and share of subjects brought to its mean colour.
+    blur : float
+        Share of subjects out of focus or in motion.
+    most_blur : float
+        Largest standard deviation of the defocus, a quarter of the longest motion: a share of the side.
+    translucent : float
+        Share of subjects seen through all over.
     drift : float
         Standard deviation of the clean plate's shift, as a share of the picture's side.
     strong_drift : float
@@ -45,6 +51,9 @@ class Style:
     people: float = 0.65
     other_material: float = 0.15
     camouflage: float = 0.05
+    blur: float = 0.35
+    most_blur: float = 0.015
+    translucent: float = 0.03
     drift: float = 0.0022
     strong_drift: float = 0.1
     exposure: float = 0.08
@@ -59,14 +68,17 @@ HELD_OUT = Style(
     people=0.85,
     other_material=0.0,
     camouflage=0.0,
+    blur=0.25,
+    most_blur=0.006,
+    translucent=0.0,
     drift=0.0008,
     strong_drift=0.0,
     exposure=0.03,
     white_balance=0.01,
     moving=0.08,
 )
-"""Shots as they reach the network from a tripod or after registration and exposure match: half a pixel and a
-few hundredths of a stop off at 640 pixels, with shadow, bounce, grain, compression and moving parts left in."""
+"""Shots as they reach the network from a tripod or after registration and exposure match: half a pixel
+and a few hundredths of a stop off at 640 pixels, shadow, bounce, grain, compression, moving parts left in."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +144,8 @@ class SampleSource:
                 color, alpha = color2 * share + color * (1 - share), total
         else:
             color, alpha = place.copy(), np.zeros((size, size), np.float32)
-        color, alpha = _blur(rng, color, alpha)
-        if rng.random() < 0.05:
+        color, alpha = _blur(rng, color, alpha, self.style)
+        if rng.random() < self.style.translucent:
             alpha = alpha * np.float32(rng.uniform(0.3, 0.95))
 
         exposure = np.float32(2.0 ** rng.normal(0.0, 0.6))
@@ -163,8 +175,8 @@ class SampleSource:
         else:
             color, alpha = self.textures.draw(rng, self.size), draw_silhouette(rng, self.size)
         if rng.random() < self.style.camouflage:  # camouflage: made of what is behind it
-            shift = np.float32([[1, 0, rng.uniform(-0.2, 0.2)], [0, 1, rng.uniform(-0.2, 0.2)]])
-            shift[:, 2] *= self.size
+            shift = np.eye(2, 3)
+            shift[:, 2] = rng.uniform(-0.2, 0.2, 2) * self.size
             color = _warp(place, shift) * np.float32(rng.uniform(0.85, 1.15))
         elif rng.random() < self.style.camouflage:  # brightness and tint of the place, other detail
             ratio = (place.mean((0, 1)) + 0.01) / (color.mean((0, 1)) + 0.01)
@@ -177,13 +189,15 @@ def _warp(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
-def _blur(rng: np.random.Generator, color: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Defocus or move the subject: premultiplied, so that its colour stays straight."""
-    kind, size = rng.random(), alpha.shape[0]
-    if kind < 0.25:
-        alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 0.02 * size))
-    elif kind < 0.38:
-        taps = 2 * int(rng.integers(2, max(3, size // 24))) + 1
+def _blur(
+    rng: np.random.Generator, color: np.ndarray, alpha: np.ndarray, style: Style
+) -> tuple[np.ndarray, np.ndarray]:
+    """Defocus or move the subject; its colour, straight, reaches beyond its edge anyway."""
+    kind, most = rng.random(), style.most_blur * alpha.shape[0]
+    if kind < style.blur * 0.65:
+        alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.3, max(0.4, most)))
+    elif kind < style.blur:
+        taps = 2 * int(rng.integers(1, max(2, round(2 * most)) + 1)) + 1
         kernel = np.zeros((taps, taps), np.float32)
         angle, half = rng.uniform(0, np.pi), taps // 2
         reach = np.array([half * np.cos(angle), half * np.sin(angle)])
@@ -212,12 +226,13 @@ def _shadow_and_bounce(
 
 
 def _another_take(rng: np.random.Generator, place: np.ndarray, style: Style) -> np.ndarray:
-    """The empty place as shot at another time."""
+    """Shoot the empty place at another time."""
     size = place.shape[0]
     if rng.random() < 0.7:
         spread = style.drift * (4.0 if rng.random() < style.strong_drift else 1.0)
-        matrix = cv2.getRotationMatrix2D((size / 2, size / 2), 15 * rng.normal(0, spread), 1 + rng.normal(0, 0.25 * spread))
-        matrix[:, 2] += rng.normal(0, spread * size, 2)
+        angle, zoom = rng.normal(0, 15 * spread), 1 + rng.normal(0, 0.25 * spread)
+        matrix = cv2.getRotationMatrix2D((size / 2, size / 2), angle, zoom)
+        matrix[:, 2] = matrix[:, 2] + rng.normal(0, spread * size, 2)
         place = _warp(place, matrix)
     if rng.random() < style.moving:  # leaves, curtains, water: parts of the place moved
         field = rng.normal(0, 1, (2, 9, 9)).astype(np.float32) * (rng.random((9, 9)) < 0.3)
@@ -248,9 +263,9 @@ def _encoded(picture: np.ndarray) -> np.ndarray:
 
 
 def _compressed(encoded: np.ndarray, quality: int) -> np.ndarray:
-    ok, data = cv2.imencode(".jpg", (encoded * 255).round().astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert ok
-    return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.float32) / 255.0
+    picture = (encoded * 255).round().astype(np.uint8)
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32) / 255.0
 
 
 def _planes(picture: np.ndarray) -> np.ndarray:

@@ -30,8 +30,8 @@ def draw_silhouette(rng: np.random.Generator, size: int) -> np.ndarray:
     matrix = cv2.getRotationMatrix2D((size, size), rng.uniform(-30, 30), rng.uniform(0.7, 1.6))
     matrix[:, 2] += rng.uniform(-0.5, 0.5, 2) * size
     border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
-    canvas = cv2.warpAffine(canvas, matrix, canvas.shape, flags=cv2.INTER_LINEAR, borderMode=border)
-    return cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+    moved = cv2.warpAffine(canvas, matrix, canvas.shape, flags=cv2.INTER_LINEAR, borderMode=border)
+    return cv2.resize(moved, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
 
 
 def _body(rng: np.random.Generator, canvas: np.ndarray) -> tuple[float, float, float]:

@@ -1,14 +1,13 @@
 """The training loop: resumable, on a CPU or a GPU.
 
-Two stages. `coarse` trains the coarse network on samples as large as what it will see; `joint` trains coarse
-network and refiner together on samples four times as large, the coarse network at a quarter of the resolution.
+Two stages. `coarse` trains the coarse network on samples as large as what it will see; `joint` trains it
+together with the refiner on samples four times as large, the coarse network at a quarter of the resolution.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -112,7 +111,7 @@ def train(
     settings: TrainSettings,
     *,
     minutes: float | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Path:
     """Train, or go on with the run whose checkpoint is in `settings.output`.
 
@@ -212,7 +211,8 @@ def _begin(settings: TrainSettings) -> MattingNetwork:
 
 
 def _optimizer(network: MattingNetwork, settings: TrainSettings) -> torch.optim.Optimizer:
-    trunk, rest = [], []
+    trunk: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (trunk if name.startswith(("lite0.trunk.", "backbone.")) else rest).append(parameter)
     groups = [{"params": trunk, "peak": settings.trunk_rate}, {"params": rest, "peak": settings.rate}]
@@ -231,7 +231,9 @@ def _sobel(alpha: Tensor) -> Tensor:
     return F.conv2d(alpha, torch.stack([kernel, kernel.T])[:, None], padding=1)
 
 
-def _alpha_and_color(prefix: str, raw: Tensor, plate: Tensor, alpha: Tensor, color: Tensor) -> dict[str, Tensor]:
+def _alpha_and_color(
+    prefix: str, raw: Tensor, plate: Tensor, alpha: Tensor, color: Tensor
+) -> dict[str, Tensor]:
     """Losses of raw alpha and foreground residual (4 channels): L1 and L1 of gradients, as in the paper."""
     seen = alpha > 0.01
     return {
@@ -325,7 +327,7 @@ def _loader(settings: TrainSettings, *, first: int, count: int) -> Iterator[list
 
 
 def _identity(settings: TrainSettings) -> dict[str, Any]:
-    """The settings that a resumed run must share."""
+    """Give the settings that a resumed run must share."""
     identity = asdict(settings)
     for name in ("output", "device", "workers", "init", "pictures", "foregrounds"):
         del identity[name]
@@ -344,7 +346,8 @@ def _resume(
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     if state["settings"] != _identity(settings):
         raise InputError(
-            f"{checkpoint}: belongs to a run with other settings ({state['settings']}); choose another --output."
+            f"{checkpoint}: belongs to a run with other settings ({state['settings']}); "
+            "choose another --output."
         )
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
@@ -372,7 +375,7 @@ def _save(
     }
     partial = checkpoint.with_suffix(".tmp")
     torch.save(state, partial)
-    os.replace(partial, checkpoint)
+    partial.replace(checkpoint)
 
 
 def _export(settings: TrainSettings, step: int, average: dict[str, Tensor]) -> Path:
@@ -392,7 +395,7 @@ def _export(settings: TrainSettings, step: int, average: dict[str, Tensor]) -> P
 
 
 def _commit() -> str:
-    """The commit this code is at, or `unknown` outside a checkout."""
+    """Name the commit this code is at, or `unknown` outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
