@@ -1,1 +1,50 @@
-"""cli"""
+"""The command line, `howard`: one module a subcommand.
+
+Nothing heavy is imported here, nor by any module of this folder before its command runs: `howard --help` and
+`howard info` do without torch.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
+
+__all__ = ["Terminated", "main"]
+
+
+class Terminated(KeyboardInterrupt):
+    """A request to end (SIGTERM), handled like Ctrl-C: nothing partial stays on disk."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; by default those of the process.
+
+    Raises
+    ------
+    SystemExit
+        Always. 0: all done; 1: some frames failed, or a check found something; 2: wrong input or usage;
+        130: interrupted (143 by SIGTERM).
+    """
+    with suppress(ValueError):  # outside the main thread, whoever called handles signals
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        from howard_nodes.cli.app import app
+
+        app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="howard")
+    except KeyboardInterrupt:
+        print("howard: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated

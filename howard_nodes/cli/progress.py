@@ -1,0 +1,167 @@
+"""What a run shows of itself: a bar on a terminal, a line a frame elsewhere, or JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from howard_nodes.cli.console import on_terminal, progress_bar, say_seconds, warn
+from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started, to_json
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Reporter", "reporter"]
+
+
+class Reporter:
+    """Takes the events of a run and remembers how far it is. This one prints a line a frame."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.complete: list[int] = []
+        self.failed: dict[int, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take an event; `howard_nodes.pipeline.run` gives one at a time."""
+        if isinstance(event, Started):
+            self.total = event.total
+        elif isinstance(event, FrameDone):
+            self.complete.append(event.frame)
+        elif isinstance(event, FrameFailed):
+            self.failed[event.frame] = event.message
+        self.show(event)
+
+    def show(self, event: Event) -> None:
+        """Print an event."""
+        if isinstance(event, Started):
+            print(_started(event), flush=True)
+        elif isinstance(event, Note):
+            self.note(event)
+        elif isinstance(event, FrameDone):
+            self.frame(event)
+        elif isinstance(event, FrameFailed):
+            print(f"howard: error: {event.message}", file=sys.stderr, flush=True)
+        elif isinstance(event, Finished):
+            self.finish(event)
+
+    def note(self, note: Note) -> None:
+        """Print what is worth knowing; warnings on stderr."""
+        message = note.message
+        if note.frame is not None and f"frame {note.frame}" not in message:
+            message = f"frame {note.frame}: {message}"
+        if note.warning:
+            warn(message)
+        else:
+            print(message, flush=True)
+
+    def frame(self, done: FrameDone) -> None:
+        """Print a frame that is on disk."""
+        what = "there already" if done.skipped else say_seconds(done.seconds)
+        print(f"{done.frame}  {what}  {' '.join(map(str, done.paths))}", flush=True)
+
+    def finish(self, finished: Finished) -> None:
+        """Print the end of a run; what failed is said again, as it may be hours above."""
+        print(self._summary(finished), flush=True)
+        if self.failed and self.total > 1:
+            lines = (f"  {self.failed[frame]}" for frame in sorted(self.failed))
+            print(
+                f"howard: {len(self.failed)} of {self.total} frames failed:",
+                *lines,
+                sep="\n",
+                file=sys.stderr,
+            )
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+
+    def so_far(self) -> str:
+        """Say what is done, for an interrupt."""
+        from howard_nodes.frames import format_frames
+
+        if not self.total:
+            return "nothing was written"
+        if not self.complete:
+            return f"none of {self.total} frames is done; no partial file is left"
+        return (
+            f"{len(self.complete)} of {self.total} frames are done ({format_frames(self.complete)}), "
+            "no partial file is left; the same command with --resume goes on"
+        )
+
+    def _summary(self, finished: Finished) -> str:
+        from howard_nodes.frames import parse_frames
+
+        done, skipped, failed = (
+            len(parse_frames(frames)) if frames else 0
+            for frames in (finished.done, finished.skipped, finished.failed)
+        )
+        rate = f", {done / finished.seconds:.3g} frames/s" if done and finished.seconds else ""
+        text = f"{done} {'frame' if done == 1 else 'frames'} done in {say_seconds(finished.seconds)}{rate}"
+        if skipped:
+            text += f"; {skipped} there already"
+        if failed:
+            text += f"; {failed} failed: {finished.failed}"
+        return text
+
+
+class _JsonReporter(Reporter):
+    def show(self, event: Event) -> None:
+        print(to_json(event), flush=True)
+
+
+class _BarReporter(Reporter):
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Started):
+            super().show(event)
+            self._bar = progress_bar("frames")
+            self._task = self._bar.add_task("matte", total=event.total, note="")
+            self._bar.start()
+            return
+        if isinstance(event, FrameFailed):
+            self._advance(event.frame)
+        super().show(event)
+
+    def frame(self, done: FrameDone) -> None:
+        self._advance(done.frame)
+
+    def finish(self, finished: Finished) -> None:
+        self.close()
+        super().finish(finished)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _advance(self, frame: int) -> None:
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=1, note=str(frame))
+
+
+@contextmanager
+def reporter(as_json: bool) -> Iterator[Reporter]:
+    """Give the reporter that fits: JSON if asked for, a bar on a terminal, else lines.
+
+    Parameters
+    ----------
+    as_json : bool
+        Print events as `howard_nodes.events.to_json` writes them, and nothing else, on stdout.
+    """
+    report = _JsonReporter() if as_json else _BarReporter() if on_terminal() else Reporter()
+    try:
+        yield report
+    finally:
+        report.close()
+
+
+def _started(event: Started) -> str:
+    count = f"{event.total} {'frame' if event.total == 1 else 'frames'}"
+    how = f"weights {event.weights}, {event.device}, {event.precision}"
+    return f"{count} ({event.frames}) to {event.output}, {how}"

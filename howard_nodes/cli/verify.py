@@ -1,0 +1,179 @@
+"""`howard verify`: is a result there, whole, and of one piece."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from howard_nodes.cli.console import on_terminal, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from howard_nodes.frames import Sequence
+
+__all__ = ["verify"]
+
+_THREADS = 8
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """One file: what is wrong with it, and what must be the same in all files of its sequence."""
+
+    sequence: int
+    frame: int
+    path: Path
+    problem: str | None
+    facts: dict[str, str]
+
+
+def verify(
+    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="out/shot.####.exr, as matte's -o.")],
+    frames: Annotated[
+        str | None, typer.Option(metavar="RANGE", help="Frames that must be there; else first to last.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+) -> None:
+    """Check that every frame is there, can be read to its last pixel, and was made with the same settings.
+
+    [bold]Example:[/bold]  howard verify out/shot.####.exr --frames 1001-1240
+
+    Exit codes: 0 all well, 1 frames missing, corrupt or different, 2 wrong input.
+    """
+    from howard_nodes.errors import InputError
+    from howard_nodes.frames import format_frames, parse_frames
+
+    sequences = _sequences(pattern)
+    if frames is None:
+        wanted = _expected(sorted({frame for sequence in sequences for frame in sequence.frames}))
+    else:
+        wanted = parse_frames(frames)
+        if len(wanted) > 1 and sequences[0].is_still:
+            raise InputError(f"{pattern} is one file; write #### in place of its frame number")
+    problems: dict[int, list[str]] = {}
+    facts: list[_Checked] = []
+    for checked in _with_bar(_check_all(sequences, wanted), len(wanted) * len(sequences), as_json):
+        if checked.problem is None:
+            facts.append(checked)
+        else:
+            problems.setdefault(checked.frame, []).append(checked.problem)
+        if as_json:
+            print_json(
+                {
+                    "event": "frame_checked",
+                    "frame": checked.frame,
+                    "path": checked.path,
+                    "problem": checked.problem,
+                }
+            )
+    for frame, problem in _differences(facts):
+        problems.setdefault(frame, []).append(problem)
+        if as_json:
+            print_json({"event": "frame_differs", "frame": frame, "problem": problem})
+    bad = format_frames(problems)
+    if as_json:
+        print_json({"event": "finished", "frames": format_frames(wanted), "total": len(wanted), "bad": bad})
+    else:
+        for frame in sorted(problems):
+            for problem in problems[frame]:
+                print(problem)
+        good = len(wanted) - len(problems)
+        print(f"{good} of {len(wanted)} frames are well" + (f"; not well: {bad}" if bad else ""))
+    if problems:
+        raise typer.Exit(1)
+
+
+def _sequences(pattern: str) -> list[Sequence]:
+    """Find the sequence of a pattern; for PNG, those of all layers that `matte` made from it."""
+    from howard_nodes.errors import InputError
+    from howard_nodes.frames import Sequence
+    from howard_nodes.layers import LAYERS, layer_path
+
+    names = [pattern]
+    if Path(pattern).suffix.lower() != ".exr":
+        names += [str(layer_path(pattern, layer)) for layer in LAYERS if layer != "rgba"]
+    found = []
+    for name in names:
+        try:
+            found.append(Sequence.find(name))
+        except InputError:
+            continue
+    return found or [Sequence.find(pattern)]  # which says what lies there instead
+
+
+def _expected(found: list[int]) -> tuple[int, ...]:
+    """First to last frame, in the steps they have: every third is no gap."""
+    step = reduce(gcd, (b - a for a, b in pairwise(found)), 0)
+    return tuple(range(found[0], found[-1] + 1, step or 1))
+
+
+def _check_all(sequences: list[Sequence], wanted: tuple[int, ...]) -> Iterator[_Checked]:
+    pool = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "howard-verify")
+    jobs = [(i, frame, sequence.path(frame)) for frame in wanted for i, sequence in enumerate(sequences)]
+    try:
+        yield from pool.map(lambda job: _check(*job), jobs)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _check(sequence: int, frame: int, path: Path) -> _Checked:
+    from howard_nodes.errors import FrameError
+    from howard_nodes.frames import inspect_file, read_attributes, verify_file
+
+    if not path.exists():
+        return _Checked(sequence, frame, path, f"{path}: frame {frame} is missing", {})
+    try:
+        verify_file(path)
+        parts = inspect_file(path).parts
+        attributes = read_attributes(path)
+    except FrameError as error:
+        return _Checked(sequence, frame, path, str(error), {})
+    facts = {
+        "layers": " ".join(f"{name}:{kind}" for part in parts for name, kind in part.channels.items()),
+        "size": " ".join(str(part.display_window) for part in parts),
+        "compression": " ".join(part.compression for part in parts),
+        "colour space": " ".join(str(part.colorspace) for part in parts),
+        "Howard's version": _attribute(attributes, "howard:version"),
+        "weights": _attribute(attributes, "howard:weights"),
+        "settings": _attribute(attributes, "howard:settings"),
+    }
+    return _Checked(sequence, frame, path, None, facts)
+
+
+def _attribute(attributes: dict[str, Any], name: str) -> str:
+    return str(attributes.get(name, "not said"))
+
+
+def _differences(checked: Iterable[_Checked]) -> Iterator[tuple[int, str]]:
+    """Files that differ from what most files of their sequence have."""
+    sequences: dict[int, list[_Checked]] = {}
+    for file in checked:
+        sequences.setdefault(file.sequence, []).append(file)
+    for files in sequences.values():
+        for name in files[0].facts:
+            counts = Counter(file.facts[name] for file in files)
+            usual = counts.most_common(1)[0][0]
+            for file in files:
+                if file.facts[name] != usual:
+                    yield file.frame, f"{file.path}: {name} {file.facts[name]}, most frames have {usual}"
+
+
+def _with_bar(checks: Iterator[_Checked], total: int, as_json: bool) -> Iterator[_Checked]:
+    if as_json or not on_terminal():
+        yield from checks
+        return
+    with progress_bar("files") as bar:
+        task = bar.add_task("verify", total=total, note="")
+        for checked in checks:
+            bar.advance(task)
+            yield checked
