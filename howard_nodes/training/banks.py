@@ -135,9 +135,8 @@ class ForegroundBank:
         if rng.random() < 0.5:
             matrix[:, 0] *= -1
             matrix[:, 2] += -matrix[:, 0] * width
-        matrix[:, 2] += (
-            np.array([size / 2 - width / 2, size / 2 - height / 2]) + rng.uniform(-0.3, 0.3, 2) * size
-        )
+        center = np.array([size - width, size - height]) / 2
+        matrix[:, 2] = matrix[:, 2] + center + rng.uniform(-0.3, 0.3, 2) * size
         if scale < 1:
             person = np.asarray(cv2.GaussianBlur(person, (0, 0), 0.35 / scale), np.float32)
         flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
@@ -157,7 +156,8 @@ def smooth_noise(rng: np.random.Generator, size: int) -> np.ndarray:
     for octave in range(int(rng.integers(2, 6))):
         n = 2 ** (octave + 1) + 1
         grid = rng.random((n, n, 3), dtype=np.float32)
-        noise = noise + cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 1.6**octave
+        layer = np.asarray(cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
+        noise += layer / np.float32(1.6**octave)
     noise -= noise.min()
     noise /= noise.max() + 1e-6
     low, high = rng.random((2, 3), dtype=np.float32) ** 2.2

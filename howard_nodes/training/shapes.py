@@ -28,7 +28,7 @@ def draw_silhouette(rng: np.random.Generator, size: int) -> np.ndarray:
             radius = rng.uniform(0.005, 0.06) * canvas.shape[0]
             cv2.circle(canvas, (int(center[0]), int(center[1])), max(1, int(radius)), 0, -1, cv2.LINE_AA)
     matrix = cv2.getRotationMatrix2D((size, size), rng.uniform(-30, 30), rng.uniform(0.7, 1.6))
-    matrix[:, 2] += rng.uniform(-0.5, 0.5, 2) * size
+    matrix[:, 2] = matrix[:, 2] + rng.uniform(-0.5, 0.5, 2) * size
     border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
     moved = cv2.warpAffine(canvas, matrix, canvas.shape, flags=cv2.INTER_LINEAR, borderMode=border)
     return cv2.resize(moved, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
