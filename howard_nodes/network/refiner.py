@@ -1,7 +1,7 @@
 """The second stage: 4x4 patches of the picture refined at half and at full resolution.
 
-The network is that of Lin et al., "Real-Time High-Resolution Background Matting" (CVPR 2021), section 3.2, with
-free widths. How it is computed is ours: only the neighbourhoods that the chosen patches need are interpolated.
+The network is that of Lin et al., "Real-Time High-Resolution Background Matting" (CVPR 2021), section 3.2,
+with free widths. How it is computed is ours: only what the chosen patches need is interpolated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Refiner", "select_region"]
+__all__ = ["Refiner", "inside_window", "sample_enlarged", "select_region"]
 
 
 def select_region(
@@ -33,10 +33,10 @@ def select_region(
     height, width : int
         Rows and columns of patches: a quarter of the picture's.
     mode : {"sampling", "thresholding", "full"}
-        ``sampling`` takes the ``sample_pixels // 16`` patches of highest error of each picture; among equals the
-        first in reading order. ``thresholding`` takes every patch whose error is above ``threshold``.
-        A patch whose error is exactly 0 is taken by neither: painting 0 into the error protects the coarse matte.
-        ``full`` takes all.
+        ``sampling`` takes the ``sample_pixels // 16`` patches of highest error of each picture; among equals
+        the first in reading order. ``thresholding`` takes every patch whose error is above ``threshold``.
+        A patch whose error is exactly 0 is taken by neither: painting 0 into the error protects the coarse
+        matte. ``full`` takes all.
 
     Returns
     -------
@@ -74,7 +74,7 @@ class Refiner(nn.Module):
     features : int
         Feature channels that come from the coarse stage.
     widths : sequence of int
-        Output channels of conv1, conv2 (half resolution) and conv3 (full resolution). The defaults are the authors'.
+        Output channels of conv1, conv2 (half resolution) and conv3 (full); the authors' by default.
     """
 
     def __init__(self, features: int = 32, widths: Sequence[int] = (24, 16, 12)) -> None:
@@ -103,21 +103,21 @@ class Refiner(nn.Module):
         sample_pixels: int = 80_000,
         threshold: float = 0.1,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Refine.
+        """Refine, with gradients.
 
         Parameters
         ----------
         plate, clean : Tensor
             N 3 H W, encoded 0..1; H and W divisible by 4.
         alpha, residual, error, features : Tensor
-            The coarse stage's result, N 1|3|1|F h w at any smaller size.
+            The coarse stage's result, N 1|3|1|F h w, at any size.
         mode, sample_pixels, threshold
             See `select_region`.
 
         Returns
         -------
         alpha : Tensor
-            N 1 H W, not yet limited to 0..1.
+            N 1 H W, not limited to 0..1.
         residual : Tensor
             N 3 H W, foreground minus plate, not limited.
         region : Tensor
@@ -160,7 +160,11 @@ class Refiner(nn.Module):
         # 16 pixels of the picture give both the 8 of half resolution and, cropped, the 8 of full resolution.
         full = _crop(pictures, n, row * 4 - 6, column * 4 - 6, 16)
         half = F.avg_pool2d(full, 2)
-        x = _sample(coarse, n, row * 2 - 3, column * 2 - 3, 8, (height // 2, width // 2))
+        steps = torch.arange(-3, 5, device=row.device)
+        rows, columns = row[:, None] * 2 + steps, column[:, None] * 2 + steps
+        x = sample_enlarged(coarse.permute(0, 2, 3, 1), n, rows, columns, (height // 2, width // 2))
+        x = x * inside_window(rows, columns, height // 2, width // 2)
+        x = x.permute(0, 3, 1, 2)
         x = self._half(torch.cat([x, half], 1))
         x = F.interpolate(x, scale_factor=2, mode="nearest")
         return self._full(torch.cat([x, full[:, :, 4:-4, 4:-4]], 1))
@@ -171,44 +175,88 @@ def _crop(image: Tensor, n: Tensor, row: Tensor, column: Tensor, size: int) -> T
     height, width = image.shape[2:]
     steps = torch.arange(size, device=image.device)
     rows, columns = row[:, None] + steps, column[:, None] + steps
-    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
+    inside = inside_window(rows, columns, height, width)
     index = n[:, None, None] * (height * width)
     index = index + rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
     pixels = image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])
     out = pixels.index_select(0, index.reshape(-1)).view(len(n), size, size, -1)
-    return (out * inside[..., None]).permute(0, 3, 1, 2)
+    return (out * inside).permute(0, 3, 1, 2)
 
 
-def _sample(
-    image: Tensor, n: Tensor, row: Tensor, column: Tensor, size: int, enlarged: tuple[int, int]
+def inside_window(rows: Tensor, columns: Tensor, height: int, width: int) -> Tensor:
+    """Tell which pixels of windows lie on a picture.
+
+    Parameters
+    ----------
+    rows, columns : Tensor
+        Rows and columns of each window: P S and P T.
+    height, width : int
+        Size of the picture.
+
+    Returns
+    -------
+    Tensor
+        P S T 1, bool.
+    """
+    inside_rows = (rows >= 0) & (rows < height)
+    inside_columns = (columns >= 0) & (columns < width)
+    return (inside_rows[:, :, None] & inside_columns[:, None, :])[..., None]
+
+
+def sample_enlarged(
+    image: Tensor, n: Tensor, rows: Tensor, columns: Tensor, enlarged: tuple[int, int]
 ) -> Tensor:
-    """Like `_crop` of `image` enlarged bilinearly to `enlarged`, without enlarging it all."""
-    height, width = image.shape[2:]
-    steps = torch.arange(size, device=image.device)
-    top, below, v = _taps(row[:, None] + steps, height, enlarged[0], image.dtype)
-    left, right, u = _taps(column[:, None] + steps, width, enlarged[1], image.dtype)
-    base = n[:, None] * (height * width)
-    rows = torch.stack([base + top * width, base + below * width], -1)
-    index = rows[:, :, None, :, None] + torch.stack([left, right], -1)[:, None, :, None, :]
-    weight = v[:, :, None, :, None] * u[:, None, :, None, :]
-    pixels = image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])
-    out = F.embedding_bag(
-        index.reshape(-1, 4), pixels, mode="sum", per_sample_weights=weight.reshape(-1, 4).contiguous()
-    )
-    return out.view(len(n), size, size, -1).permute(0, 3, 1, 2)
+    """Windows of an image enlarged bilinearly, without enlarging it all.
+
+    Parameters
+    ----------
+    image : Tensor
+        N h w C.
+    n : Tensor
+        The picture each window is cut from: P.
+    rows, columns : Tensor
+        Rows and columns of each window on the enlarged image: P S and P T. Those outside repeat its border.
+    enlarged : tuple of int
+        Height and width of the enlarged image.
+
+    Returns
+    -------
+    Tensor
+        P S T C; the values of `torch.nn.functional.interpolate` with align_corners=False.
+    """
+    _, height, width, channels = image.shape
+    top, down = _taps(rows, height, enlarged[0])
+    left, right = _taps(columns, width, enlarged[1])
+    # The four taps of a pixel, (row, column) = (0, 0) (0, 1) (1, 0) (1, 1), are laid out for whole rows at
+    # once, so that what remains for each pixel is one addition for its index and one for its weight.
+    step = torch.tensor([0, 1], device=image.device)
+    across = step.clamp(max=width - 1) + (step.clamp(max=height - 1) * width)[:, None]
+    index = (n[:, None] * height + top) * width
+    index = index[:, :, None] + (left[:, :, None, None] + across).view(len(n), 1, -1)
+    weight = torch.stack([1 - right, right], 2)
+    upper = torch.stack([weight, torch.zeros_like(weight)], 2).view(len(n), 1, -1)
+    slope = torch.stack([-weight, weight], 2).view(len(n), 1, -1)
+    weight = torch.addcmul(upper, down[:, :, None], slope)
+
+    index, weight = index.view(-1, 4), weight.view(-1, 4).to(image.dtype)
+    pixels = image.reshape(-1, channels)
+    if image.device.type == "cpu":
+        out = F.embedding_bag(index, pixels, mode="sum", per_sample_weights=weight)
+    else:
+        out = pixels.index_select(0, index[:, 0]) * weight[:, :1]
+        for i in range(1, 4):
+            out = out + pixels.index_select(0, index[:, i]) * weight[:, i : i + 1]
+    return out.view(len(n), rows.shape[1], columns.shape[1], channels)
 
 
-def _taps(at: Tensor, small: int, large: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Neighbours and their two weights for positions `at` of an axis enlarged from `small` to `large`.
+def _taps(at: Tensor, small: int, large: int) -> tuple[Tensor, Tensor]:
+    """Find the first of two neighbours, and the second's weight, on an axis enlarged from `small` to `large`.
 
-    The arithmetic of torch's bilinear interpolation with align_corners=False; both weights are 0 outside.
+    The arithmetic of torch's bilinear interpolation with align_corners=False, in float32.
     """
     position = ((at.to(torch.float32) + 0.5) * (small / large) - 0.5).clamp_(0, small - 1)
-    first = position.floor().long()
-    second = (first + 1).clamp_(max=small - 1)
-    fraction = position - first
-    weights = torch.stack([1 - fraction, fraction], -1) * ((at >= 0) & (at < large))[..., None]
-    return first, second, weights.to(dtype)
+    first = position.long().clamp_(max=max(small - 2, 0))
+    return first, position - first
 
 
 def _replace(image: Tensor, patches: Tensor, where: tuple[Tensor, ...]) -> Tensor:

@@ -1,0 +1,529 @@
+"""Weights: where they are, what they are, reading and writing them.
+
+Howard's own files are safetensors, which hold numbers and text and nothing that runs. Checkpoints of other
+programs are pickles, which can run anything when opened the usual way; `import_checkpoint` reads their
+tensors without.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import pickle
+import tempfile
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from howard_nodes.errors import WeightsError, WriteError
+from howard_nodes.network.model import MattingNetwork
+
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "WeightsInfo",
+    "describe_weights",
+    "import_checkpoint",
+    "list_weights",
+    "load_weights",
+    "save_weights",
+    "shipped_weights_folder",
+    "user_weights_folder",
+]
+
+DEFAULT_WEIGHTS = "default"
+_DEFAULT_FILE = "howard-lite0"
+_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weights file says of itself, read from its header alone."""
+
+    name: str
+    """What `load_weights` takes; a path for files outside the two folders."""
+    path: Path
+    backbone: str | None
+    """None where the file is unusable, see `problem`."""
+    features: int = 0
+    refiner_widths: tuple[int, ...] = ()
+    parameters: int = 0
+    """Numbers in all tensors."""
+    size: int = 0
+    """Bytes on disk."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None
+    """Why the file cannot be used, where it cannot."""
+
+
+def shipped_weights_folder() -> Path:
+    """Where the weights that come with Howard are.
+
+    Returns
+    -------
+    Path
+        A folder of the package.
+    """
+    return Path(__file__).parent.parent / "data"
+
+
+def user_weights_folder() -> Path:
+    """Where imported weights go and are looked for.
+
+    Returns
+    -------
+    Path
+        ``$HOWARD_WEIGHTS``, else ``howard/weights`` in the user's data folder. It need not exist.
+    """
+    if folder := os.environ.get("HOWARD_WEIGHTS"):
+        return Path(folder)
+    data = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "howard" / "weights"
+
+
+def load_weights(name_or_path: str | Path | None = None, *, fused: bool = True) -> MattingNetwork:
+    """Load a network with its weights.
+
+    Parameters
+    ----------
+    name_or_path : str or Path, optional
+        A name of `list_weights`, or a safetensors file. None and "default" are the weights that ship.
+    fused : bool
+        Fold the normalisations in (`MattingNetwork.prepared`): faster, for inference only. Without, the
+        network can be trained and saved.
+
+    Returns
+    -------
+    MattingNetwork
+        On the CPU, in eval mode.
+
+    Raises
+    ------
+    WeightsError
+        Where there is no such file, or it is damaged or not of one of Howard's networks.
+    """
+    path = _find(name_or_path)
+    state, metadata = _read_safetensors(path)
+    network = _build(state, path)
+    network.backbone_scale = _scale(metadata, network.backbone_scale)
+    network.eval()
+    return network.prepared() if fused else network
+
+
+def save_weights(
+    network: MattingNetwork, path: str | Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a network's weights as safetensors, atomically.
+
+    Parameters
+    ----------
+    network : MattingNetwork
+        Not a `prepared` one: its normalisations are gone.
+    path : str or Path
+        Ends in .safetensors. The folder is made where it is missing.
+    metadata : mapping of str to str, optional
+        Kept in the header, besides backbone, features, refiner widths and backbone scale.
+
+    Raises
+    ------
+    WeightsError
+        Where the network is a prepared one.
+    WriteError
+        Where the file cannot be written; what was there before stays.
+    """
+    path = Path(path)
+    if network.folded:
+        raise WeightsError(
+            f"{path}: a network prepared for inference cannot be saved; load it with fused=False."
+        )
+    header = {str(key): str(value) for key, value in (metadata or {}).items()} | {
+        "format": "howard-matting",
+        "backbone": network.backbone_name,
+        "backbone_scale": repr(network.backbone_scale),
+        "features": str(network.refiner.features),
+        "refiner_widths": json.dumps(network.refiner.widths),
+    }
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    partial: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        partial = Path(name)
+        save_file(state, partial, header)
+        # mkstemp makes private files; weights are for everyone the umask allows.
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o666 & ~umask)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+        raise WriteError(f"cannot write the weights: {error}", path=path) from error
+
+
+def list_weights() -> list[WeightsInfo]:
+    """List the weights that can be named: those that ship and those of the user.
+
+    Returns
+    -------
+    list of WeightsInfo
+        The shipped ones first. Files that cannot be used are listed with their `problem`.
+    """
+    found = []
+    for name, path in _named().items():
+        try:
+            found.append(_describe(name, path))
+        except WeightsError as error:
+            found.append(WeightsInfo(name, path, None, problem=str(error)))
+    return found
+
+
+def describe_weights(name_or_path: str | Path | None = None) -> WeightsInfo:
+    """Tell what a weights file is, without loading it.
+
+    Parameters
+    ----------
+    name_or_path : str or Path, optional
+        As for `load_weights`.
+
+    Returns
+    -------
+    WeightsInfo
+        With the metadata of its header.
+
+    Raises
+    ------
+    WeightsError
+        As for `load_weights`.
+    """
+    path = _find(name_or_path)
+    names = {known: name for name, known in _named().items()}
+    return _describe(names.get(path, str(path)), path)
+
+
+def import_checkpoint(
+    source: str | Path, target: str | Path | None = None, *, overwrite: bool = False
+) -> WeightsInfo:
+    """Turn a BackgroundMattingV2 checkpoint into a weights file; nothing in it is executed.
+
+    Parameters
+    ----------
+    source : str or Path
+        A .pth file as the authors publish them (a state dict, also with the ``module.`` of data-parallel
+        training), or one of their TorchScript files, of float32 or float16. The content decides, not the
+        suffix.
+    target : str or Path, optional
+        The safetensors file to write; in the user's folder, under the source's name, by default.
+    overwrite : bool
+        Replace a file that is there.
+
+    Returns
+    -------
+    WeightsInfo
+        Of the file written.
+
+    Raises
+    ------
+    WeightsError
+        Where the source cannot be read, holds anything but tensors and names, or is not of a known network;
+        or the target is there already.
+    WriteError
+        Where the target cannot be written.
+    """
+    source = Path(source)
+    target = user_weights_folder() / f"{source.stem}{_SUFFIX}" if target is None else Path(target)
+    if target.suffix != _SUFFIX:
+        raise WeightsError(f"{target}: weights are written as {_SUFFIX}; choose such a name.")
+    if target.exists() and not overwrite:
+        raise WeightsError(
+            f"{target}: is there already; remove it, choose another name, or ask to overwrite it."
+        )
+    state = _read_checkpoint(source)
+    kinds = sorted(
+        {str(value.dtype).removeprefix("torch.") for value in state.values() if value.is_floating_point()}
+    )
+    network = _build(state, source)
+    save_weights(network, target, {"imported_from": source.name, "imported_precision": ", ".join(kinds)})
+    return describe_weights(target)
+
+
+def _named() -> dict[str, Path]:
+    named = {}
+    for folder in (user_weights_folder(), shipped_weights_folder()):
+        if folder.is_dir():
+            named.update({path.stem: path for path in sorted(folder.glob(f"*{_SUFFIX}"))})
+    if _DEFAULT_FILE in named:
+        named = {DEFAULT_WEIGHTS: named.pop(_DEFAULT_FILE)} | named
+    return named
+
+
+def _find(name_or_path: str | Path | None) -> Path:
+    named = _named()
+    name = DEFAULT_WEIGHTS if name_or_path is None else str(name_or_path)
+    if name == _DEFAULT_FILE:
+        name = DEFAULT_WEIGHTS
+    if not isinstance(name_or_path, Path) and name in named:
+        return named[name]
+    path = Path(name)
+    if path.suffix == _SUFFIX or path.exists():
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such weights file.")
+        return path
+    if name == DEFAULT_WEIGHTS:
+        raise WeightsError(
+            f"{shipped_weights_folder() / (_DEFAULT_FILE + _SUFFIX)}: the default weights are missing; "
+            "install Howard again or name a weights file."
+        )
+    near = difflib.get_close_matches(name, named, 1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise WeightsError(
+        f"no weights named {name!r}.{hint} There are: {', '.join(named) or 'none'}. "
+        "Give one of these names or a .safetensors file; howard weights import reads other checkpoints."
+    )
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
+    except (OSError, SafetensorError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    hint = (
+        "a checkpoint of another program is read by howard weights import" if path.suffix != _SUFFIX else ""
+    )
+    hint = hint or "it is damaged or no safetensors file; copy it again"
+    return WeightsError(f"{path}: cannot be read as weights ({error}); {hint}.")
+
+
+def _describe(name: str, path: Path) -> WeightsInfo:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in names}
+            metadata = dict(file.metadata() or {})
+    except (OSError, SafetensorError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    backbone, features, widths = _recognise(shapes, path)
+    parameters = sum(
+        torch.Size(shape).numel() for key, shape in shapes.items() if not key.endswith("num_batches_tracked")
+    )
+    return WeightsInfo(name, path, backbone, features, widths, parameters, path.stat().st_size, metadata)
+
+
+def _scale(metadata: Mapping[str, str], usual: float) -> float:
+    try:
+        scale = float(metadata.get("backbone_scale", usual))
+    except ValueError:
+        return usual
+    return scale if 0 < scale <= 1 else usual
+
+
+def _recognise(shapes: Mapping[str, tuple[int, ...]], path: Path) -> tuple[str, int, tuple[int, ...]]:
+    """Tell backbone, features and refiner widths from the names and shapes of tensors."""
+    if any(name.startswith("lite0.") for name in shapes):
+        backbone = "lite0"
+    elif "backbone.features.0.0.weight" in shapes:
+        backbone = "mobilenetv2"
+    elif "backbone.layer3.22.conv1.weight" in shapes:
+        backbone = "resnet101"
+    elif "backbone.layer3.5.conv1.weight" in shapes:
+        backbone = "resnet50"
+    else:
+        raise WeightsError(
+            f"{path}: not the weights of lite0 or of BackgroundMattingV2's mobilenetv2, resnet50 or resnet101; "
+            f"it holds {len(shapes)} tensors: {', '.join(list(shapes)[:3]) or 'none'} ..."
+        )
+    try:
+        widths = tuple(shapes[f"refiner.conv{i}.weight"][0] for i in (1, 2, 3))
+        features = shapes["refiner.conv1.weight"][1] - 10
+    except (KeyError, IndexError) as error:
+        raise WeightsError(
+            f"{path}: weights of {backbone} without a refiner (of the coarse stage alone?); "
+            "a file of the whole network is needed."
+        ) from error
+    return backbone, features, widths
+
+
+def _build(state: Mapping[str, Tensor], path: Path) -> MattingNetwork:
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    backbone, features, widths = _recognise(shapes, path)
+    if features < 1 or features > 1024 or max(widths) > 1024:
+        raise WeightsError(f"{path}: {features} features and refiner widths {widths} make no sense.")
+    # Every number is replaced: drawing first ones takes longer than all the rest.
+    with torch.device("meta"):
+        network = MattingNetwork(backbone, features=features, refiner_widths=widths)
+    wanted = network.state_dict()
+    missing, extra = wanted.keys() - shapes.keys(), shapes.keys() - wanted.keys()
+    # Old checkpoints have no such counters, and inference no use for them.
+    missing = {name for name in missing if not name.endswith("num_batches_tracked")}
+    wrong = [name for name in wanted if name in shapes and shapes[name] != tuple(wanted[name].shape)]
+    for names, trouble in ((missing, "lacks"), (extra, "has unknown"), (wrong, "has other shapes for")):
+        if names:
+            some = ", ".join(sorted(names)[:3])
+            raise WeightsError(
+                f"{path}: a {backbone} network, but it {trouble} {len(names)} tensors: {some} ..."
+            )
+    loaded = {}
+    for name, like in wanted.items():
+        value = state.get(name, torch.zeros((), dtype=like.dtype)).to(like.dtype)
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise WeightsError(
+                f"{path}: {name} holds NaN or Inf; the file is damaged or its training failed."
+            )
+        loaded[name] = value.clone()
+    network.load_state_dict(loaded, assign=True)
+    for parameter in network.parameters():
+        parameter.requires_grad_(True)
+    return network
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Read a state dict or a TorchScript archive without running anything in it."""
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file.")
+    try:
+        script = _is_torchscript(path)
+        content = (
+            _read_torchscript(path) if script else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except WeightsError:
+        raise
+    except pickle.UnpicklingError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WeightsError(
+            f"{path}: refused: it is damaged, or holds more than tensors and would run code ({reason})."
+        ) from error
+    except Exception as error:  # whatever a damaged pickle or archive leads to
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"{path}: cannot be read as a checkpoint ({reason}); copy it again.") from error
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{path}: holds no state dict but {type(content).__name__}.")
+    state = {str(name).removeprefix("module."): value for name, value in content.items()}
+    for name, value in state.items():
+        if not isinstance(value, Tensor) or value.layout != torch.strided:
+            raise WeightsError(f"{path}: {name} is no plain tensor; a state dict is needed.")
+    return state
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+class _Module:
+    """Stands for any class of a TorchScript archive: a bag of attributes."""
+
+    def __init__(self, *_: Any) -> None:
+        self.attributes: dict[str, Any] = {}
+
+    def __setstate__(self, state: Any) -> None:
+        self.attributes = dict(state) if isinstance(state, Mapping) else {}
+
+
+_STORAGES = {
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "DoubleStorage": torch.float64,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+
+
+def _rebuild_tensor(
+    storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
+) -> Tensor:
+    return storage.as_strided(size, stride, offset)
+
+
+def _rebuild_parameter(tensor: Tensor, *_: Any) -> Tensor:
+    return tensor
+
+
+def _as_list(items: Any, *_: Any) -> list[Any]:
+    return list(items)
+
+
+class _ScriptUnpickler(pickle.Unpickler):
+    """Reads the attributes of a TorchScript module; knows these few names, and refuses all others."""
+
+    def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
+        self.archive, self.folder = archive, folder
+        self.storages: dict[str, Tensor] = {}
+        self.member = archive.open(f"{folder}/data.pkl")
+        super().__init__(self.member)
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "__torch__" or module.startswith("__torch__."):
+            return _Module
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        if module == "torch.jit._pickle" and name.startswith(("build_", "restore_type_tag")):
+            return _as_list
+        known = {
+            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+            ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+            ("collections", "OrderedDict"): OrderedDict,
+        }
+        if (module, name) not in known:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return known[module, name]
+
+    def persistent_load(self, pid: Any) -> Tensor:
+        kind, dtype, key, _, count = pid
+        if kind != "storage" or not isinstance(dtype, torch.dtype):
+            raise pickle.UnpicklingError(f"it asks for {kind!r}")
+        if key not in self.storages:
+            data = bytearray(self.archive.read(f"{self.folder}/data/{key}"))
+            size = count * torch.empty((), dtype=dtype).element_size()
+            if len(data) < size:
+                raise pickle.UnpicklingError(f"tensor data {key} is cut off")
+            self.storages[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+        return self.storages[key]
+
+
+def _read_torchscript(path: Path) -> dict[str, Tensor]:
+    with zipfile.ZipFile(path) as archive:
+        folder = next(name for name in archive.namelist() if name.endswith("/constants.pkl")).rpartition("/")[
+            0
+        ]
+        root = _ScriptUnpickler(archive, folder).load()
+    if not isinstance(root, _Module):
+        raise WeightsError(f"{path}: a TorchScript file that holds no module.")
+    state: dict[str, Tensor] = {}
+    waiting = [("", root)]
+    seen = set()
+    while waiting:
+        prefix, module = waiting.pop()
+        # A module that holds itself, or one in many places, must not keep this loop going.
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        for name, value in module.attributes.items():
+            if isinstance(value, Tensor):
+                state[prefix + name] = value
+            elif isinstance(value, _Module):
+                waiting.append((f"{prefix}{name}.", value))
+    return state
