@@ -269,6 +269,7 @@ class _Shot:
         )
         self._tell = tell
         self._config = ColorConfig.load(job.ocio)
+        self._check_spaces()
         self._plates = Sequence.find(job.plate)
         self._cleans = Sequence.find(job.clean)
         self._mattes = {
@@ -322,6 +323,18 @@ class _Shot:
             have = format_frames(self._plates.frames)
             raise InputError(f"{job.plate}: none of the frames {job.frames} is there, only {have}.")
         return frames
+
+    def _check_spaces(self) -> None:
+        job, config = self.job, self._config
+        for name in (job.colorspace, job.clean_colorspace, job.output_colorspace):
+            if name is not None:
+                config.space(name)
+        is_exr = Path(job.output).suffix.lower() == ".exr"
+        if is_exr and job.output_colorspace and not config.is_scene_linear(job.output_colorspace):
+            raise InputError(
+                f"output colour space '{job.output_colorspace}': an EXR's layers must be scene-linear; "
+                f"use {config.scene_linear}, or write PNG."
+            )
 
     def _check_output(self) -> None:
         job, output = self.job, Path(self.job.output)
@@ -537,10 +550,7 @@ class _Shot:
     def _output_space(self, inputs: _Inputs, is_exr: bool) -> str:
         requested = self.job.output_colorspace
         if requested is not None:
-            space = self._config.space(requested)
-            if is_exr and not self._config.is_scene_linear(space):
-                raise InputError(f"output colour space '{space}': an EXR's layers must be scene-linear.")
-            return space
+            return self._config.space(requested)
         if is_exr:
             return inputs.space
         suffix = Path(self.job.plate).suffix.lower()

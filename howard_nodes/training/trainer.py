@@ -1,7 +1,8 @@
 """The training loop: resumable, on a CPU or a GPU.
 
 Two stages. `coarse` trains the coarse network on samples as large as what it will see; `joint` trains it
-together with the refiner on samples four times as large, the coarse network at a quarter of the resolution.
+together with the refiner on samples some four times as large, the coarse network mostly at a quarter of
+their resolution.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ __all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
 
 STAGES = ("coarse", "joint")
 _EMA_DECAY = 0.998
+# How much smaller the coarse stage's picture is, step by step: a quarter mostly, as for HD.
+_JOINT_FACTORS = (4, 4, 2, 4, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def train(
         _set_rate(optimizer, step, steps)
         tensors = [tensor.to(device, non_blocking=True) for tensor in batch]
         with torch.autocast(device.type, dtype=torch.bfloat16):
-            losses = losses_of(network, *tensors)
+            losses = losses_of(network, step, *tensors)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -244,7 +247,7 @@ def _alpha_and_color(
 
 
 def _coarse_losses(
-    network: MattingNetwork, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
+    network: MattingNetwork, _: int, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
 ) -> dict[str, Tensor]:
     return _losses_of_raw(network.raw_coarse(plate, clean).float(), plate, alpha, color)
 
@@ -256,11 +259,13 @@ def _losses_of_raw(raw: Tensor, plate: Tensor, alpha: Tensor, color: Tensor) -> 
 
 
 def _joint_losses(
-    network: MattingNetwork, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
+    network: MattingNetwork, step: int, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
 ) -> dict[str, Tensor]:
-    small_plate, small_clean = network.downsample(plate, 0.25), network.downsample(clean, 0.25)
+    factor = _JOINT_FACTORS[step % len(_JOINT_FACTORS)]
+    small_plate, small_clean = (network.downsample(picture, 1 / factor) for picture in (plate, clean))
     raw = network.raw_coarse(small_plate, small_clean).float()
-    losses = _losses_of_raw(raw, small_plate, F.avg_pool2d(alpha, 4), F.avg_pool2d(color, 4))
+    targets = F.avg_pool2d(alpha, factor), F.avg_pool2d(color, factor)
+    losses = _losses_of_raw(raw, small_plate, *targets)
     # The coarse stage learns from its own losses alone, but for its features, which only the refiner reads.
     refined, residual, _ = network.refiner(
         plate,
