@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from howard_nodes.errors import InputError
+from howard_nodes.frames import write_image
+from howard_nodes.network import describe_weights, load_weights
+from howard_nodes.training.evaluate import evaluate, held_out_samples
+from howard_nodes.training.samples import HELD_OUT, TRAINING
+from howard_nodes.training.trainer import TrainSettings, train
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A photograph, an HDR picture and a person, made up."""
+    root = tmp_path_factory.mktemp("banks")
+    rng = np.random.default_rng(1)
+    pictures, people = root / "pictures", root / "people"
+    pictures.mkdir()
+    people.mkdir()
+    noise = cv2.GaussianBlur(rng.random((200, 300, 3), np.float32), (0, 0), 3)
+    cv2.imwrite(str(pictures / "photo.jpg"), (noise * 255).astype(np.uint8))
+    write_image(pictures / "sky.exr", noise * 12, "RGB", colorspace="lin_rec709_scene")
+    person = np.zeros((128, 128, 4), np.float32)
+    person[..., :3] = noise[:128, :128]
+    cv2.circle(person, (64, 70), 40, (0.4, 0.3, 0.2, 1.0), -1)
+    write_image(people / "person.exr", person, "RGBA", colorspace="lin_rec709_scene")
+    return pictures, people
+
+
+@pytest.fixture
+def settings(folders, tmp_path) -> TrainSettings:
+    pictures, people = folders
+    return TrainSettings(
+        output=tmp_path / "run",
+        pictures=pictures,
+        foregrounds=people,
+        samples=8,
+        size=64,
+        batch=2,
+        workers=0,
+    )
+
+
+@pytest.mark.parametrize("style", [TRAINING, HELD_OUT])
+def test_samples_are_what_they_say(folders, style):
+    samples = held_out_samples(*folders, count=12, size=96, style=style)
+    assert len(samples) == 12
+    for sample in samples:
+        assert sample.plate.shape == sample.clean.shape == sample.foreground.shape == (3, 96, 96)
+        assert sample.alpha.shape == (1, 96, 96)
+        for array in (sample.plate, sample.clean, sample.alpha, sample.foreground):
+            assert array.dtype == np.float32
+            assert array.min() >= 0
+            assert array.max() <= 1
+    means = [sample.alpha.mean() for sample in samples]
+    assert min(means) < 0.3
+    assert max(means) > 0.3
+
+
+def test_a_sample_depends_on_its_number_alone(folders):
+    first = held_out_samples(*folders, count=3, size=64)
+    again = held_out_samples(*folders, count=3, size=64)
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.plate, other.plate)
+    assert np.abs(first[0].plate - first[1].plate).max() > 0.05
+
+
+def test_samples_are_drawn_without_any_picture():
+    samples = held_out_samples(None, None, count=2, size=64)
+    assert np.isfinite(samples[0].plate).all()
+
+
+def test_where_the_subject_is_the_plate_shows_it(folders):
+    for sample in held_out_samples(*folders, count=8, size=96):
+        inside = sample.alpha[0] == 1
+        if inside.sum() > 100:
+            difference = np.abs(sample.plate - sample.foreground)[:, inside]
+            assert np.median(difference) < 0.05
+
+
+@pytest.mark.parametrize("stage", ["coarse", "joint"])
+def test_training_writes_weights_that_load(settings, stage):
+    seen = []
+    path = train(replace(settings, stage=stage), on_progress=seen.append)
+    network = load_weights(path, fused=False)
+    assert network.backbone_name == "lite0"
+    info = describe_weights(path)
+    assert info.metadata["samples"] == "8"
+    assert set(info.metadata) >= {"commit", "training"}
+    assert seen[-1].samples == 8
+    assert all(np.isfinite(value) for value in seen[-1].losses.values())
+    evaluation = evaluate(
+        network.eval(), held_out_samples(settings.pictures, settings.foregrounds, count=2, size=96)
+    )
+    assert 0 < evaluation.mad < 1000
+    assert evaluation.key_mad > 0
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(settings):
+    once = train(settings)
+    stopped = replace(settings, output=settings.output.with_name("stopped"))
+    train(stopped, minutes=0.0)
+    again = train(stopped)
+    a, b = (load_weights(path, fused=False).state_dict() for path in (once, again))
+    for name, value in a.items():
+        torch.testing.assert_close(value, b[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(settings):
+    train(settings)
+    with pytest.raises(InputError, match="other settings"):
+        train(replace(settings, batch=4))
+
+
+def test_the_joint_stage_begins_from_the_coarse_one(settings):
+    coarse = train(settings)
+    joint = replace(settings, stage="joint", init=coarse, output=settings.output.with_name("joint"))
+    train(joint, minutes=0.0)
+    begun = load_weights(joint.output / "weights.safetensors", fused=False).state_dict()
+    for name, value in load_weights(coarse, fused=False).state_dict().items():
+        torch.testing.assert_close(value, begun[name], msg=name)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"stage": "final"}, "final"),
+        ({"size": 50}, "50"),
+        ({"batch": 1}, "batch"),
+        ({"pictures": Path("nowhere")}, "nowhere"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(settings, change, word):
+    with pytest.raises(InputError, match=word):
+        train(replace(settings, **change))
