@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,8 @@ def write_sheet(path: Path, sheet: Array) -> None:
     except OSError as error:
         raise WriteError(f"cannot be written: {error.strerror}", path=path) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _fitted(pixels: Array, width: int, height: int) -> Array:

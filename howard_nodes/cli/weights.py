@@ -30,6 +30,9 @@ def list_command(as_json: _Json = False) -> None:
         for weights in found:
             print_json(_plain(weights))
         return
+    if not found:
+        print("There are no weights: import some, or train them.")
+        return
     print_table(
         ("name", "network", "parameters", "size", "file"),
         [
