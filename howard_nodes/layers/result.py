@@ -58,7 +58,7 @@ class MatteResult:
             shape = (*self.alpha.shape, 3) if field.name in ("foreground", "clean") else self.alpha.shape
             if array is not None and array.shape != shape:
                 raise InputError(
-                    f"the layer {field.name} has shape {array.shape}, but the alpha needs {shape}"
+                    f"the layer '{field.name}' has shape {array.shape}, but the alpha needs {shape}"
                 )
 
     def exr_channels(self, layers: Iterable[str] = DEFAULT_LAYERS) -> tuple[Array, tuple[str, ...]]:
