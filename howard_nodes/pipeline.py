@@ -45,7 +45,7 @@ from howard_nodes.layers import DEFAULT_LAYERS, layer_path, validate_layers
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.node import HowardMatte, MatteSettings, Prediction
 
-__all__ = ["FINGERPRINT_ATTRIBUTE", "MatteJob", "Report", "output_paths", "run"]
+__all__ = ["FINGERPRINT_ATTRIBUTE", "Inputs", "MatteJob", "Report", "Shot", "output_paths", "run"]
 
 FINGERPRINT_ATTRIBUTE = "howard:fingerprint"
 """Header attribute with the hash of all inputs and settings of a frame."""
@@ -135,8 +135,26 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Inputs:
-    """One frame, read and scene-linear; or `complete`, where its output is there already."""
+class Inputs:
+    """One frame, read.
+
+    Attributes
+    ----------
+    frame : int
+        Its number.
+    fingerprint : str
+        Hash of all inputs and settings.
+    complete : bool
+        Its output is there already, made of the same; then all else is empty.
+    plate : Frame or None
+        The plate's header; its pixels are gone.
+    plate_space, space : str
+        Colour space of the plate's file, and the scene-linear one that the arrays are in.
+    linear, clean : ndarray or None
+        Plate and clean plate, H W 3 float32, on the plate's data window.
+    mattes : dict
+        `override_coarse`, `override_error` (H W C) and `inside`, `outside` (H W), where given.
+    """
 
     frame: int
     fingerprint: str
@@ -178,7 +196,7 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
         with lock:
             on_event(event)
 
-    shot = _Shot(job, tell)
+    shot = Shot(job, tell)
     frames = shot.frames
     tell(
         Started(
@@ -245,10 +263,10 @@ def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path
     return tuple(Sequence.output(layer_path(output, layer)).path(frame) for layer in layers)
 
 
-def _ahead(read: Callable[[int], _Inputs], frames: tuple[int, ...]) -> Iterator[tuple[int, Future[_Inputs]]]:
+def _ahead(read: Callable[[int], Inputs], frames: tuple[int, ...]) -> Iterator[tuple[int, Future[Inputs]]]:
     """Read a few frames ahead, in order."""
     reader = ThreadPoolExecutor(1, "howard-read")
-    waiting: OrderedDict[int, Future[_Inputs]] = OrderedDict()
+    waiting: OrderedDict[int, Future[Inputs]] = OrderedDict()
     try:
         for frame in frames:
             waiting[frame] = reader.submit(read, frame)
@@ -260,8 +278,30 @@ def _ahead(read: Callable[[int], _Inputs], frames: tuple[int, ...]) -> Iterator[
         reader.shutdown(wait=True, cancel_futures=True)
 
 
-class _Shot:
-    """A job with everything found, checked and loaded."""
+class Shot:
+    """A job with everything found, checked and loaded; a frame is `read`, then `predict`, then `write`.
+
+    Parameters
+    ----------
+    job : MatteJob
+        What to do.
+    tell : callable
+        Told what is worth knowing; may be called from any thread.
+
+    Attributes
+    ----------
+    frames : tuple of int
+        Frames to make, missing ones included.
+    node : HowardMatte
+        What computes them.
+    weights_name : str
+        Name of its weights.
+
+    Raises
+    ------
+    InputError
+        The job cannot be done as asked.
+    """
 
     def __init__(self, job: MatteJob, tell: Callable[[Event], None]) -> None:
         self.job = replace(
@@ -312,6 +352,7 @@ class _Shot:
         )
 
     def paths(self, frame: int) -> tuple[Path, ...]:
+        """Name the files of a frame."""
         return output_paths(self.job.output, self.job.layers, frame)
 
     # Checks, before anything is computed.
@@ -387,7 +428,14 @@ class _Shot:
 
     # The three steps of a frame.
 
-    def read(self, frame: int) -> _Inputs:
+    def read(self, frame: int) -> Inputs:
+        """Read all that one frame needs, convert it to scene-linear, repair NaN and Inf.
+
+        Raises
+        ------
+        FrameError
+            A file is missing, damaged or of another size.
+        """
         paths = self._input_paths(frame)
         for name, path in paths.items():
             if not path.is_file():
@@ -395,7 +443,7 @@ class _Shot:
                 raise FrameError(f"no such file: this frame has no {what}.", path=path, frame=frame)
         fingerprint = self._fingerprint(paths)
         if self.job.resume and self._complete(frame, fingerprint):
-            return _Inputs(frame, fingerprint, complete=True)
+            return Inputs(frame, fingerprint, complete=True)
         plate, plate_space = self._picture(paths["plate"], self.job.layer, self.job.colorspace, frame)
         space = plate_space if self._config.is_scene_linear(plate_space) else self._config.scene_linear
         linear = self._config.convert(plate.rgb, plate_space, space)
@@ -403,9 +451,10 @@ class _Shot:
         mattes = {name: self._matte(name, paths[name], plate, frame) for name in self._mattes}
         # The header is all that is still needed of the file.
         header = replace(plate, pixels=np.empty((0, 0, len(plate.channels)), np.float32))
-        return _Inputs(frame, fingerprint, False, header, plate_space, space, linear, clean, mattes)
+        return Inputs(frame, fingerprint, False, header, plate_space, space, linear, clean, mattes)
 
-    def predict(self, inputs: _Inputs) -> Prediction:
+    def predict(self, inputs: Inputs) -> Prediction:
+        """Run the network."""
         assert inputs.linear is not None
         assert inputs.clean is not None
         return self.node.predict(
@@ -416,7 +465,14 @@ class _Shot:
             override_error=inputs.mattes.get("override_error"),
         )
 
-    def write(self, inputs: _Inputs, prediction: Prediction) -> tuple[Path, ...]:
+    def write(self, inputs: Inputs, prediction: Prediction) -> tuple[Path, ...]:
+        """Solve the foreground and write all layers; give the files' names.
+
+        Raises
+        ------
+        WriteError
+            A file cannot be written; no partial one is left.
+        """
         assert inputs.plate is not None
         assert inputs.linear is not None
         assert inputs.clean is not None
@@ -547,7 +603,7 @@ class _Shot:
             pixels = np.concatenate([pixels[..., :-1] * pixels[..., -1:], pixels[..., -1:]], axis=2)
         return pixels
 
-    def _output_space(self, inputs: _Inputs, is_exr: bool) -> str:
+    def _output_space(self, inputs: Inputs, is_exr: bool) -> str:
         requested = self.job.output_colorspace
         if requested is not None:
             return self._config.space(requested)

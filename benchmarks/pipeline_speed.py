@@ -1,0 +1,158 @@
+"""Speed and memory of whole runs, EXR to EXR; all speeds as ratios of runs in one process.
+
+    python benchmarks/pipeline_speed.py                 # all of it, some minutes
+    python benchmarks/pipeline_speed.py --only rate     # or: uhd, length, refine
+
+`rate`: frames a second of a run at 1080p, beside its three stages run alone, one after another. `uhd`: peak memory
+at 3840 x 2160. `length`: peak memory of 1,000 frames beside 20. `refine`: time and memory of thresholding beside
+full refinement, at both sizes. The shot is the demo's, enlarged, with grain, so that compression has its usual work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from howard_nodes.demo import shot_folder
+from howard_nodes.frames import Sequence, read_frame, write_image
+from howard_nodes.node import MatteSettings
+from howard_nodes.pipeline import MatteJob, Shot, run
+
+SIZES = {"1080p": (1920, 1080), "2160p": (3840, 2160)}
+
+
+def make_shot(folder: Path, width: int, height: int, count: int) -> MatteJob:
+    """Write `count` frames of the demo shot at another size, and give the job that mattes them."""
+    rng = np.random.default_rng(0)
+    plates = Sequence.find(shot_folder() / "plate.####.exr")
+
+    def enlarged(path: Path) -> np.ndarray:
+        large = cv2.resize(read_frame(path).rgb, (width, height), interpolation=cv2.INTER_CUBIC)
+        return np.maximum(large, 0) * (1 + 0.02 * rng.standard_normal((height, width, 1), np.float32))
+
+    different = min(count, 4)
+    for i in range(different):
+        pixels = enlarged(plates.path(plates.frames[i % len(plates)]))
+        write_image(folder / f"plate.{1001 + i}.exr", pixels, "RGB", colorspace="lin_rec709_scene")
+    for i in range(different, count):
+        (folder / f"plate.{1001 + i}.exr").hardlink_to(folder / f"plate.{1001 + i % different}.exr")
+    clean = enlarged(shot_folder() / "clean.exr")
+    write_image(folder / "clean.exr", clean, "RGB", colorspace="lin_rec709_scene")
+    return MatteJob(str(folder / "plate.####.exr"), str(folder / "clean.exr"), str(folder / "out/s.####.exr"))
+
+
+def rate(count: int = 12) -> None:
+    """Print the rate of a run beside those of its stages alone."""
+    with tempfile.TemporaryDirectory() as name:
+        job = make_shot(Path(name), *SIZES["1080p"], count)
+        shot = Shot(job, lambda _: None)
+        first = shot.read(shot.frames[0])
+        prediction = shot.predict(first)
+        shot.write(first, prediction)
+        stages: dict[str, Callable[[int], object]] = {
+            "read": shot.read,
+            "network": lambda _: shot.predict(first),
+            "solve and write": lambda _: shot.write(first, prediction),
+        }
+        ratios = []
+        for _ in range(3):
+            rates = {}
+            for stage, work in stages.items():
+                began = time.perf_counter()
+                for frame in shot.frames:
+                    work(frame)
+                rates[stage] = count / (time.perf_counter() - began)
+            rates["run"] = count / run(job).seconds
+            slowest = min(stages, key=lambda stage: rates[stage])
+            ratios.append(rates["run"] / rates[slowest])
+            print("  ".join(f"{stage} {value:.2f}/s" for stage, value in rates.items()))
+        print(f"run / slowest stage alone: {statistics.median(ratios):.2f} (median of 3)")
+
+
+_MEASURE = """
+import resource, sys
+from howard_nodes.node import MatteSettings
+from howard_nodes.pipeline import MatteJob, run
+report = run(MatteJob(*sys.argv[1:4], settings=MatteSettings(refine_mode=sys.argv[4])))
+assert not report.failed, report.failed
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, report.seconds)
+"""
+
+
+def measured(job: MatteJob, mode: str = "sampling") -> tuple[float, float]:
+    """Run a job in a process of its own: peak memory in GiB, seconds."""
+    command = [sys.executable, "-c", _MEASURE, job.plate, job.clean, job.output, mode]
+    words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return float(words[-2]), float(words[-1])
+
+
+def uhd() -> None:
+    """Print the peak memory of a run at 2160p."""
+    with tempfile.TemporaryDirectory() as name:
+        memory, seconds = measured(make_shot(Path(name), *SIZES["2160p"], 6))
+        print(
+            f"2160p, 6 frames: peak {memory:.2f} GiB ({memory * 1.073741824:.2f} GB), {seconds / 6:.2f} s a frame"
+        )
+
+
+def length() -> None:
+    """Print the peak memory of a long run beside a short one."""
+    peaks = {}
+    for count in (20, 1000):
+        with tempfile.TemporaryDirectory() as name:
+            peaks[count], _ = measured(make_shot(Path(name), 320, 180, count))
+    print(f"320x180: peak {peaks[20]:.3f} GiB for 20 frames, {peaks[1000]:.3f} for 1,000: ", end="")
+    print(f"ratio {peaks[1000] / peaks[20]:.3f}")
+
+
+def refine() -> None:
+    """Print time and memory of thresholding beside full refinement, network alone and in pairs."""
+    for label, size in SIZES.items():
+        with tempfile.TemporaryDirectory() as name:
+            job = make_shot(Path(name), *size, 2)
+            shots = {
+                mode: Shot(
+                    MatteJob(job.plate, job.clean, job.output, settings=MatteSettings(refine_mode=mode)),
+                    lambda _: None,
+                )
+                for mode in ("thresholding", "full")
+            }
+            inputs = shots["full"].read(1001)
+            pairs = []
+            share = 0.0
+            for _ in range(4):
+                seconds = {}
+                for mode, shot in shots.items():
+                    began = time.perf_counter()
+                    prediction = shot.predict(inputs)
+                    seconds[mode] = time.perf_counter() - began
+                    share = share if mode == "full" else float(prediction.region.mean())
+                pairs.append(seconds["thresholding"] / seconds["full"])
+            memory = {mode: measured(job, mode)[0] for mode in shots}
+        print(
+            f"{label}: thresholding refines {share:.1%}; time of the network step "
+            f"{statistics.median(pairs[1:]):.2f} of full refinement's; peak memory of a run "
+            f"{memory['thresholding']:.2f} GiB, {memory['full']:.2f} GiB full"
+        )
+
+
+if __name__ == "__main__":
+    parts = {"rate": rate, "uhd": uhd, "length": length, "refine": refine}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", choices=parts, help="one part")
+    only = parser.parse_args().only
+    for name, part in parts.items():
+        if only in (None, name):
+            print(f"-- {name}")
+            part()

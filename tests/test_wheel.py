@@ -1,0 +1,73 @@
+"""The wheel is all a machine needs: built here, unpacked elsewhere, run without the checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parent.parent
+_MOST_MEGABYTES = 20
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # From a copy, so that nothing that lies about in the checkout is packed, and nothing new lies about in it.
+    root = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(["git", "ls-files"], cwd=_ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        source = _ROOT / name
+        if source.exists():
+            target = root / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", str(folder), str(root)], check=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_the_wheel_holds_weights_config_demo_and_licence(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+    data = "howard_nodes/data/"
+    assert 0 < sizes[data + "howard-lite0.safetensors"] <= 10_000_000
+    assert sizes[data + "howard-lite0.md"] > 1000
+    assert sizes[data + "howard.ocio"] > 1000
+    assert sizes[data + "demo/clean.exr"] > 0
+    assert any(name.endswith("licenses/LICENSE") for name in sizes)
+    assert not [name for name in sizes if name.startswith(("tests", "tools", "benchmarks"))]
+    assert wheel.stat().st_size < _MOST_MEGABYTES * 1_000_000
+
+
+def test_the_wheel_runs_the_demo_outside_the_checkout_without_a_network(installed, tmp_path):
+    script = (
+        "import socket\n"
+        "def refuse(*a, **k): raise OSError('no network in this test')\n"
+        "socket.socket.connect = refuse\n"
+        "from howard_nodes.cli import main\n"
+        "import sys, howard_nodes\n"
+        f"assert howard_nodes.__file__.startswith({str(installed)!r}), howard_nodes.__file__\n"
+        "sys.argv = ['howard', 'demo', '--output', 'made', '--frames', '1001']\n"
+        "main()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "made" / "contact_sheet.png").stat().st_size > 10_000
+    assert list((tmp_path / "made").glob("*.1001.exr"))
