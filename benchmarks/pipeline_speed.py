@@ -3,9 +3,10 @@
     python benchmarks/pipeline_speed.py                 # all of it, some minutes
     python benchmarks/pipeline_speed.py --only rate     # or: uhd, length, refine
 
-`rate`: frames a second of a run at 1080p, beside its three stages run alone, one after another. `uhd`: peak memory
-at 3840 x 2160. `length`: peak memory of 1,000 frames beside 20. `refine`: time and memory of thresholding beside
-full refinement, at both sizes. The shot is the demo's, enlarged, with grain, so that compression has its usual work.
+`rate`: frames a second of a run at 1080p, beside its three stages run alone, one after another. `uhd`: peak
+memory at 3840 x 2160. `length`: peak memory of 1,000 frames beside 20. `refine`: time and memory of
+thresholding beside full refinement, at both sizes. The shot is the demo's, enlarged, with grain, so that
+compression has its usual work.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _MOST_MEGABYTES = 20
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # From a copy, so that nothing that lies about in the checkout is packed, and nothing new lies about in it.
+    # From a copy: nothing that lies about in the checkout is packed, nothing new lies about in it.
     root = tmp_path_factory.mktemp("checkout")
     listed = subprocess.run(["git", "ls-files"], cwd=_ROOT, capture_output=True, text=True, check=True)
     for name in listed.stdout.splitlines():
