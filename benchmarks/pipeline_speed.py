@@ -100,9 +100,8 @@ def uhd() -> None:
     """Print the peak memory of a run at 2160p."""
     with tempfile.TemporaryDirectory() as name:
         memory, seconds = measured(make_shot(Path(name), *SIZES["2160p"], 6))
-        print(
-            f"2160p, 6 frames: peak {memory:.2f} GiB ({memory * 1.073741824:.2f} GB), {seconds / 6:.2f} s a frame"
-        )
+        gigabytes = memory * 1.073741824
+        print(f"2160p, 6 frames: peak {memory:.2f} GiB ({gigabytes:.2f} GB), {seconds / 6:.2f} s a frame")
 
 
 def length() -> None:
