@@ -66,9 +66,10 @@ def howard(
     Exit codes: 0 all done, 1 some frames failed, 2 wrong input, 130 interrupted.
     """
     logger = logging.getLogger("howard_nodes")
-    if not any(isinstance(handler, StderrHandler) for handler in logger.handlers):
-        logger.addHandler(StderrHandler(logging.WARNING))
-        logger.propagate = False
+    for handler in list(logger.handlers):  # of an earlier call in this process
+        if isinstance(handler, StderrHandler):
+            logger.removeHandler(handler)
+    logger.addHandler(StderrHandler())
 
 
 app.command("matte")(matte.matte)

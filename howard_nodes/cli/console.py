@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,26 @@ __all__ = [
 ]
 
 
+_MOST_ALIKE = 6
+
+
 class StderrHandler(logging.Handler):
-    """Puts log messages on stderr as warnings, whatever stderr is at that moment."""
+    """Puts log messages on stderr as warnings, whatever stderr is at that moment.
+
+    A message that comes with every frame of a long shot is shown a few times only.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._shown: Counter[str] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one message."""
-        warn(record.getMessage())
+        self._shown[record.msg] += 1
+        shown = self._shown[record.msg]
+        if shown <= _MOST_ALIKE:
+            last = " (more of this kind are not shown)" if shown == _MOST_ALIKE else ""
+            warn(f"{record.getMessage()}{last}")
 
 
 def on_terminal() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -120,14 +121,23 @@ class Ended:
 Howard = Callable[..., Ended]
 
 
+@pytest.fixture(autouse=True)
+def _leave_the_process_as_it_was() -> Iterator[None]:
+    logger = logging.getLogger("howard_nodes")
+    handlers, before = list(logger.handlers), signal.getsignal(signal.SIGTERM)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small pictures: threads would only wait for each other
+    yield
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGTERM, before)
+    logger.handlers = handlers
+
+
 @pytest.fixture
-def howard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Howard]:
+def howard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Howard:
     """Call the command line in this process."""
     monkeypatch.delenv("OCIO", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
-    before = signal.getsignal(signal.SIGTERM)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small pictures: threads would only wait for each other
 
     def call(*arguments: str | Path) -> Ended:
         capsys.readouterr()
@@ -136,6 +146,4 @@ def howard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         captured = capsys.readouterr()
         return Ended(int(ended.value.code or 0), captured.out, captured.err)
 
-    yield call
-    torch.set_num_threads(threads)
-    signal.signal(signal.SIGTERM, before)
+    return call

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -247,6 +248,20 @@ def test_read_only_folder(matte, shot):
         assert str(folder) in ended.err
         assert "cannot write" in ended.err
         assert sorted(path.name for path in folder.iterdir()) == ["clean.exr", "plate.1001.exr"]
+
+
+def test_a_file_system_that_takes_no_more(matte, shot):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        ended = matte(shot, "--frames", "1001-1002", "--compression", "none")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ended.code == 1
+    assert "shot.1001.exr" in ended.err
+    assert "cannot be written" in ended.err or "was not written completely" in ended.err
+    assert "2 of 2 frames failed" in ended.err
+    assert shot.results() == []
 
 
 def test_interrupt_leaves_whole_frames_and_resume_goes_on(matte, larger_shot, weights):
