@@ -44,7 +44,19 @@ class Note:
 
 @dataclass(frozen=True)
 class FrameDone:
-    """One frame is on disk, complete. `skipped`: it was there already, from the same inputs and settings."""
+    """One frame is on disk, complete.
+
+    Attributes
+    ----------
+    frame : int
+        Its number.
+    paths : tuple of Path
+        Its files.
+    seconds : float
+        Wall time since the frame before was done.
+    skipped : bool
+        It was there already, made of the same inputs with the same settings.
+    """
 
     frame: int
     paths: tuple[Path, ...]

@@ -32,6 +32,7 @@ from howard_nodes.frames import (
     Sequence,
     fit_window,
     format_frames,
+    has_layer,
     inspect_file,
     parse_frames,
     read_attributes,
@@ -45,10 +46,22 @@ from howard_nodes.layers import DEFAULT_LAYERS, layer_path, validate_layers
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.node import HowardMatte, MatteSettings, Prediction
 
-__all__ = ["FINGERPRINT_ATTRIBUTE", "Inputs", "MatteJob", "Report", "Shot", "output_paths", "run"]
+__all__ = [
+    "FINGERPRINT_ATTRIBUTE",
+    "SETTINGS_ATTRIBUTE",
+    "Inputs",
+    "MatteJob",
+    "Report",
+    "Shot",
+    "output_paths",
+    "run",
+]
 
 FINGERPRINT_ATTRIBUTE = "howard:fingerprint"
 """Header attribute with the hash of all inputs and settings of a frame."""
+
+SETTINGS_ATTRIBUTE = "howard:settings"
+"""Header attribute with the hash of all settings: the same for all frames of a run."""
 
 # Raised when the same inputs give other pixels than before, so that --resume makes frames anew.
 _NUMERICS = 1
@@ -217,20 +230,24 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
         failed[frame] = message if f"frame {frame}" in message else f"frame {frame}: {message}"
         tell(FrameFailed(frame, failed[frame]))
 
-    def settle(frame: int, started: float, future: Future[tuple[Path, ...]]) -> None:
+    last = time.monotonic()
+
+    def settle(frame: int, future: Future[tuple[Path, ...]]) -> None:
+        nonlocal last
         try:
             paths = future.result()
         except Exception as error:
             fail(frame, error)
         else:
             done.append(frame)
-            tell(FrameDone(frame, paths, time.monotonic() - started))
+            # Frames overlap: what one more frame costs is the time since the one before.
+            last, before = time.monotonic(), last
+            tell(FrameDone(frame, paths, last - before))
 
     writer = ThreadPoolExecutor(1, "howard-write")
-    behind: OrderedDict[int, tuple[float, Future[tuple[Path, ...]]]] = OrderedDict()
+    behind: OrderedDict[int, Future[tuple[Path, ...]]] = OrderedDict()
     try:
         for frame, reading in _ahead(shot.read, frames):
-            started = time.monotonic()
             try:
                 inputs = reading.result()
                 if inputs.complete:
@@ -242,14 +259,13 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
                 fail(frame, error)
                 continue
             while len(behind) >= _BEHIND:
-                earlier, (begun, future) = behind.popitem(last=False)
-                settle(earlier, begun, future)
-            behind[frame] = (started, writer.submit(shot.write, inputs, prediction))
+                settle(*behind.popitem(last=False))
+            behind[frame] = writer.submit(shot.write, inputs, prediction)
             del inputs, prediction
     finally:
         # An interrupt too waits for frames that are being written.
-        for earlier, (begun, future) in behind.items():
-            settle(earlier, begun, future)
+        for earlier, future in behind.items():
+            settle(earlier, future)
         writer.shutdown(wait=True)
         seconds = time.monotonic() - began
         tell(Finished(format_frames(done), format_frames(skipped), format_frames(failed), seconds))
@@ -322,10 +338,11 @@ class Shot:
         self._told: set[str] = set()
         self._hashes: dict[Path, str] = {}
         self._check_output()
-        self._check_sizes()
+        self._check_headers()
         network = load_weights(job.weights, fused=False)
         info = describe_weights(job.weights)
-        self.weights_name = info.name
+        # A name, or a file's name without its folder: headers are no place for a machine's paths.
+        self.weights_name = Path(info.name).stem
         self.node = HowardMatte(
             network,
             self._config,
@@ -401,18 +418,24 @@ class Shot:
                 f"{folder}: cannot write there ({error.strerror}); choose another folder."
             ) from error
 
-    def _check_sizes(self) -> None:
-        """Compare the first frame's headers, so that a wrong clean plate is not found 2,000 times."""
+    def _check_headers(self) -> None:
+        """Look at the first frame's headers, so that a wrong clean plate or layer is not found 2,000 times."""
         first = next(frame for frame in self.frames if not self._plates.missing([frame]))
         paths = self._input_paths(first)
         if not paths["clean"].is_file():
             return
         windows = []
-        for name in ("plate", "clean"):
+        for name, layer in (("plate", self.job.layer), ("clean", self.job.clean_layer)):
             try:
-                windows.append(inspect_file(paths[name]).parts[0].display_window)
+                info = inspect_file(paths[name])
+                found = layer is None or has_layer(paths[name], layer)
             except FrameError:
                 return
+            if not found:
+                layers = {name or "(main)" for part in info.parts for name in part.layers}
+                there = ", ".join(sorted(layers))
+                raise InputError(f"{paths[name]}: has no layer '{layer}'; there is {there}.")
+            windows.append(info.parts[0].display_window)
         if (windows[0].width, windows[0].height) != (windows[1].width, windows[1].height):
             raise InputError(
                 f"{paths['clean']}: the clean plate is {windows[1].width}x{windows[1].height}, "
@@ -492,6 +515,7 @@ class Shot:
             metadata.pop("chromaticities", None)
         metadata |= {
             FINGERPRINT_ATTRIBUTE: inputs.fingerprint,
+            SETTINGS_ATTRIBUTE: hashlib.blake2b(self._settings_text.encode(), digest_size=8).hexdigest(),
             "howard:version": __version__,
             "howard:weights": self.weights_name,
             "howard:exposure": float(prediction.exposure),

@@ -19,6 +19,7 @@ __all__ = [
     "FORMATS",
     "FileInfo",
     "PartInfo",
+    "has_layer",
     "inspect_file",
     "read_attributes",
     "read_frame",
@@ -412,6 +413,18 @@ def inspect_file(path: Path | str) -> FileInfo:
                 )
             )
         return FileInfo(path, FORMATS[source.format_name()], path.stat().st_size, tuple(parts))
+
+
+def has_layer(path: Path | str, layer: str) -> bool:
+    """Tell from the header alone whether `read_frame` would find a layer.
+
+    Raises
+    ------
+    FrameError
+        If the file is missing or its header cannot be read.
+    """
+    with _opened(Path(path), None) as source:
+        return _choose(_parts(source), layer, None) is not None
 
 
 def read_attributes(path: Path | str) -> dict[str, Any]:
