@@ -419,7 +419,7 @@ class Shot:
             ) from error
 
     def _check_headers(self) -> None:
-        """Look at the first frame's headers, so that a wrong clean plate or layer is not found 2,000 times."""
+        """Look at the first frame's headers: a wrong clean plate or layer is not found 2,000 times."""
         first = next(frame for frame in self.frames if not self._plates.missing([frame]))
         paths = self._input_paths(first)
         if not paths["clean"].is_file():
