@@ -1,4 +1,3 @@
-# SPDX-FileCopyrightText: 2025 The Howard authors
 # SPDX-License-Identifier: Apache-2.0
 """Compose the demo shot from rendered passes: plate, clean plate, new background and the true alpha.
 
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import OpenImageIO as oiio
+import OpenImageIO as oiio  # noqa: N813
 
 FIRST = 1001
 FRAMES_PER_SECOND = 24
@@ -98,7 +97,9 @@ def grain(pixels: np.ndarray, seed: int, amount: float) -> np.ndarray:
     shared = rng.normal(0, 1, (*pixels.shape[:2], 1)).astype(np.float32)
     noise = soften(0.85 * noise + 0.5 * shared, 0.55)
     noise /= noise.std()
-    sigma = amount * np.sqrt(0.0012**2 + 0.00022 * np.maximum(pixels, 0)) * np.array([1.1, 0.9, 1.3], np.float32)
+    sigma = (
+        amount * np.sqrt(0.0012**2 + 0.00022 * np.maximum(pixels, 0)) * np.array([1.1, 0.9, 1.3], np.float32)
+    )
     return pixels + noise * sigma
 
 
@@ -107,7 +108,40 @@ def nudge(pixels: np.ndarray, dx: float, dy: float, degrees: float) -> np.ndarra
     height, width = pixels.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     matrix[:, 2] += (dx, dy)
-    return cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        pixels, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def sway(pixels: np.ndarray, time: float) -> np.ndarray:
+    """Move the person of a single rendered frame: she leans, her head turns a little, her curls follow.
+
+    A smooth warp for premultiplied colour and coverage alike, so that both stay exact; time in 0..1.
+    Distances are in heights of the picture, from its top left.
+    """
+    height, width = pixels.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32) / height
+    ease = time * time * (3 - 2 * time)
+    above = np.clip((0.62 - y) / 0.2, 0, 1)  # 0 on the shoulders, 1 from the chin up
+    above = above * above * (3 - 2 * above)
+    lean = np.radians(0.7 * (ease - 0.5))
+    tilt = np.radians(3.2 * (ease - 0.5)) * above
+    # The curls hang behind the head, the farther from its middle the more.
+    from_middle = np.hypot((x - 0.78) / 1.0, (y - 0.36) / 1.1)
+    loose = np.clip((from_middle - 0.17) / 0.2, 0, 1) ** 1.5 * above
+    lag = np.radians(2.2) * np.sin(np.pi * time) * loose
+    move_x = np.zeros_like(x)
+    move_y = np.zeros_like(y)
+    for angle, px, py in ((lean, 0.76, 1.25), (tilt, 0.77, 0.58), (-lag, 0.78, 0.36)):
+        move_x += -(np.cos(angle) - 1) * (x - px) - np.sin(angle) * (y - py)
+        move_y += np.sin(angle) * (x - px) - (np.cos(angle) - 1) * (y - py)
+    flutter = 0.0022 * loose
+    move_x += flutter * np.sin(17 * y + 9 * x + 5.0 * time)
+    move_y += flutter * np.cos(15 * x - 8 * y + 4.0 * time)
+    move_x -= 0.018 * (ease - 0.5)
+    source_x, source_y = (x + move_x) * height, (y + move_y) * height
+    moved = cv2.remap(pixels, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.maximum(moved.reshape(pixels.shape), 0)
 
 
 def night_street(width: int, height: int, seed: int = 3) -> np.ndarray:
@@ -131,7 +165,9 @@ def night_street(width: int, height: int, seed: int = 3) -> np.ndarray:
     picture = np.where(y > 0.72, road * (0.6 + 0.8 * (1 - y)), picture)
     picture = soften(np.ascontiguousarray(picture, np.float32), height / 90)
 
-    palette = np.array([[1, 0.5, 0.16], [1, 0.66, 0.34], [1, 0.85, 0.65], [1, 0.14, 0.07], [0.25, 0.55, 1], [0.2, 1, 0.55]])
+    palette = np.array(
+        [[1, 0.5, 0.16], [1, 0.66, 0.34], [1, 0.85, 0.65], [1, 0.14, 0.07], [0.25, 0.55, 1], [0.2, 1, 0.55]]
+    )
     lights = np.zeros_like(picture)
     for _ in range(130):
         depth = rng.random() ** 0.7
@@ -149,32 +185,62 @@ def night_street(width: int, height: int, seed: int = 3) -> np.ndarray:
             center = (int(cx), int((1.42 - cy / height) * height + 0.02 * height))
             cv2.ellipse(streak, center, (int(radius), int(radius * 4)), 0, 0, 360, 0.12, -1, cv2.LINE_AA)
             streak[: int(0.72 * height)] = 0
-            lights += cv2.GaussianBlur(streak, (0, 0), radius / 2)[..., None] * (color * power).astype(np.float32)
+            lights += cv2.GaussianBlur(streak, (0, 0), radius / 2)[..., None] * (color * power).astype(
+                np.float32
+            )
     return picture + soften(lights, 1.0)
 
 
-def compose(passes: Path, output: Path, softness: float, compression: str) -> None:
-    """Read the passes, write the shot."""
+def shading(shades: dict[int, np.ndarray], frame: int, size: tuple[int, int]) -> np.ndarray:
+    """Shadow and bounce of a frame, between the frames they were rendered for."""
+    known = sorted(shades)
+    before = max((k for k in known if k <= frame), default=known[0])
+    after = min((k for k in known if k >= frame), default=known[-1])
+    part = (frame - before) / max(after - before, 1)
+    return cv2.resize(shades[before] * (1 - part) + shades[after] * part, size, interpolation=cv2.INTER_CUBIC)
+
+
+def compose(passes: Path, output: Path, gain: float, softness: float, compression: str, count: int) -> None:
+    """Read the passes, write the shot; a single rendered frame is moved by a warp for count frames."""
     clean = read(passes / "clean.exr")[..., :3]
     height, width = clean.shape[:2]
-    gain = float(np.loadtxt(passes / "gain.txt")) if (passes / "gain.txt").exists() else 1.0
+    shades = {int(p.stem.split(".")[-1]): read(p)[..., :3] for p in sorted(passes.glob("shade.*.exr"))}
     frames = sorted(int(p.stem.split(".")[-1]) for p in passes.glob("fg.*.exr"))
-    for index, number in enumerate(frames):
+    still = len(frames) == 1
+    for index in range(count if still else len(frames)):
+        number = frames[0 if still else index]
         alpha = read(passes / f"alpha.{number:04d}.exr")[..., -1:]
         front = straight(read(passes / f"fg.{number:04d}.exr")[..., :3], alpha) * alpha
-        shade = passes / f"shade.{number:04d}.exr"
-        behind = clean * cv2.resize(read(shade)[..., :3], (width, height)) if shade.exists() else clean
+        if still:
+            time = index / max(count - 1, 1)
+            front, alpha = sway(front, time), np.minimum(sway(alpha, time), 1)
+        behind = clean * shading(shades, number, (width, height)) if shades else clean
         plate = soften((front + (1 - alpha) * behind) * gain, softness)
         frame = FIRST + index
         described = "Howard demo shot: plate"
-        write(output / f"plate.{frame}.exr", grain(plate, frame, 1.0), ("R", "G", "B"), compression, described, frame)
-        truth = np.clip(soften(alpha, softness), 0, 1)
-        write(output / f"truth/alpha.{frame}.exr", truth, ("A",), "zip", "Howard demo shot: true alpha", frame)
+        write(
+            output / f"plate.{frame}.exr",
+            grain(plate, frame, 1.0),
+            ("R", "G", "B"),
+            compression,
+            described,
+            frame,
+        )
+        truth = np.round(np.clip(soften(alpha, softness), 0, 1) * 1023) / 1023
+        write(
+            output / f"truth/alpha.{frame}.exr", truth, ("A",), "zip", "Howard demo shot: true alpha", frame
+        )
     other = nudge(soften(clean * gain, softness), 0.7, -0.4, 0.015) * np.float32([1.014, 1.009, 1.004])
     described = "Howard demo shot: clean plate"
     write(output / "clean.exr", grain(other, 17, 0.8), ("R", "G", "B"), compression, described)
     street = grain(night_street(width, height), 18, 0.6)
-    write(output / "new_background.exr", street, ("R", "G", "B"), compression, "Howard demo shot: new background")
+    write(
+        output / "new_background.exr",
+        street,
+        ("R", "G", "B"),
+        compression,
+        "Howard demo shot: new background",
+    )
 
 
 def main() -> None:
@@ -182,10 +248,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("passes", type=Path, help="folder with clean.exr, fg, alpha and shade sequences")
     parser.add_argument("output", type=Path)
+    parser.add_argument("--gain", type=float, default=1.3, help="exposure, a factor")
     parser.add_argument("--softness", type=float, default=0.5, help="sigma of the lens blur, pixels")
-    parser.add_argument("--compression", default="dwaa:200")
+    parser.add_argument("--compression", default="dwaa:130")
+    parser.add_argument("--count", type=int, default=8, help="frames to make of a single rendered one")
     arguments = parser.parse_args()
-    compose(arguments.passes, arguments.output, arguments.softness, arguments.compression)
+    compose(
+        arguments.passes,
+        arguments.output,
+        arguments.gain,
+        arguments.softness,
+        arguments.compression,
+        arguments.count,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,3 @@
-# SPDX-FileCopyrightText: 2025 The Howard authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The place of the demo shot: a reading corner at dusk, all of it procedural, for Cycles.
 
@@ -8,6 +7,7 @@ Metres, Z up. The camera looks along +Y, the person stands near the origin, the 
 from __future__ import annotations
 
 import colorsys
+from itertools import pairwise
 from pathlib import Path
 
 import bpy
@@ -152,7 +152,12 @@ def add_lathe(profile, material, location, segments=40):
     angles = np.linspace(0, 2 * np.pi, segments, endpoint=False)
     vertices = [(r * np.cos(a), r * np.sin(a), z) for r, z in profile for a in angles]
     faces = [
-        (k * segments + i, k * segments + (i + 1) % segments, (k + 1) * segments + (i + 1) % segments, (k + 1) * segments + i)
+        (
+            k * segments + i,
+            k * segments + (i + 1) % segments,
+            (k + 1) * segments + (i + 1) % segments,
+            (k + 1) * segments + i,
+        )
         for k in range(len(profile) - 1)
         for i in range(segments)
     ]
@@ -170,12 +175,23 @@ def add_strands(name, points, radius, material):
     return add_object(name, curves, material)
 
 
-def brick_material(rng):
+def brick_material():
     """Worn red brick with pale mortar."""
     m = Material("brick")
-    brick = m.texture("Brick", 4.2, **{"Color1": (0.30, 0.095, 0.055), "Color2": (0.15, 0.05, 0.035), "Mortar": (0.30, 0.26, 0.22), "Mortar Size": 0.018, "Mortar Smooth": 0.3, "Bias": -0.1})
-    coarse = m.texture("Noise", 2.3, Detail=9.0)
-    fine = m.texture("Noise", 38.0, Detail=6.0)
+    brick = m.texture(
+        "Brick",
+        4.2,
+        **{
+            "Color1": (0.30, 0.095, 0.055),
+            "Color2": (0.15, 0.05, 0.035),
+            "Mortar": (0.30, 0.26, 0.22),
+            "Mortar Size": 0.018,
+            "Mortar Smooth": 0.3,
+            "Bias": -0.1,
+        },
+    )
+    coarse = m.texture("Noise", 2.3, Detail=3.0)
+    fine = m.texture("Noise", 38.0, Detail=3.0)
     color = m.mix(0.75, brick.outputs[0], m.ramp(coarse.outputs[0], (0.3, 0.45), (0.7, 1.5)), "MULTIPLY")
     color = m.mix(0.55, color, m.ramp(fine.outputs[0], (0.3, 0.5), (0.7, 1.4)), "MULTIPLY")
     shader = m.principled(color, 0.85, 0.25)
@@ -187,7 +203,7 @@ def brick_material(rng):
 def wood_material(tone, scale=3.0, stretch=(0.25, 3, 3)):
     """Grained wood along X."""
     m = Material("wood")
-    grain = m.texture("Noise", scale * 3, stretch=stretch, Detail=8.0, Distortion=0.6)
+    grain = m.texture("Noise", scale * 3, stretch=stretch, Detail=3.0, Distortion=0.6)
     color = m.ramp(grain.outputs[0], (0.3, np.array(tone) * 0.45), (0.62, tone), (0.75, np.array(tone) * 1.4))
     shader = m.principled(color, 0.45, 0.4)
     m.bump(shader, grain.outputs[0], 0.25, 0.004)
@@ -195,9 +211,9 @@ def wood_material(tone, scale=3.0, stretch=(0.25, 3, 3)):
 
 
 def plain_material(color, roughness=0.5, wear=0.3, scale=14.0, **inputs):
-    """A colour with some wear."""
+    """Make a colour with some wear."""
     m = Material("plain")
-    noise = m.texture("Noise", scale, Detail=7.0)
+    noise = m.texture("Noise", scale, Detail=3.0)
     mixed = m.mix(wear, color, m.ramp(noise.outputs[0], (0.3, 0.35), (0.7, 1.3)), "MULTIPLY")
     shader = m.principled(mixed, roughness, 0.4, **inputs)
     m.bump(shader, noise.outputs[0], 0.15, 0.003)
@@ -205,17 +221,17 @@ def plain_material(color, roughness=0.5, wear=0.3, scale=14.0, **inputs):
 
 
 def book_material(rng):
-    """A book's spine: a colour with bands across."""
+    """Make a book's spine: a colour with bands across."""
     m = Material("book")
-    hue = rng.choice([0.02, 0.06, 0.1, 0.13, 0.33, 0.45, 0.55, 0.6, 0.62, 0.95]) + rng.normal(0, 0.015)
-    color = hsv(hue, rng.uniform(0.25, 0.85), rng.uniform(0.25, 0.85))
-    if rng.random() < 0.25:
+    hue = rng.choice([0.0, 0.02, 0.05, 0.08, 0.11, 0.13, 0.42, 0.55, 0.6, 0.62, 0.96]) + rng.normal(0, 0.012)
+    color = hsv(hue, rng.uniform(0.3, 0.75), rng.uniform(0.2, 0.7))
+    if rng.random() < 0.3:
         color = hsv(0.1, rng.uniform(0.05, 0.25), rng.uniform(0.6, 0.9))
     band = hsv(rng.choice([0.12, 0.1, 0.0]), rng.choice([0.1, 0.6]), rng.uniform(0.6, 0.9))
-    wave = m.texture("Wave", rng.uniform(2.0, 7.0), bands_direction="Z")
+    wave = m.texture("Wave", rng.uniform(1.2, 3.5), bands_direction="Z")
     wave.inputs["Phase Offset"].default_value = rng.uniform(0, 6)
-    edge = rng.uniform(0.75, 0.93)
-    noise = m.texture("Noise", 45.0, Detail=4.0)
+    edge = rng.uniform(0.9, 0.985)
+    noise = m.texture("Noise", 45.0, Detail=3.0)
     mixed = m.mix(m.ramp(wave.outputs["Fac"], (edge, 0), (edge + 0.02, 1)), color, band)
     mixed = m.mix(0.4, mixed, m.ramp(noise.outputs[0], (0.3, 0.4), (0.7, 1.3)), "MULTIPLY")
     m.principled(mixed, rng.uniform(0.35, 0.8), 0.4)
@@ -223,17 +239,20 @@ def book_material(rng):
 
 
 def painting_material(rng):
-    """An abstract print."""
+    """Paint an abstract print."""
     m = Material("painting")
-    noise = m.texture("Noise", rng.uniform(3, 7), Detail=5.0, Distortion=rng.uniform(0.5, 3))
-    hue = rng.random()
-    stops = [(p, hsv(hue + rng.normal(0, 0.12), rng.uniform(0.2, 0.8), rng.uniform(0.25, 0.95))) for p in (0.3, 0.42, 0.5, 0.58, 0.7)]
+    noise = m.texture("Noise", rng.uniform(3, 7), Detail=3.0, Distortion=rng.uniform(0.5, 3))
+    hue = rng.uniform(0.0, 0.12)
+    stops = [
+        (p, hsv(hue + rng.normal(0, 0.12), rng.uniform(0.2, 0.8), rng.uniform(0.25, 0.95)))
+        for p in (0.3, 0.42, 0.5, 0.58, 0.7)
+    ]
     m.principled(m.ramp(noise.outputs[0], *stops), 0.35)
     return m.data
 
 
 def build_shelf(rng, x0, x1, levels, depth=0.28):
-    """A bookcase filled with books, vases and boxes."""
+    """Build a bookcase filled with books, vases and boxes."""
     wood = wood_material((0.20, 0.105, 0.055))
     back = WALL - 0.02
     y = back - depth / 2
@@ -249,16 +268,19 @@ def build_shelf(rng, x0, x1, levels, depth=0.28):
         while x < x1 - 0.05:
             if abs(x - (x0 + width * 0.5)) < 0.03:
                 x += 0.04
-            if rng.random() < 0.09:
+            if rng.random() < 0.06:
                 tall = rng.uniform(0.12, min(0.26, room))
                 r = rng.uniform(0.04, 0.065)
                 t = np.linspace(0, 1, 16)
                 profile = np.stack([r * (0.55 + 0.6 * np.sin(0.4 + 2.6 * t)), t * tall], 1)
-                glaze = plain_material(hsv(rng.random(), rng.uniform(0.1, 0.6), rng.uniform(0.4, 0.9)), 0.15)
+                glaze = plain_material(
+                    hsv(rng.choice([0.05, 0.09, 0.5, 0.58]), rng.uniform(0.1, 0.5), rng.uniform(0.35, 0.8)),
+                    0.15,
+                )
                 add_lathe([(0.001, 0), *profile], glaze, (x + r, y - 0.03, level + 0.014))
                 x += 2 * r + 0.04
                 continue
-            if rng.random() < 0.06:
+            if rng.random() < 0.04:
                 x += rng.uniform(0.05, 0.14)
                 continue
             thick = rng.uniform(0.015, 0.05)
@@ -266,7 +288,11 @@ def build_shelf(rng, x0, x1, levels, depth=0.28):
             deep = rng.uniform(0.13, 0.21)
             lean = rng.normal(0, 0.015) if rng.random() < 0.85 else rng.uniform(0.08, 0.2)
             add_box(
-                (x + thick / 2 + abs(lean) * tall / 2, back - 0.02 - deep / 2 - rng.uniform(0, 0.04), level + 0.014 + tall / 2),
+                (
+                    x + thick / 2 + abs(lean) * tall / 2,
+                    back - 0.02 - deep / 2 - rng.uniform(0, 0.04),
+                    level + 0.014 + tall / 2,
+                ),
                 (thick, deep, tall),
                 books[rng.integers(len(books))],
                 rotation=(0, lean, 0),
@@ -290,11 +316,13 @@ def build_window(x0, x1, z0, z1):
     add_box((x, WALL - 0.09, z0 - 0.03), (wide + 0.2, 0.2, 0.03), paint, bevel=0.006)
 
 
-def build_curtain(rng, x0, x1, z0, z1, color):
-    """A folded curtain."""
+def build_curtain(x0, x1, z0, z1, color):
+    """Hang a folded curtain."""
     m = Material("curtain")
     weave = m.texture("Noise", 90.0, Detail=3.0)
-    shader = m.principled(m.mix(0.35, color, weave.outputs[0], "MULTIPLY"), 0.9, 0.1, Sheen_Weight=0.3, Transmission_Weight=0.0)
+    shader = m.principled(
+        m.mix(0.35, color, weave.outputs[0], "MULTIPLY"), 0.9, 0.1, Sheen_Weight=0.3, Transmission_Weight=0.0
+    )
     m.bump(shader, weave.outputs[0], 0.2, 0.003)
     steps, rows = 160, 12
     t = np.linspace(0, 1, steps)
@@ -304,44 +332,69 @@ def build_curtain(rng, x0, x1, z0, z1, color):
         z = z1 + (z0 - z1) * f
         flare = 1 + 0.15 * f
         x = x0 + (x1 - x0) * (0.5 + (t - 0.5) * flare)
-        y = WALL - 0.16 + (0.022 + 0.02 * f) * np.sin((x1 - x0) * 62 * t + 0.8 * np.sin(7 * t + f)) + 0.01 * np.sin(31 * t)
+        y = (
+            WALL
+            - 0.16
+            + (0.022 + 0.02 * f) * np.sin((x1 - x0) * 62 * t + 0.8 * np.sin(7 * t + f))
+            + 0.01 * np.sin(31 * t)
+        )
         vertices += list(zip(x, y, np.full(steps, z)))
     for row in range(rows - 1):
-        faces += [(row * steps + i, row * steps + i + 1, (row + 1) * steps + i + 1, (row + 1) * steps + i) for i in range(steps - 1)]
+        faces += [
+            (row * steps + i, row * steps + i + 1, (row + 1) * steps + i + 1, (row + 1) * steps + i)
+            for i in range(steps - 1)
+        ]
     return add_mesh("curtain", vertices, faces, m.data, smooth=True)
 
 
 def build_lamp(x, y, z, scale=1.0):
-    """A table lamp that is lit: shade about 3, bulb about 60 times white."""
+    """Build a table lamp that is lit: shade about 2, bulb 60 times white."""
     brass = Material("brass")
     brass.principled((0.55, 0.36, 0.14), 0.25, 0.5, Metallic=1.0)
-    base = [(0.001, 0), (0.085, 0), (0.085, 0.012), (0.03, 0.03), (0.014, 0.06), (0.024, 0.12), (0.04, 0.18), (0.018, 0.25), (0.009, 0.28), (0.009, 0.4)]
+    base = [
+        (0.001, 0),
+        (0.085, 0),
+        (0.085, 0.012),
+        (0.03, 0.03),
+        (0.014, 0.06),
+        (0.024, 0.12),
+        (0.04, 0.18),
+        (0.018, 0.25),
+        (0.009, 0.28),
+        (0.009, 0.4),
+    ]
     add_lathe([(r * scale, h * scale) for r, h in base], brass.data, (x, y, z))
     shade = Material("shade")
     weave = shade.texture("Noise", 70.0, stretch=(1, 1, 0.2), Detail=3.0)
     separate = shade.node("ShaderNodeSeparateXYZ")
     where = shade.node("ShaderNodeTexCoord")
     shade.link(where.outputs["Generated"], separate.inputs[0])
-    glow = shade.ramp(separate.outputs[2], (0.0, (1.0, 0.62, 0.30)), (0.45, (1.0, 0.74, 0.44)), (1.0, (0.55, 0.27, 0.10)))
+    glow = shade.ramp(
+        separate.outputs[2], (0.0, (1.0, 0.62, 0.30)), (0.45, (1.0, 0.74, 0.44)), (1.0, (0.55, 0.27, 0.10))
+    )
     glow = shade.mix(0.5, glow, weave.outputs[0], "MULTIPLY")
-    shade.emission(glow, 4.5)
+    shade.emission(glow, 2.4)
     cone = [(0.155, 0.0), (0.10, 0.21)]
     lathe = add_lathe([(r * scale, h * scale) for r, h in cone], shade.data, (x, y, z + 0.33 * scale))
     lathe.visible_shadow = False
     bulb = Material("bulb").emission((1.0, 0.72, 0.42), 60.0)
     t = np.linspace(0, np.pi, 14)
-    add_lathe([(0.033 * scale * np.sin(a) + 0.0005, -0.045 * scale * np.cos(a)) for a in t], bulb, (x, y - 0.0, z + 0.335 * scale))
+    add_lathe(
+        [(0.033 * scale * np.sin(a) + 0.0005, -0.045 * scale * np.cos(a)) for a in t],
+        bulb,
+        (x, y - 0.0, z + 0.335 * scale),
+    )
     light = bpy.data.lights.new("lamp", "POINT")
     light.energy, light.color, light.shadow_soft_size = 22.0, (1.0, 0.66, 0.36), 0.06
     add_object("lamp", light, location=(x, y, z + 0.42 * scale))
 
 
-def build_garland(rng, hooks, count, y, power=38.0):
-    """A string of small lamps hung from hook to hook; out of focus they are discs brighter than 1."""
+def build_garland(rng, hooks, count, y, power=15.0):
+    """Hang a string of small lamps from hook to hook; out of focus they are discs brighter than 1."""
     cord = plain_material((0.02, 0.03, 0.02), 0.6)
     warm = Material("fairy").emission((1.0, 0.63, 0.28), power)
     points = []
-    for (x0, z0), (x1, z1) in zip(hooks[:-1], hooks[1:]):
+    for (x0, z0), (x1, z1) in pairwise(hooks):
         t = np.linspace(0, 1, count, endpoint=False)
         sag = 0.16 * abs(x1 - x0)
         x = x0 + (x1 - x0) * t
@@ -356,11 +409,16 @@ def build_garland(rng, hooks, count, y, power=38.0):
     add_object("cord", curve, cord)
     t = np.linspace(0, np.pi, 7)
     for x, py, z in points:
-        add_lathe([(0.0075 * np.sin(a) + 0.0003, -0.011 * np.cos(a)) for a in t], warm, (x, py, z - 0.018), segments=10)
+        add_lathe(
+            [(0.0075 * np.sin(a) + 0.0003, -0.011 * np.cos(a)) for a in t],
+            warm,
+            (x, py, z - 0.018),
+            segments=10,
+        )
 
 
 def build_plant(rng, center, height, leaves=110):
-    """A pot plant with blade leaves."""
+    """Build a pot plant with blade leaves."""
     steps = 9
     s = np.linspace(0, 1, steps)[None, :, None]
     direction = rng.normal(0, 0.5, (leaves, 1, 3))
@@ -368,18 +426,32 @@ def build_plant(rng, center, height, leaves=110):
     length = height * rng.uniform(0.45, 1, (leaves, 1, 1))
     points = np.array(center) + direction * s * length
     points[..., 2] -= s[..., 0] ** 2.2 * height * 0.6 * rng.uniform(0.2, 1, (leaves, 1))
-    profile = np.sin(np.pi * np.clip(np.linspace(0.04, 1, steps), 0, 1))[None] * rng.uniform(0.5, 1.2, (leaves, 1))
+    profile = np.sin(np.pi * np.clip(np.linspace(0.04, 1, steps), 0, 1))[None] * rng.uniform(
+        0.5, 1.2, (leaves, 1)
+    )
     m = Material("leaf")
     hue = m.node("ShaderNodeHairInfo")
-    m.principled(m.ramp(hue.outputs["Random"], (0.0, (0.02, 0.075, 0.016)), (0.6, (0.06, 0.16, 0.03)), (1.0, (0.16, 0.26, 0.05))), 0.38)
+    m.principled(
+        m.ramp(
+            hue.outputs["Random"],
+            (0.0, (0.02, 0.075, 0.016)),
+            (0.6, (0.06, 0.16, 0.03)),
+            (1.0, (0.16, 0.26, 0.05)),
+        ),
+        0.38,
+    )
     add_strands("leaves", points, 0.016 * profile, m.data)
     pot = plain_material((0.42, 0.17, 0.09), 0.7, 0.4)
     x, y, z = center
-    add_lathe([(0.001, -0.24), (0.09, -0.24), (0.125, 0.0), (0.115, 0.0), (0.1, -0.03), (0.001, -0.03)], pot, (x, y, z))
+    add_lathe(
+        [(0.001, -0.24), (0.09, -0.24), (0.125, 0.0), (0.115, 0.0), (0.1, -0.03), (0.001, -0.03)],
+        pot,
+        (x, y, z),
+    )
 
 
-def build_world(hdri: str, strength: float, turn: float):
-    """Light the scene with one of the HDRIs that come with Blender (CC0)."""
+def build_world(hdri: str, strength: float, turn: float, seen: float):
+    """Light the scene with an HDRI that comes with Blender (CC0); the camera sees it darker, as dusk."""
     world = bpy.data.worlds.new("world")
     bpy.context.scene.world = world
     world.use_nodes = True
@@ -397,10 +469,15 @@ def build_world(hdri: str, strength: float, turn: float):
     image.image.pixels.foreach_get(pixels)
     mean = float(pixels.reshape(-1, 4)[:, :3].mean())
     background.inputs[1].default_value = strength / mean
+    dusk = tree.nodes.new("ShaderNodeMix")
+    dusk.data_type, dusk.blend_type = "RGBA", "MULTIPLY"
+    dusk.inputs[7].default_value = (0.55 * seen, 0.75 * seen, 1.25 * seen, 1)
     for source, target in (
         (where.outputs["Generated"], mapping.inputs[0]),
         (mapping.outputs[0], image.inputs[0]),
-        (image.outputs[0], background.inputs[0]),
+        (image.outputs[0], dusk.inputs[6]),
+        (tree.nodes.new("ShaderNodeLightPath").outputs["Is Camera Ray"], dusk.inputs[0]),
+        (dusk.outputs[2], background.inputs[0]),
         (background.outputs[0], output.inputs[0]),
     ):
         tree.links.new(source, target)
@@ -409,7 +486,7 @@ def build_world(hdri: str, strength: float, turn: float):
 
 
 def add_area(location, target, size, energy, color):
-    """A soft light, unseen by the camera."""
+    """Add a soft light, unseen by the camera."""
     light = bpy.data.lights.new("area", "AREA")
     light.size, light.energy, light.color = size, energy, color
     item = add_object("area", light, location=location)
@@ -421,12 +498,19 @@ def add_area(location, target, size, energy, color):
 def build_reading_corner(seed: int = 7) -> None:
     """Build the room of the shot with its lights, but for the person's key light."""
     rng = np.random.default_rng(seed)
-    build_world("courtyard", 0.5, 2.2)
-    brick = brick_material(rng)
+    build_world("courtyard", 0.3, 2.2, 0.16)
+    brick = brick_material()
     wx0, wx1, wz0, wz1 = 0.62, 1.42, 1.02, 2.25
 
     def wall(x0, x1, z0, z1):
-        add_mesh("wall", [(x0, z0, 0), (x1, z0, 0), (x1, z1, 0), (x0, z1, 0)], [(0, 1, 2, 3)], brick, location=(0, WALL, 0), rotation=(np.pi / 2, 0, 0))
+        add_mesh(
+            "wall",
+            [(x0, z0, 0), (x1, z0, 0), (x1, z1, 0), (x0, z1, 0)],
+            [(0, 1, 2, 3)],
+            brick,
+            location=(0, WALL, 0),
+            rotation=(np.pi / 2, 0, 0),
+        )
 
     wall(-4, wx0, 0, 3)
     wall(wx1, 4, 0, 3)
@@ -440,16 +524,31 @@ def build_reading_corner(seed: int = 7) -> None:
     add_box((0, 0.6, 3.05), (8, 5, 0.1), plaster)
     build_shelf(rng, -1.85, -0.12, [0.35, 0.75, 1.12, 1.49, 1.86, 2.25])
     build_window(wx0, wx1, wz0, wz1)
-    build_curtain(rng, 1.38, 1.75, 0.05, 2.4, (0.08, 0.17, 0.17))
-    build_curtain(rng, 0.42, 0.63, 0.05, 2.4, (0.08, 0.17, 0.17))
+    build_curtain(1.38, 1.75, 0.05, 2.4, (0.08, 0.17, 0.17))
+    build_curtain(0.42, 0.63, 0.05, 2.4, (0.08, 0.17, 0.17))
     oak = wood_material((0.3, 0.17, 0.08))
-    add_box((0.98, 1.75, 0.86), (0.75, 0.42, 0.035), oak, bevel=0.005)
-    build_lamp(1.0, 1.75, 0.88, 1.15)
-    for x, thick, tint in ((0.74, 0.04, 0.0), (0.75, 0.03, 0.1), (0.735, 0.035, 0.55)):
-        add_box((x, 1.7, 0.9 + tint * 0.06 + thick), (0.2, 0.14, thick), plain_material(hsv(tint, 0.6, 0.6), 0.6), rotation=(0, 0, rng.normal(0, 0.2)))
+    add_box((0.82, 1.75, 0.86), (0.75, 0.42, 0.035), oak, bevel=0.005)
+    build_lamp(0.80, 1.75, 0.88, 1.15)
+    for x, thick, tint in ((0.57, 0.04, 0.0), (0.58, 0.03, 0.1), (0.565, 0.035, 0.55)):
+        add_box(
+            (x, 1.7, 0.9 + tint * 0.06 + thick),
+            (0.2, 0.14, thick),
+            plain_material(hsv(tint, 0.6, 0.6), 0.6),
+            rotation=(0, 0, rng.normal(0, 0.2)),
+        )
     for cx, cz, w, h in ((0.18, 1.86, 0.24, 0.32), (0.2, 1.42, 0.28, 0.22)):
-        add_box((cx, WALL - 0.02, cz), (w + 0.05, 0.03, h + 0.05), plain_material((0.03, 0.02, 0.015), 0.4), bevel=0.004)
+        add_box(
+            (cx, WALL - 0.02, cz),
+            (w + 0.05, 0.03, h + 0.05),
+            plain_material((0.03, 0.02, 0.015), 0.4),
+            bevel=0.004,
+        )
         add_box((cx, WALL - 0.037, cz), (w, 0.006, h), painting_material(rng))
-    build_garland(rng, [(-1.9, 2.12), (-0.95, 2.2), (0.0, 2.16), (0.62, 2.3), (1.45, 2.24), (2.0, 2.1)], 8, WALL - 0.36)
+    build_garland(
+        rng,
+        [(-1.9, 1.98), (-0.95, 2.06), (-0.05, 2.04), (0.55, 2.14), (1.45, 2.08), (2.0, 1.95)],
+        8,
+        WALL - 0.36,
+    )
     build_plant(rng, (-1.05, 1.35, 0.95), 0.62)
     add_box((-1.05, 1.35, 0.35), (0.36, 0.36, 0.7), oak, bevel=0.006)
