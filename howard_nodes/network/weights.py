@@ -343,7 +343,7 @@ def _recognise(shapes: Mapping[str, tuple[int, ...]], path: Path) -> tuple[str, 
         backbone = "resnet50"
     else:
         raise WeightsError(
-            f"{path}: not the weights of lite0 or of BackgroundMattingV2's mobilenetv2, resnet50 or resnet101; "
+            f"{path}: no weights of lite0 or of BackgroundMattingV2's mobilenetv2, resnet50, resnet101; "
             f"it holds {len(shapes)} tensors: {', '.join(list(shapes)[:3]) or 'none'} ..."
         )
     try:
