@@ -1,7 +1,7 @@
 """The training loop: resumable, on a CPU or a GPU.
 
 Two stages. `coarse` trains the coarse network on samples as large as what it will see; `joint` trains it
-together with the refiner on samples some four times as large, the coarse network mostly at a quarter of
+together with the refiner on samples some four times as large, the coarse network at a half to an eighth of
 their resolution.
 """
 
@@ -32,8 +32,8 @@ __all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
 
 STAGES = ("coarse", "joint")
 _EMA_DECAY = 0.998
-# How much smaller the coarse stage's picture is, step by step: a quarter mostly, as for HD.
-_JOINT_FACTORS = (4, 4, 2, 4, 4, 8)
+# How much smaller the coarse stage's picture is, step by step: a quarter and a half mostly.
+_JOINT_FACTORS = (4, 2, 4, 2, 4, 8)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,135 @@
+"""What a user may rely on from the weights that ship, on the shot that ships."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from howard_nodes.color import ColorConfig
+from howard_nodes.color.encoding import encode
+from howard_nodes.demo import shot_folder
+from howard_nodes.frames import Sequence, read_frame
+from howard_nodes.network import describe_weights, load_weights
+from howard_nodes.node import HowardMatte
+from howard_nodes.solve import comp_error, composite
+from howard_nodes.training.metrics import difference_key, mad
+
+_SPACE = "lin_rec709"
+# Every space a plate may come in: those of cameras, ACES, linear and sRGB.
+_SPACES = (
+    "ARRI LogC3 (EI800)",
+    "ARRI LogC4",
+    "slog3",
+    "vlog",
+    "log3g10",
+    "applelog",
+    "clog3",
+    "ACES2065-1",
+    "ACEScg",
+    "srgb",
+)
+
+
+@pytest.fixture(scope="module")
+def config() -> ColorConfig:
+    return ColorConfig.load("howard")
+
+
+@pytest.fixture(scope="module")
+def node(config) -> HowardMatte:
+    return HowardMatte(load_weights(fused=False), config)
+
+
+@pytest.fixture(scope="module")
+def demo() -> dict[str, np.ndarray]:
+    folder = shot_folder()
+    plates = Sequence.find(folder / "plate.####.exr")
+    frame = plates.frames[len(plates) // 2]
+    truth = Sequence.find(folder / "truth" / "alpha.####.exr").path(frame)
+    return {
+        "plate": read_frame(plates.path(frame)).rgb,
+        "clean": read_frame(folder / "clean.exr").rgb,
+        "truth": np.ascontiguousarray(read_frame(truth).pixels[..., 0]),
+    }
+
+
+@pytest.fixture(scope="module")
+def result(node, demo):
+    return node.evaluate(demo["plate"], demo["clean"], _SPACE)
+
+
+def test_the_demo_is_matted_far_better_than_by_a_difference_key(result, demo):
+    plate, clean = (encode(torch.from_numpy(demo[name])).numpy() for name in ("plate", "clean"))
+    keys = [mad(difference_key(plate, clean, t), demo["truth"]) for t in np.linspace(0, 0.3, 31)]
+    ours = mad(result.alpha, demo["truth"])
+    assert ours < 12
+    assert ours * 3 < min(keys)
+
+
+def test_the_refiner_helps(result, demo):
+    assert mad(result.alpha, demo["truth"]) < mad(result.coarse, demo["truth"])
+
+
+def test_core_and_background_are_clean(result, demo):
+    assert np.mean(result.alpha == 0) > 0.4
+    assert np.mean(result.alpha[demo["truth"] == 1] == 1) > 0.9
+
+
+def test_highlights_above_one_stay(result, demo):
+    bright = (result.alpha == 1) & (demo["plate"].max(2) > 1)
+    assert bright.sum() > 50
+    np.testing.assert_array_equal(result.foreground[bright], demo["plate"][bright])
+
+
+def test_foreground_over_clean_plate_gives_the_plate_back(result, demo):
+    """Where the subject is; elsewhere shadow and grain stay with the plate."""
+    error = comp_error(demo["plate"], demo["clean"], result.alpha, result.foreground)
+    seen = result.alpha > 0.05
+    assert error[seen].mean() < 0.01
+    back = composite(result.foreground, result.alpha, demo["clean"])
+    np.testing.assert_array_equal(back[result.alpha == 1], demo["plate"][result.alpha == 1])
+
+
+@pytest.mark.parametrize("space", _SPACES)
+def test_every_colour_space_gives_the_same_matte(node, config, demo, result, space):
+    """The picture is limited to light that all of these curves hold."""
+    mattes = []
+    plate, clean = (np.clip(demo[name], 0, 5) for name in ("plate", "clean"))
+    for through in (None, space):
+        pair = []
+        for picture in (plate, clean):
+            if through is not None:
+                coded = config.convert(picture, _SPACE, through)
+                picture = config.convert(coded, through, _SPACE)
+            pair.append(picture)
+        mattes.append(node.predict(*pair, _SPACE).alpha)
+    assert np.abs(mattes[0] - mattes[1]).max() <= 2 / 255
+
+
+def test_the_scene_linear_space_a_plate_is_in_does_not_matter(node, config, demo):
+    mattes = []
+    for space in ("lin_rec709", "ACEScg", "ACES2065-1"):
+        pair = [config.convert(demo[name], _SPACE, space) for name in ("plate", "clean")]
+        mattes.append(node.predict(*pair, space).alpha)
+    for matte in mattes[1:]:
+        assert np.abs(matte - mattes[0]).max() <= 2 / 255
+
+
+def test_nobody_in_front_of_the_place_gives_no_matte(node, demo):
+    """The clean plate against itself with other grain."""
+    grain = np.random.default_rng(1).normal(1, 0.01, demo["clean"].shape).astype(np.float32)
+    result = node.evaluate(demo["clean"] * grain, demo["clean"], _SPACE)
+    assert result.alpha.mean() < 0.002
+
+
+def test_the_weights_say_where_they_come_from():
+    metadata = describe_weights("default").metadata
+    assert {"commit", "samples", "training"} <= set(metadata)
+    assert json.loads(metadata["training"])["backbone"] == "lite0"
+    card = Path(describe_weights("default").path).with_suffix(".md").read_text(encoding="utf-8")
+    for word in ("Licence", "CC0", "Apache-2.0", "howard train", "howard evaluate", "MAD"):
+        assert word in card, word
