@@ -29,6 +29,13 @@ def evaluate(
     ] = None,
     count: Annotated[int, typer.Option(min=1, metavar="N", help="Samples.")] = 96,
     size: Annotated[int, typer.Option(min=64, metavar="PIXELS", help="Side of a sample.")] = 640,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            "--backbone-scale", metavar="S", help="Of the coarse stage; else the node's own choice."
+        ),
+    ] = None,
+    hard: Annotated[bool, typer.Option("--hard", help="As hard as in training, not as held out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Measure weights on a held-out synthetic set, beside the best-threshold difference key.
@@ -36,12 +43,17 @@ def evaluate(
     [bold]Example:[/bold]  howard evaluate --weights runs/joint/weights.safetensors --pictures held_out
     """
     from howard_nodes.network import load_weights
+    from howard_nodes.node import MatteSettings
     from howard_nodes.training import evaluate as evaluation
+    from howard_nodes.training.samples import HELD_OUT, TRAINING
+
+    settings = MatteSettings(backbone_scale=scale)
 
     network = load_weights(weights)
     with _waiting(f"drawing and matting {count} samples of {size} x {size}", as_json):
-        samples = evaluation.held_out_samples(pictures, foregrounds, count=count, size=size)
-        result = evaluation.evaluate(network, samples)
+        style = TRAINING if hard else HELD_OUT
+        samples = evaluation.held_out_samples(pictures, foregrounds, count=count, size=size, style=style)
+        result = evaluation.evaluate(network, samples, settings)
     if as_json:
         print_json({"weights": weights or "default", "size": size} | asdict(result))
         return

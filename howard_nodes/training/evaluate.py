@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from howard_nodes.network import MattingNetwork
+from howard_nodes.node import MatteSettings
 from howard_nodes.training.banks import ForegroundBank, TextureBank
 from howard_nodes.training.metrics import difference_key, grad, mad, mse, unknown_band
 from howard_nodes.training.samples import HELD_OUT, Sample, SampleSource, Style
@@ -80,8 +81,10 @@ def held_out_samples(
     return [source.draw(number) for number in range(count)]
 
 
-def evaluate(network: MattingNetwork, samples: list[Sample]) -> Evaluation:
-    """Run a network over samples at a quarter of the resolution, refining 1 pixel in 25 as at HD.
+def evaluate(
+    network: MattingNetwork, samples: list[Sample], settings: MatteSettings | None = None
+) -> Evaluation:
+    """Run a network over samples as the node would.
 
     Parameters
     ----------
@@ -89,14 +92,23 @@ def evaluate(network: MattingNetwork, samples: list[Sample]) -> Evaluation:
         In evaluation mode.
     samples : list of Sample
         From `held_out_samples`.
+    settings : MatteSettings, optional
+        The node's knobs; by default its own choice for the samples' size.
     """
+    knobs = settings or MatteSettings()
 
     @torch.no_grad()
     def matte(plate: np.ndarray, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        pixels = plate.shape[1] * plate.shape[2] // 25
+        size = plate.shape[1:]
         pictures = torch.from_numpy(plate)[None], torch.from_numpy(clean)[None]
-        coarse = network.coarse(*pictures)
-        refined = network.refine(pictures[0], pictures[1], coarse, sample_pixels=pixels)
+        coarse = network.coarse(*pictures, backbone_scale=knobs.scale_for(*size))
+        refined = network.refine(
+            *pictures,
+            coarse,
+            mode=knobs.refine_mode,
+            sample_pixels=knobs.pixels_for(*size),
+            threshold=knobs.threshold,
+        )
         return refined.alpha[0, 0].numpy(), coarse.alpha[0, 0].numpy(), refined.foreground[0].numpy()
 
     return score(matte, samples)
