@@ -50,13 +50,14 @@ class TypedValue(tuple[Any, ...]):
         return f"TypedValue({tuple(self)!r}, {self.type!r})"
 
 
-# Types whose printed name TypeDesc() does not read back, or reads as something else.
+# Types whose printed name TypeDesc() does not read back, or reads as something else: their names in the
+# module. (A TypeDesc kept in a module outlives OpenImageIO's own teardown, which then complains.)
 _TYPES = {
-    "vector2i": oiio.TypeVector2i,
-    "vector3i": oiio.TypeVector3i,
-    "vectori": oiio.TypeVector3i,
-    "vector2i[2]": oiio.TypeBox2i,
-    "float2[2]": oiio.TypeBox2,
+    "vector2i": "TypeVector2i",
+    "vector3i": "TypeVector3i",
+    "vectori": "TypeVector3i",
+    "vector2i[2]": "TypeBox2i",
+    "float2[2]": "TypeBox2",
 }
 
 # Well-known attributes, for plain tuples and for text (a PNG keeps everything as text).
@@ -258,6 +259,10 @@ def _as_text(value: Any) -> str:
     return " ".join(str(v) for v in value) if isinstance(value, tuple) else str(value)
 
 
+def _type(name: str) -> oiio.TypeDesc:
+    return getattr(oiio, _TYPES[name]) if name in _TYPES else oiio.TypeDesc(name)
+
+
 def set_attribute(spec: oiio.ImageSpec, name: str, value: Any, *, as_text: bool = False) -> None:
     """Put one attribute into a header that is about to be written.
 
@@ -298,7 +303,7 @@ def set_attribute(spec: oiio.ImageSpec, name: str, value: Any, *, as_text: bool 
     if isinstance(value, TypedValue):
         if value.type.startswith(("uint8", "int8")):
             return  # opaque bytes (maker notes, profiles): OpenEXR has no type for them
-        spec.attribute(name, _TYPES.get(value.type) or oiio.TypeDesc(value.type), tuple(value))
+        spec.attribute(name, _type(value.type), tuple(value))
     elif isinstance(value, int | float | str):
         spec.attribute(name, value)
     elif value is not None:
