@@ -52,6 +52,8 @@ def test_the_usual_scale_sees_hd_at_a_quarter_and_uhd_at_an_eighth():
     assert settings.scale_for(720, 1280) == 1 / 2
     assert settings.pixels_for(1080, 1920) == 80_000
     assert settings.pixels_for(2160, 3840) == 320_000
+    assert settings.pixels_for(540, 960) == 40_000
+    assert settings.pixels_for(8, 8) == 64
 
 
 @pytest.mark.parametrize(
