@@ -267,7 +267,7 @@ class MattingNetwork(nn.Module):
         if self.backbone_name == "lite0":
             factor = round(1 / scale)
             if size == (height // factor, width // factor):
-                return F.avg_pool2d(x, factor)
+                return _means(x, factor)
             return F.interpolate(x, size, mode="area")
         return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
@@ -308,6 +308,18 @@ def from_coarse(x: Tensor, height: int, width: int) -> Tensor:
     """
     padded = -(-height // 4) * 4, -(-width // 4) * 4
     return F.interpolate(x, padded, mode="bilinear", align_corners=False)[:, :, :height, :width]
+
+
+def _means(x: Tensor, factor: int) -> Tensor:
+    """Give `F.avg_pool2d`, which takes ten times as long on few channels in channels-last memory."""
+    count, channels, height, width = x.shape
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    if not last or channels > 4 or height % factor or width % factor:
+        return F.avg_pool2d(x, factor)
+    rows = x.permute(0, 2, 3, 1).view(count, height // factor, factor, width // factor, factor * channels)
+    rows = rows.sum(2).permute(0, 3, 1, 2)
+    across = torch.eye(channels, dtype=x.dtype, device=x.device).repeat(1, factor) / factor**2
+    return F.conv2d(rows, across[:, :, None, None].contiguous(memory_format=torch.channels_last))
 
 
 def _pad(x: Tensor) -> Tensor:

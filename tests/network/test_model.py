@@ -152,6 +152,15 @@ def test_memory_layout_and_batch_do_not_matter(lite0: MattingNetwork) -> None:
     close(both.foreground[1:], expected.foreground)
 
 
+@pytest.mark.parametrize("size", [(96, 128), (100, 132)])
+@pytest.mark.parametrize("scale", [0.125, 0.25, 0.5])
+def test_lite0_sees_means_of_areas(scale: float, size: tuple[int, int], lite0: MattingNetwork) -> None:
+    plate, _ = pictures(*size)
+    expected = torch.nn.functional.avg_pool2d(plate, round(1 / scale))
+    close(lite0.downsample(plate, scale), expected, 1e-6)
+    close(lite0.downsample(plate.contiguous(memory_format=torch.channels_last), scale), expected, 1e-6)
+
+
 def test_inputs_are_left_alone(lite0: MattingNetwork) -> None:
     plate, clean = pictures(40, 44)
     before = plate.clone(), clean.clone()
