@@ -239,9 +239,12 @@ def _alpha_and_color(
 ) -> dict[str, Tensor]:
     """Losses of raw alpha and foreground residual (4 channels): L1 and L1 of gradients, as in the paper."""
     seen = alpha > 0.01
+    # What is clamped later may go beyond 0 and 1 freely: cores and backgrounds become clean.
+    low, high = raw[:, :1].clamp_min(0.0), raw[:, :1].clamp_max(1.0)
+    matte = torch.where(alpha < 0.001, low, torch.where(alpha > 0.999, high, raw[:, :1]))
     return {
-        f"{prefix}alpha": F.l1_loss(raw[:, :1], alpha),
-        f"{prefix}gradient": F.l1_loss(_sobel(raw[:, :1]), _sobel(alpha)),
+        f"{prefix}alpha": F.l1_loss(matte, alpha),
+        f"{prefix}gradient": F.l1_loss(_sobel(matte), _sobel(alpha)),
         f"{prefix}foreground": 0.5 * F.l1_loss((raw[:, 1:4] + plate) * seen, color * seen),
     }
 
