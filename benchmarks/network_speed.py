@@ -9,8 +9,8 @@ Speed: coarse plus refine, from encoded pictures that are in memory, in one proc
 ratio is the median over its pairs. `reference` is the authors' MobileNetV2 (package `backgroundmattingv2`)
 at its settings: backbone scale 1/4 and 80,000 pixels at 1080p, 1/8 and 320,000 at 2160p. `mobilenetv2` is
 ours with the same, random, weights: its error map is noise, so its patches are scattered, which is its worst
-case. `default` is Howard's own network; before its weights are there, a random one. `steps` says where its
-time goes.
+case. `default` is Howard's own network; before its weights are there, a random one; also with its coarse
+stage in bfloat16. `steps` says where its time goes.
 
 Modes: thresholding beside sampling and full refinement with the default network; memory is the peak of a
 process of its own above what it held before, on a GPU the peak of what torch allocated.
@@ -151,6 +151,10 @@ def speed(size: str, args: argparse.Namespace, device: torch.device) -> None:
         "mobilenetv2": runner(ours, plate, clean, size),
         "default": runner(default, plate, clean, size),
     }
+    if default.backbone_name == "lite0" and dtype == torch.float32:
+        mixed = default_network(args.weights).prepared().to(device)
+        mixed.lite0.to(torch.bfloat16)
+        runs["default, coarse in bf16"] = runner(mixed, plate, clean, size)
     patches = [int(runs["reference"]()[5].sum())]
     patches += [int(runs[name]().region.sum()) for name in ("mobilenetv2", "default")]
     print(f"{size}, {args.precision} on {args.device}, patches refined {patches}")

@@ -15,6 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from howard_nodes.network.backbones import AtrousPyramid, Decoder, MobileNetV2Encoder, ResNetEncoder
 from howard_nodes.network.blocks import refine_blocks
 from howard_nodes.network.lite0 import Lite0Coarse
+from howard_nodes.network.lite0_inference import Lite0Inference
 from howard_nodes.network.refiner import Refiner, select_region
 
 __all__ = ["BACKBONES", "REFINE_MODES", "Coarse", "MattingNetwork", "Refined", "from_coarse", "to_coarse"]
@@ -93,7 +94,7 @@ class MattingNetwork(nn.Module):
         self.backbone_scale = backbone_scale
         self.folded = False
         if backbone == "lite0":
-            self.lite0 = Lite0Coarse(features)
+            self.lite0: Lite0Coarse | Lite0Inference = Lite0Coarse(features)
         else:
             encoder: MobileNetV2Encoder | ResNetEncoder
             if backbone == "mobilenetv2":
@@ -128,7 +129,8 @@ class MattingNetwork(nn.Module):
             raise ValueError(
                 f"plate {tuple(plate.shape)} and clean plate {tuple(clean.shape)} differ in size"
             )
-        dtype = self.refiner.conv4.weight.dtype
+        # The two stages may differ: a coarse stage in bfloat16 leaves the refiner in float32.
+        dtype = next(self.parameters()).dtype
         plate, clean = (self.downsample(x, scale).to(dtype) for x in (plate, clean))
         raw = self.raw_coarse(plate, clean)
         raw = raw.to(torch.promote_types(raw.dtype, torch.float32))
@@ -219,6 +221,8 @@ class MattingNetwork(nn.Module):
             # The refiner's few weights are folded with every picture.
             if name != "refiner":
                 _fold_norms(module)
+        if network.backbone_name == "lite0" and isinstance(network.lite0, Lite0Coarse):
+            network.lite0 = Lite0Inference(network.lite0)
         network.folded = True
         for parameter in network.parameters():
             if parameter.dim() == 4:

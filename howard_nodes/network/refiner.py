@@ -62,7 +62,9 @@ def select_region(
     above = flat > least
     equal = flat == least
     room = count - above.sum(1, keepdim=True)
-    chosen = above | (equal & (equal.cumsum(1) <= room))
+    if bool((equal.sum(1, keepdim=True) > room).any()):
+        equal &= equal.cumsum(1) <= room
+    chosen = above | equal
     return (chosen & (flat > 0)).view_as(error)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from howard_nodes.network import Coarse, MattingNetwork, from_coarse, to_coarse
+from howard_nodes.network import MattingNetwork, from_coarse, to_coarse
 
 KEYS = {"mobilenetv2": 382, "resnet50": 394, "resnet101": 700}
 
@@ -224,15 +224,19 @@ def test_half_precision_weights(lite0: MattingNetwork) -> None:
     coarse = network.coarse(plate, clean)
     assert coarse.alpha.dtype == torch.float32
     torch.testing.assert_close(coarse.alpha, expected_coarse.alpha, rtol=0, atol=0.05)
-    mixed = Coarse(
-        expected_coarse.alpha,
-        expected_coarse.foreground_residual,
-        expected_coarse.error,
-        expected_coarse.features,
-    )
-    refined = network.refine(plate, clean, mixed)
+    refined = network.refine(plate, clean, expected_coarse)
     assert refined.alpha.dtype == torch.float32
     torch.testing.assert_close(refined.alpha, expected.alpha, rtol=0, atol=0.02)
+
+
+def test_a_coarse_stage_in_half_precision_beside_a_refiner_in_full(lite0: MattingNetwork) -> None:
+    plate, clean = pictures(64, 96)
+    expected_coarse, expected = lite0(plate, clean)
+    network = lite0.prepared()
+    network.lite0.to(torch.bfloat16)
+    coarse = network.coarse(plate, clean)
+    torch.testing.assert_close(coarse.alpha, expected_coarse.alpha, rtol=0, atol=0.05)
+    close(network.refine(plate, clean, expected_coarse).alpha, expected.alpha)
 
 
 def test_wrong_arguments(lite0: MattingNetwork) -> None:
