@@ -13,7 +13,8 @@ case. `default` is Howard's own network; before its weights are there, a random 
 stage in bfloat16. `steps` says where its time goes.
 
 Modes: thresholding beside sampling and full refinement with the default network; memory is the peak of a
-process of its own above what it held before, on a GPU the peak of what torch allocated.
+process of its own above what it held before, on a GPU the peak of what torch allocated. `reference` there is
+the reference's full refinement, its coarse stage included.
 
 The pictures are the demo shot's, enlarged.
 """
@@ -21,13 +22,14 @@ The pictures are the demo shot's, enlarged.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -112,13 +114,12 @@ def seconds(run: Callable[[], Any], device: torch.device) -> float:
 
 
 def paired(runs: dict[str, Callable[[], Any]], repeats: int, device: torch.device) -> dict[str, list[float]]:
-    """Times of all, in turns; the first two rounds only warm up."""
+    """Times of all, in turns. A turn runs twice and counts once: with memory as its own kind leaves it."""
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for i in range(repeats + 2):
+    for _ in range(repeats):
         for name, run in runs.items():
-            spent = seconds(run, device)
-            if i >= 2:
-                times[name].append(spent)
+            run()
+            times[name].append(seconds(run, device))
     return times
 
 
@@ -187,7 +188,7 @@ def modes(size: str, args: argparse.Namespace, device: torch.device) -> None:
 
     print(f"{size}, refinement alone:")
     report(paired({mode: refine(mode) for mode in MODES}, args.repeats, device), "full")
-    for mode in MODES:
+    for mode in (*MODES, "reference"):
         command = [sys.executable, __file__, "--size", size, "--device", args.device]
         command += ["--precision", args.precision, "--memory-of", mode]
         command += ["--weights", args.weights] if args.weights else []
@@ -196,22 +197,37 @@ def modes(size: str, args: argparse.Namespace, device: torch.device) -> None:
         print(f"  {mode:24s} peak {found['mb']:7.0f} MB, {found['refined']:.1%} of the picture refined")
 
 
+def resident(kind: str) -> int:
+    """Bytes of memory of this process: VmRSS now, VmHWM at most so far."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith(kind)).split()[1]) * 1024
+
+
 def memory_of(mode: str, size: str, args: argparse.Namespace, device: torch.device) -> None:
-    plate, clean = pictures(size, device)
-    network = default_network(args.weights).prepared().to(device, PRECISIONS[args.precision])
+    dtype = PRECISIONS[args.precision]
     scale, pixels = SETTINGS[size]
-    coarse = network.coarse(plate, clean, backbone_scale=scale)
+    plate, clean = pictures(size, device)
+    if mode == "reference":
+        theirs = make_reference().to(device, dtype)
+        theirs.backbone_scale, theirs.refiner.mode = scale, "full"
+        plate, clean = (x.contiguous().to(dtype) for x in (plate, clean))
+    else:
+        network = default_network(args.weights).prepared().to(device, dtype)
+        coarse = network.coarse(plate, clean, backbone_scale=scale)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
     else:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    refined = network.refine(plate, clean, coarse, mode=mode, sample_pixels=pixels)
-    if device.type == "cuda":
-        peak = torch.cuda.max_memory_allocated()
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+        before = resident("VmRSS")
+    if mode == "reference":
+        region = float(theirs(plate, clean)[5].mean())
     else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"mb": (peak - before) / 1e6, "refined": float(refined.region.mean())}))
+        refined = network.refine(plate, clean, coarse, mode=mode, sample_pixels=pixels)
+        region = float(refined.region.mean())
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else resident("VmHWM")
+    print(json.dumps({"mb": (peak - before) / 1e6, "refined": region}))
 
 
 def main() -> None:
@@ -225,7 +241,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--weights")
     parser.add_argument("--only", choices=["speed", "modes"])
-    parser.add_argument("--memory-of", choices=MODES, help=argparse.SUPPRESS)
+    parser.add_argument("--memory-of", choices=[*MODES, "reference"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     device = torch.device(args.device)
