@@ -94,7 +94,7 @@ class MattingNetwork(nn.Module):
         self.backbone_scale = backbone_scale
         self.folded = False
         if backbone == "lite0":
-            self.lite0: Lite0Coarse | Lite0Inference = Lite0Coarse(features)
+            self.lite0 = Lite0Coarse(features)
         else:
             encoder: MobileNetV2Encoder | ResNetEncoder
             if backbone == "mobilenetv2":
@@ -221,8 +221,8 @@ class MattingNetwork(nn.Module):
             # The refiner's few weights are folded with every picture.
             if name != "refiner":
                 _fold_norms(module)
-        if network.backbone_name == "lite0" and isinstance(network.lite0, Lite0Coarse):
-            network.lite0 = Lite0Inference(network.lite0)
+        if network.backbone_name == "lite0" and not network.folded:
+            network.add_module("lite0", Lite0Inference(network.lite0))
         network.folded = True
         for parameter in network.parameters():
             if parameter.dim() == 4:
