@@ -43,7 +43,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e .
 	touch $@
 
-# The reference implementation needs torchvision for class definitions only, not the torch it asks for.
+# The reference implementation needs torchvision for class definitions only, not the torch it asks for;
+# torchvision in turn needs pillow, which comes with the tests' packages.
 $(VENV)/.ready-test: $(VENV)/.ready
 	$(PIP) install -c constraints.txt -e '.[test,train]'
 	$(PIP) install -c constraints.txt --no-deps torchvision backgroundmattingv2==1.0

@@ -12,6 +12,7 @@ compression has its usual work.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+# As the command line sets it, before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from howard_nodes.demo import shot_folder
 from howard_nodes.frames import Sequence, read_frame, write_image

@@ -279,7 +279,7 @@ class HowardMatte:
         override_error: np.ndarray | None,
     ) -> tuple[Coarse, Refined]:
         settings, (height, width) = self.settings, plate.shape[2:]
-        dtype = PRECISIONS[self.precision]
+        dtype = self._network.refiner.conv4.weight.dtype
         plate, clean = plate.to(self.device, dtype), clean.to(self.device, dtype)
         coarse = self._network.coarse(plate, clean, backbone_scale=settings.scale_for(height, width))
         used, pixels = coarse, settings.pixels_for(height, width)
@@ -319,7 +319,13 @@ class HowardMatte:
                 self._place()
 
     def _place(self) -> None:
-        self._network.to(self.device, PRECISIONS[self.precision])
+        network, dtype = self._network, PRECISIONS[self.precision]
+        if self.device.type == "cpu" and network.backbone_name == "lite0":
+            # On a CPU only the coarse stage gains by a shorter type; the refiner keeps its accuracy.
+            network.to(self.device, torch.float32)
+            network.lite0.to(dtype)
+        else:
+            network.to(self.device, dtype)
 
 
 def _device(name: str) -> torch.device:

@@ -6,6 +6,7 @@ Nothing heavy is imported here, nor by any module of this folder before its comm
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         Always. 0: all done; 1: some frames failed, or a check found something; 2: wrong input or usage;
         130: interrupted (143 by SIGTERM).
     """
+    # Reader, network and writer share the cores: a thread of torch's that waits must not spin on one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with suppress(ValueError):  # outside the main thread, whoever called handles signals
         signal.signal(signal.SIGTERM, _terminate)
     try:
