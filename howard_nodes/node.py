@@ -210,7 +210,23 @@ class HowardMatte:
         override_coarse: np.ndarray | None = None,
         override_error: np.ndarray | None = None,
     ) -> Prediction:
-        """Run the network: the first half of `evaluate`, which needs the device."""
+        """Run the network: the first half of `evaluate`, which needs the device.
+
+        Parameters
+        ----------
+        plate, clean, space, override_coarse, override_error
+            As for `evaluate`.
+
+        Returns
+        -------
+        Prediction
+            At the plate's size, in its space.
+
+        Raises
+        ------
+        InputError
+            Plate and clean plate differ in size.
+        """
         if plate.shape != clean.shape:
             raise InputError(
                 f"the clean plate is {clean.shape[1]}x{clean.shape[0]}, "
@@ -250,6 +266,23 @@ class HowardMatte:
         """Solve the foreground in linear light: the second half of `evaluate`, on the CPU alone.
 
         Alpha within 0.006 of 0 or 1 becomes that, with a stretch of the rest that keeps it continuous.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            From `predict`, of the same plates.
+        plate, clean, inside, outside
+            As for `evaluate`.
+
+        Returns
+        -------
+        MatteResult
+            In the plate's space, `region` and `clean` included.
+
+        Raises
+        ------
+        InputError
+            A matte of another size.
         """
         alpha = np.clip((prediction.alpha - _SNAP) * np.float32(1 / (1 - 2 * _SNAP)), 0.0, 1.0)
         alpha = apply_inside_outside(alpha, inside=inside)

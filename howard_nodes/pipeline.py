@@ -273,7 +273,22 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
 
 
 def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path, ...]:
-    """Files of one frame: one for an EXR, one a layer for PNG."""
+    """Name the files of one frame: one for an EXR, one a layer for PNG.
+
+    Parameters
+    ----------
+    output : str
+        Pattern of the result, as in `MatteJob`.
+    layers : tuple of str
+        Names of layers, validated.
+    frame : int
+        Its number.
+
+    Returns
+    -------
+    tuple of Path
+        In the order of the layers.
+    """
     if Path(output).suffix.lower() == ".exr":
         return (Sequence.output(output).path(frame),)
     return tuple(Sequence.output(layer_path(output, layer)).path(frame) for layer in layers)
@@ -477,7 +492,7 @@ class Shot:
         return Inputs(frame, fingerprint, False, header, plate_space, space, linear, clean, mattes)
 
     def predict(self, inputs: Inputs) -> Prediction:
-        """Run the network."""
+        """Run the network on what `read` gave: not on `Inputs` that are `complete`."""
         assert inputs.linear is not None
         assert inputs.clean is not None
         return self.node.predict(
@@ -583,14 +598,7 @@ class Shot:
             if self._cleans.is_still:
                 header = replace(picture, pixels=np.empty((0, 0, len(picture.channels)), np.float32))
                 self._still = (path, space, header, linear)
-        sizes = [(p.display_window.width, p.display_window.height) for p in (plate, picture)]
-        if sizes[0] != sizes[1]:
-            raise FrameError(
-                f"the clean plate is {sizes[1][0]}x{sizes[1][1]}, the plate {sizes[0][0]}x{sizes[0][1]}; "
-                "give both the same size.",
-                path=path,
-                frame=frame,
-            )
+        _check_size("clean plate", picture, plate, frame)
         window, wanted = picture.data_window, plate.data_window
         if not (
             window.x <= wanted.x
@@ -610,14 +618,7 @@ class Shot:
         pixels, bad = sanitize(picture.pixels)
         if bad:
             self._note(f"{path}: {bad} pixels are NaN or Inf; taken as 0.", frame, warning=True)
-        sizes = [(p.display_window.width, p.display_window.height) for p in (plate, picture)]
-        if sizes[0] != sizes[1]:
-            raise FrameError(
-                f"the {name.replace('_', ' ')} is {sizes[1][0]}x{sizes[1][1]}, the plate "
-                f"{sizes[0][0]}x{sizes[0][1]}; give both the same size.",
-                path=path,
-                frame=frame,
-            )
+        _check_size(name.replace("_", " "), picture, plate, frame)
         pixels = fit_window(pixels, picture.data_window, plate.data_window)
         if name in ("inside", "outside"):
             # A garbage matte is its alpha where it has one, else its first channel.
@@ -666,6 +667,17 @@ class Shot:
             except FrameError:
                 return False
         return True
+
+
+def _check_size(what: str, picture: Frame, plate: Frame, frame: int) -> None:
+    ours, plates = picture.display_window, plate.display_window
+    if (ours.width, ours.height) != (plates.width, plates.height):
+        raise FrameError(
+            f"the {what} is {ours.width}x{ours.height}, the plate {plates.width}x{plates.height}; "
+            "give both the same size.",
+            path=picture.path,
+            frame=frame,
+        )
 
 
 def _hash_file(path: Path) -> str:

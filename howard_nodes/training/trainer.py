@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from howard_nodes.errors import InputError
-from howard_nodes.network import MattingNetwork, save_weights
+from howard_nodes.network import MattingNetwork, load_weights, save_weights
 from howard_nodes.training.banks import ForegroundBank, TextureBank
 from howard_nodes.training.samples import SampleSource
 
@@ -194,8 +194,6 @@ def _check(settings: TrainSettings) -> None:
 
 
 def _begin(settings: TrainSettings) -> MattingNetwork:
-    from howard_nodes.network import load_weights
-
     if settings.init is not None:
         network = load_weights(settings.init, fused=False)
         if network.backbone_name != settings.backbone:
