@@ -1,0 +1,267 @@
+"""Direct alignment: a homography refined on the pixels themselves, to a few hundredths of a pixel.
+
+Gauss-Newton on all textured pixels of two normalised pictures, symmetric in their gradients (ESM), robust: what
+does not belong to the plane of the background (the subject above all) weighs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from howard_nodes.plates.views import Level, View, slopes
+
+__all__ = ["Agreement", "agreement", "align"]
+
+Array = NDArray[Any]
+
+_TUKEY = 4.685
+_QUARTILE = 0.3186  # of |r| of a normal distribution with deviation 1
+_LEAST_SCALE = 0.02
+_ITERATIONS = (8, 8, 12)  # from fine to coarse
+_ENOUGH = 0.01  # pixels of the level, where an iteration moves the corners by less
+_MOST_PIXELS = 90_000
+_LEAST_PIXELS = 200
+_TILE = 30  # pixels of a side, at the finest level
+_TEXTURE = 2e-3  # mean squared slope of a tile that shows anything
+_ALIKE = 0.55  # correlation of two tiles that show the same
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well two pictures fit under a homography, in tiles of about 1/32 of the longer side.
+
+    Attributes
+    ----------
+    textured : ndarray
+        rows cols bool: tiles of the fixed picture's background with texture to compare, and a counterpart.
+    alike : ndarray
+        rows cols bool: of these, those in which both show the same.
+    shift : ndarray
+        rows cols 2: displacement that is left, full-resolution pixels; 0 where not alike.
+    correlation : ndarray
+        rows cols, -1 to 1.
+    """
+
+    textured: Array
+    alike: Array
+    shift: Array
+    correlation: Array
+
+    @property
+    def residual(self) -> float:
+        """Median displacement over the tiles that are alike, full-resolution pixels."""
+        if not self.alike.any():
+            return float("inf")
+        return float(np.median(np.hypot(*self.shift[self.alike].T)))
+
+
+def align(
+    fixed: View,
+    moving: View,
+    initial: Array,
+    background: Array | None = None,
+    *,
+    levels: int | None = None,
+) -> tuple[Array, float]:
+    """Refine a homography.
+
+    Parameters
+    ----------
+    fixed, moving : View
+        Plate and clean plate.
+    initial : ndarray
+        3 3, moving to fixed coordinates of the full pictures; within some pixels of the coarsest level.
+    background : ndarray, optional
+        H W, 0 to 1, of the fixed picture, any size: what may be compared.
+    levels : int, optional
+        How many to go through, the finest among them; by default all.
+
+    Returns
+    -------
+    homography : ndarray
+        3 3 float64, moving to fixed.
+    uncertainty : float
+        Standard deviation of what it does to the background, full-resolution pixels, root mean square over the
+        picture: large where little texture, or texture on one side only, holds it.
+
+    References
+    ----------
+    Benhimane and Malis, "Homography-based 2D Visual Tracking and Servoing", IJRR 2007.
+    """
+    inverse = np.linalg.inv(initial)
+    uncertainty = float("inf")
+    for number in reversed(range(len(fixed.levels) if levels is None else min(levels, len(fixed.levels)))):
+        still, other = fixed.levels[number], moving.levels[min(number, len(moving.levels) - 1)]
+        # Fixed level coordinates to moving level coordinates.
+        level_inverse = np.linalg.inv(other.to_full) @ inverse @ still.to_full
+        weight = None if background is None else _resized(background, still.normal.shape)
+        level_inverse, deviation = _refine(still, other, level_inverse, weight, _ITERATIONS[number])
+        inverse = other.to_full @ level_inverse @ np.linalg.inv(still.to_full)
+        inverse /= inverse[2, 2]
+        uncertainty = deviation * still.to_full[0, 0]
+    homography = np.linalg.inv(inverse)
+    return homography / homography[2, 2], uncertainty
+
+
+def agreement(fixed: View, moving: View, homography: Array, background: Array | None = None) -> Agreement:
+    """Compare two pictures tile by tile.
+
+    Parameters
+    ----------
+    fixed, moving, background
+        As for `align`.
+    homography : ndarray
+        3 3, moving to fixed.
+
+    Returns
+    -------
+    Agreement
+        Of the finest level.
+    """
+    still, other = fixed.levels[0], moving.levels[0]
+    inverse = np.linalg.inv(other.to_full) @ np.linalg.inv(homography) @ still.to_full
+    warped, valid = _warped(other.normal, inverse, still.normal.shape)
+    weight = valid if background is None else valid * _resized(background, still.normal.shape)
+    gx, gy = still.gradient
+    wx, wy = slopes(warped)
+    gx, gy = (gx + wx) / 2, (gy + wy) / 2
+    difference = warped - still.normal
+    height, width = still.normal.shape
+    rows, cols = max(1, round(height / _TILE)), max(1, round(width / _TILE))
+
+    def mean(values: Array) -> Array:
+        return cv2.resize(values * weight, (cols, rows), interpolation=cv2.INTER_AREA).astype(np.float64)
+
+    share = cv2.resize(weight, (cols, rows), interpolation=cv2.INTER_AREA)
+    total = np.maximum(share, 1e-6)
+    xx, xy, yy = mean(gx * gx), mean(gx * gy), mean(gy * gy)
+    # warped(x) = still(x + d): the displacement d of the moving picture that is left
+    bx, by = mean(gx * difference), mean(gy * difference)
+    a, b = still.normal, warped
+    ma, mb = mean(a) / total, mean(b) / total
+    va, vb = mean(a * a) / total - ma * ma, mean(b * b) / total - mb * mb
+    correlation = (mean(a * b) / total - ma * mb) / np.sqrt(np.maximum(va * vb, 1e-9))
+    ridge = 1e-4 * total
+    determinant = (xx + ridge) * (yy + ridge) - xy * xy
+    shift = (
+        np.stack([(yy + ridge) * bx - xy * by, (xx + ridge) * by - xy * bx], axis=-1) / determinant[..., None]
+    )
+    least = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy * xy)
+    textured = (share > 0.5) & (least / total > _TEXTURE)
+    alike = textured & (correlation > _ALIKE) & (np.hypot(*np.moveaxis(shift, -1, 0)) < 3.0)
+    shift = np.where(alike[..., None], shift, 0.0) * still.to_full[0, 0]
+    return Agreement(textured, alike, shift, correlation)
+
+
+def _refine(
+    still: Level, other: Level, inverse: Array, background: Array | None, iterations: int
+) -> tuple[Array, float]:
+    height, width = still.normal.shape
+    gx, gy = still.gradient
+    strength = gx * gx + gy * gy
+    if background is not None:
+        strength = strength * background
+    chosen = _strongest(strength)
+    if len(chosen) < _LEAST_PIXELS:
+        return inverse, float("inf")
+    y, x = np.divmod(chosen, width)
+    # Coordinates of about -1 to 1 keep the equations well conditioned.
+    scale = max(height, width) / 2
+    to_unit = np.array(
+        [[1 / scale, 0, -(width - 1) / 2 / scale], [0, 1 / scale, -(height - 1) / 2 / scale], [0, 0, 1]]
+    )
+    from_unit = np.linalg.inv(to_unit)
+    u = (x / scale + to_unit[0, 2]).astype(np.float32)
+    v = (y / scale + to_unit[1, 2]).astype(np.float32)
+    values = still.normal.ravel()[chosen]
+    own_x, own_y = gx.ravel()[chosen], gy.ravel()[chosen]
+    prior = None if background is None else background.ravel()[chosen]
+    deviation = float("inf")
+    for _ in range(iterations):
+        warped, valid = _warped(other.normal, inverse, still.normal.shape)
+        wx, wy = slopes(warped)
+        residual = values - warped.ravel()[chosen]
+        sx, sy = (own_x + wx.ravel()[chosen]) / 2, (own_y + wy.ravel()[chosen]) / 2
+        inside = valid.ravel()[chosen]
+        if prior is not None:
+            inside = inside * prior
+        weight, spread = _tukey(residual, inside)
+        projected = sx * u + sy * v
+        slope = np.stack(
+            [sx, sx * u, sx * v, sy, sy * u, sy * v, u * projected, v * projected], axis=1
+        ) * np.float32(scale)
+        weighted = slope * weight[:, None]
+        normal = (weighted.T @ slope).astype(np.float64)
+        right = (weighted.T @ residual).astype(np.float64)
+        # As much as pixels can say at all: what little holds is left where it is.
+        damping = np.diag(np.full(8, 1e-6 * np.trace(normal) / 8 + 1e-9))
+        p = np.linalg.solve(normal + damping, right)
+        step = np.array([[1 + p[1], p[2], p[0]], [p[4], 1 + p[5], p[3]], [-p[6], -p[7], 1.0]])
+        inverse = inverse @ from_unit @ step @ to_unit
+        inverse = inverse / inverse[2, 2]
+        covariance = np.linalg.inv(normal + damping) * spread**2 * 4.0  # neighbours' noise is not independent
+        deviation = _deviation(covariance, height / max(height, width), width / max(height, width)) * scale
+        if np.abs(p).sum() * scale < _ENOUGH:
+            break
+    return inverse, deviation
+
+
+def _deviation(covariance: Array, height: float, width: float) -> float:
+    """Root mean square over the picture of the deviation of a displaced point, in units."""
+    v, u = (
+        axis.ravel() for axis in np.meshgrid(np.linspace(-height, height, 9), np.linspace(-width, width, 9))
+    )
+    one, zero = np.ones_like(u), np.zeros_like(u)
+    dx = np.stack([one, u, v, zero, zero, zero, u * u, u * v])
+    dy = np.stack([zero, zero, zero, one, u, v, u * v, v * v])
+    variance = np.einsum("in,ij,jn->n", dx, covariance, dx) + np.einsum("in,ij,jn->n", dy, covariance, dy)
+    return float(np.sqrt(np.maximum(variance, 0.0).mean()))
+
+
+def _strongest(strength: Array) -> Array:
+    """Indices of the pixels with texture, at most so many, spread over the picture."""
+    flat = strength.ravel()
+    chosen = np.flatnonzero(flat > 1e-3)
+    if len(chosen) > _MOST_PIXELS:
+        # A percentile of a sample: the threshold needs no exactness.
+        sample = flat[chosen[:: max(1, len(chosen) // 20_000)]]
+        chosen = chosen[flat[chosen] > np.quantile(sample, 1 - _MOST_PIXELS / len(chosen))]
+    return chosen
+
+
+def _tukey(residual: Array, inside: Array) -> tuple[Array, float]:
+    """Tukey's biweight; its scale from the lower quartile, since most of the picture may be subject."""
+    magnitude = np.abs(residual)
+    counted = magnitude[inside > 0.5]
+    if len(counted) < _LEAST_PIXELS:
+        return np.zeros_like(residual), 1.0
+    spread = max(
+        float(np.quantile(counted[:: max(1, len(counted) // 20_000)], 0.25)) / _QUARTILE, _LEAST_SCALE
+    )
+    reduced = magnitude / np.float32(_TUKEY * spread)
+    return np.square(np.maximum(1 - reduced * reduced, 0.0)) * inside, spread
+
+
+def _warped(picture: Array, inverse: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Sample a picture where `inverse` sends each pixel of the result; and where it has any."""
+    size = (shape[1], shape[0])
+    warped = cv2.warpPerspective(
+        picture, inverse, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    valid = cv2.warpPerspective(
+        np.ones(picture.shape, np.float32), inverse, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    )
+    return warped, valid
+
+
+def _resized(weight: Array, shape: tuple[int, ...]) -> Array:
+    if weight.shape == shape:
+        return np.asarray(weight, np.float32)
+    shrinks = weight.shape[0] > shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(np.asarray(weight, np.float32), (shape[1], shape[0]), interpolation=method))

@@ -1,0 +1,153 @@
+"""A picture made ready for registration: normalised, at a few sizes, with features when they are asked for.
+
+Two takes of one place differ in exposure, white balance, vignetting and noise. What is compared is therefore the
+network's encoding of the light, brought to a common key, and then freed of its local mean and contrast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from howard_nodes.color.encoding import encode
+
+__all__ = ["FINE", "LEVELS", "Level", "View", "prepare"]
+
+FINE = 960
+"""Longer side, in pixels, of the finest level that is compared."""
+
+LEVELS = 3
+"""Levels of half the size each: 960, 480 and 240 pixels for HD."""
+
+_KEY = 0.18  # middle grey: where the median of a picture's light is brought
+_LEAST_LIGHT = 1e-5
+_MOST_FEATURES = 2000
+_CONTRAST = 0.012  # of SIFT; its default of 0.04 finds too little on soft or hazy backgrounds
+_NEIGHBOURHOOD = 21  # pixels over which the mean and the contrast are taken
+_LEAST_CONTRAST = 0.025  # of the encoded picture, 0 to 1: keeps flat areas from becoming all noise
+
+
+@dataclass(frozen=True)
+class Level:
+    """One size of a picture.
+
+    Attributes
+    ----------
+    normal : ndarray
+        h w float32: mean 0 and contrast of at most about 1 in every neighbourhood.
+    to_full : ndarray
+        3 3, takes its pixel coordinates to the full picture's.
+    """
+
+    normal: NDArray[np.float32]
+    to_full: NDArray[np.float64]
+
+    @cached_property
+    def gradient(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Derivatives in x and y, h w each."""
+        return slopes(self.normal)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One picture prepared for `howard_nodes.plates.registration.register`.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Width and height of the full picture.
+    luminance : ndarray
+        h w float32, scene-linear, at the finest level.
+    """
+
+    size: tuple[int, int]
+    luminance: NDArray[np.float32]
+
+    @cached_property
+    def encoded(self) -> NDArray[np.float32]:
+        """Luminance at the finest level in the network's encoding, h w, 0 to 1."""
+        lit = self.luminance[self.luminance > _LEAST_LIGHT]
+        key = float(np.median(lit)) if lit.size else 1.0
+        return encode(torch.from_numpy(self.luminance * np.float32(_KEY / key))).numpy()
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """Normalised pictures, finest first, each half the size of the one before."""
+        encoded, (width, height) = self.encoded, self.size
+        to_full = _scaling(width / encoded.shape[1], height / encoded.shape[0])
+        levels = [Level(_normalised(encoded), to_full)]
+        while len(levels) < LEVELS and min(encoded.shape) >= 32:
+            before = encoded.shape
+            smaller = (before[1] // 2, before[0] // 2)
+            encoded = cv2.resize(encoded, smaller, interpolation=cv2.INTER_AREA)
+            to_full = to_full @ _scaling(before[1] / smaller[0], before[0] / smaller[1])
+            levels.append(Level(_normalised(encoded), to_full))
+        return tuple(levels)
+
+    def blurred(self, sigma: float) -> View:
+        """The same picture out of focus: blurred in linear light, pixels of the finest level."""
+        return View(self.size, cv2.GaussianBlur(self.luminance, (0, 0), sigma))
+
+    @cached_property
+    def features(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """SIFT features: their positions in the full picture, N 2, and descriptors (RootSIFT), N 128.
+
+        Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004; Arandjelovic and Zisserman,
+        "Three things everyone should know to improve object retrieval", CVPR 2012.
+        """
+        found, descriptors = cv2.SIFT_create(
+            _MOST_FEATURES, contrastThreshold=_CONTRAST, enable_precise_upscale=True
+        ).detectAndCompute(cv2.convertScaleAbs(self.encoded, alpha=255), None)
+        if not found or descriptors is None:
+            return np.empty((0, 2), np.float32), np.empty((0, 128), np.float32)
+        points = np.asarray([point.pt for point in found], np.float32)
+        scale, offset = self.levels[0].to_full[0, 0], self.levels[0].to_full[0, 2]
+        total = np.maximum(descriptors.sum(1, keepdims=True), 1.0)
+        return (points * scale + offset).astype(np.float32), np.sqrt(descriptors / total)
+
+
+def slopes(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Derivatives of a picture in x and y, per pixel, slightly smoothed (Scharr)."""
+    return (
+        cv2.Scharr(picture, cv2.CV_32F, 1, 0, scale=1 / 32),
+        cv2.Scharr(picture, cv2.CV_32F, 0, 1, scale=1 / 32),
+    )
+
+
+def prepare(linear: NDArray[np.float32]) -> View:
+    """Prepare a picture for registration.
+
+    Parameters
+    ----------
+    linear : ndarray
+        H W 3 float32, linear Rec.709, unbounded, finite.
+
+    Returns
+    -------
+    View
+        A few megabytes, whatever the picture's size.
+    """
+    height, width = linear.shape[:2]
+    factor = min(1.0, FINE / max(height, width))
+    size = (max(8, round(width * factor)), max(8, round(height * factor)))
+    luminance = cv2.transform(linear, np.array([[0.2126, 0.7152, 0.0722]], np.float32))
+    if size != (width, height):
+        luminance = cv2.resize(luminance, size, interpolation=cv2.INTER_AREA)
+    return View((width, height), np.maximum(luminance, 0.0))
+
+
+def _scaling(x: float, y: float) -> NDArray[np.float64]:
+    """Enlarge coordinates; pixel centres are at integers, so corners at halves."""
+    return np.array([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2], [0.0, 0.0, 1.0]])
+
+
+def _normalised(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+    window = (_NEIGHBOURHOOD, _NEIGHBOURHOOD)
+    high: NDArray[np.float32] = encoded - cv2.blur(encoded, window)
+    contrast = np.sqrt(np.maximum(cv2.sqrBoxFilter(high, cv2.CV_32F, window), 0.0))
+    return high / (contrast + np.float32(_LEAST_CONTRAST))
