@@ -1,7 +1,7 @@
 """Direct alignment: a homography refined on the pixels themselves, to a few hundredths of a pixel.
 
-Gauss-Newton on all textured pixels of two normalised pictures, symmetric in their gradients (ESM), robust: what
-does not belong to the plane of the background (the subject above all) weighs nothing.
+Gauss-Newton on all textured pixels of two normalised pictures, symmetric in their gradients (ESM), robust:
+what does not belong to the plane of the background (the subject above all) weighs nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.plates.views import Level, View, slopes
+from howard_nodes.plates.warp import warp
 
 __all__ = ["Agreement", "agreement", "align"]
 
@@ -29,6 +30,8 @@ _LEAST_PIXELS = 200
 _TILE = 30  # pixels of a side, at the finest level
 _TEXTURE = 2e-3  # mean squared slope of a tile that shows anything
 _ALIKE = 0.55  # correlation of two tiles that show the same
+_MOST_SHIFT = 3.0  # pixels of the level: farther the linear estimate does not reach
+_RIDGE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ def align(
     homography : ndarray
         3 3 float64, moving to fixed.
     uncertainty : float
-        Standard deviation of what it does to the background, full-resolution pixels, root mean square over the
-        picture: large where little texture, or texture on one side only, holds it.
+        Standard deviation of what it does to the background, full-resolution pixels, root mean square over
+        the picture: large where little texture, or texture on one side only, holds it.
 
     References
     ----------
@@ -108,7 +111,15 @@ def align(
     return homography / homography[2, 2], uncertainty
 
 
-def agreement(fixed: View, moving: View, homography: Array, background: Array | None = None) -> Agreement:
+def agreement(
+    fixed: View,
+    moving: View,
+    homography: Array,
+    background: Array | None = None,
+    *,
+    flow: Array | None = None,
+    level: int = 0,
+) -> Agreement:
     """Compare two pictures tile by tile.
 
     Parameters
@@ -117,45 +128,56 @@ def agreement(fixed: View, moving: View, homography: Array, background: Array | 
         As for `align`.
     homography : ndarray
         3 3, moving to fixed.
+    flow : ndarray, optional
+        h w 2, as `howard_nodes.plates.warp.warp` takes it.
+    level : int
+        Which level of the views; tiles have as many of its pixels as at the finest.
 
     Returns
     -------
     Agreement
-        Of the finest level.
+        Tiles of 30 x 30 pixels of the level.
     """
-    still, other = fixed.levels[0], moving.levels[0]
+    still = fixed.levels[min(level, len(fixed.levels) - 1)]
+    other = moving.levels[min(level, len(moving.levels) - 1)]
+    scale = still.to_full[0, 0]
     inverse = np.linalg.inv(other.to_full) @ np.linalg.inv(homography) @ still.to_full
-    warped, valid = _warped(other.normal, inverse, still.normal.shape)
+    warped, valid = warp(
+        other.normal,
+        np.linalg.inv(inverse),
+        still.normal.shape[::-1],
+        flow=None if flow is None else flow / np.float32(scale),
+    )
     weight = valid if background is None else valid * _resized(background, still.normal.shape)
     gx, gy = still.gradient
     wx, wy = slopes(warped)
     gx, gy = (gx + wx) / 2, (gy + wy) / 2
-    difference = warped - still.normal
-    height, width = still.normal.shape
+    a, b = still.normal, warped
+    difference = b - a
+    height, width = a.shape
     rows, cols = max(1, round(height / _TILE)), max(1, round(width / _TILE))
+    share = cv2.resize(weight, (cols, rows), interpolation=cv2.INTER_AREA).reshape(rows, cols)
+    total = np.maximum(share, 1e-6).astype(np.float64)
 
     def mean(values: Array) -> Array:
-        return cv2.resize(values * weight, (cols, rows), interpolation=cv2.INTER_AREA).astype(np.float64)
+        tiles = cv2.resize(values, (cols, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(tiles.reshape(rows, cols) / total)
 
-    share = cv2.resize(weight, (cols, rows), interpolation=cv2.INTER_AREA)
-    total = np.maximum(share, 1e-6)
-    xx, xy, yy = mean(gx * gx), mean(gx * gy), mean(gy * gy)
-    # warped(x) = still(x + d): the displacement d of the moving picture that is left
-    bx, by = mean(gx * difference), mean(gy * difference)
-    a, b = still.normal, warped
-    ma, mb = mean(a) / total, mean(b) / total
-    va, vb = mean(a * a) / total - ma * ma, mean(b * b) / total - mb * mb
-    correlation = (mean(a * b) / total - ma * mb) / np.sqrt(np.maximum(va * vb, 1e-9))
-    ridge = 1e-4 * total
-    determinant = (xx + ridge) * (yy + ridge) - xy * xy
-    shift = (
-        np.stack([(yy + ridge) * bx - xy * by, (xx + ridge) * by - xy * bx], axis=-1) / determinant[..., None]
-    )
+    gx_weighted, gy_weighted = gx * weight, gy * weight
+    a_weighted, b_weighted = a * weight, b * weight
+    xx, xy, yy = mean(gx_weighted * gx), mean(gx_weighted * gy), mean(gy_weighted * gy)
+    bx, by = mean(gx_weighted * difference), mean(gy_weighted * difference)
+    ma, mb = mean(a_weighted), mean(b_weighted)
+    aa, bb, ab = mean(a_weighted * a), mean(b_weighted * b), mean(a_weighted * b)
+    correlation = (ab - ma * mb) / np.sqrt(np.maximum((aa - ma * ma) * (bb - mb * mb), 1e-9))
+    # warped(x) = still(x + d): d is the displacement of the moving picture that is left.
+    determinant = (xx + _RIDGE) * (yy + _RIDGE) - xy * xy
+    shift = np.stack([(yy + _RIDGE) * bx - xy * by, (xx + _RIDGE) * by - xy * bx], axis=-1)
+    shift /= determinant[..., None]
     least = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy * xy)
-    textured = (share > 0.5) & (least / total > _TEXTURE)
-    alike = textured & (correlation > _ALIKE) & (np.hypot(*np.moveaxis(shift, -1, 0)) < 3.0)
-    shift = np.where(alike[..., None], shift, 0.0) * still.to_full[0, 0]
-    return Agreement(textured, alike, shift, correlation)
+    textured = (share > 0.5) & (least > _TEXTURE)
+    alike = textured & (correlation > _ALIKE) & (np.hypot(shift[..., 0], shift[..., 1]) < _MOST_SHIFT)
+    return Agreement(textured, alike, np.where(alike[..., None], shift, 0.0) * scale, correlation)
 
 
 def _refine(
@@ -183,7 +205,7 @@ def _refine(
     prior = None if background is None else background.ravel()[chosen]
     deviation = float("inf")
     for _ in range(iterations):
-        warped, valid = _warped(other.normal, inverse, still.normal.shape)
+        warped, valid = warp(other.normal, np.linalg.inv(inverse), still.normal.shape[::-1])
         wx, wy = slopes(warped)
         residual = values - warped.ravel()[chosen]
         sx, sy = (own_x + wx.ravel()[chosen]) / 2, (own_y + wy.ravel()[chosen]) / 2
@@ -224,7 +246,7 @@ def _deviation(covariance: Array, height: float, width: float) -> float:
 
 
 def _strongest(strength: Array) -> Array:
-    """Indices of the pixels with texture, at most so many, spread over the picture."""
+    """Pick the pixels with texture, at most so many, spread over the picture."""
     flat = strength.ravel()
     chosen = np.flatnonzero(flat > 1e-3)
     if len(chosen) > _MOST_PIXELS:
@@ -245,18 +267,6 @@ def _tukey(residual: Array, inside: Array) -> tuple[Array, float]:
     )
     reduced = magnitude / np.float32(_TUKEY * spread)
     return np.square(np.maximum(1 - reduced * reduced, 0.0)) * inside, spread
-
-
-def _warped(picture: Array, inverse: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Sample a picture where `inverse` sends each pixel of the result; and where it has any."""
-    size = (shape[1], shape[0])
-    warped = cv2.warpPerspective(
-        picture, inverse, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-    valid = cv2.warpPerspective(
-        np.ones(picture.shape, np.float32), inverse, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    )
-    return warped, valid
 
 
 def _resized(weight: Array, shape: tuple[int, ...]) -> Array:

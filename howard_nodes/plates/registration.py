@@ -1,8 +1,8 @@
-"""Registration: the homography that takes a clean plate to its plate, found among features and refined on pixels.
+"""Registration: the homography that takes a clean plate to its plate.
 
-A plane, or a camera that only turns, moves the picture by a homography. Features find it from nothing, however
-far apart the takes are; direct alignment makes it exact; tiles that show the same in both pictures prove it.
-Pictures that cannot be registered are refused with a reason, never guessed.
+A plane, or a camera that only turns, moves the picture by a homography. Features find it from nothing,
+however far apart the takes are; direct alignment makes it exact; tiles that show the same in both pictures prove
+it. Pictures that cannot be registered are refused with a reason, never guessed.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def register(
     fixed, moving : View
         Plate and clean plate, from `prepare`; the sizes may differ.
     background : ndarray, optional
-        H W, 0 to 1, of the fixed picture: what may be compared. By default all, and the subject is kept out by
-        robustness alone.
+        H W, 0 to 1, of the fixed picture: what may be compared. By default all, and the subject is kept out
+        by robustness alone.
     initial : ndarray, optional
         3 3, a guess to begin with; where it leads to nothing, features are searched all the same.
 
@@ -129,9 +129,9 @@ def _found(fixed: View, moving: View, background: Array | None, initial: Array |
 
 
 def _from_features(fixed: View, moving: View, background: Array | None) -> list[Array] | str:
-    """Motions that matched features agree on, or why there are none.
+    """Give the motions that matched features agree on, or why there are none.
 
-    A homography from features on one side of the picture says little of the other: the similarity is tried too.
+    A homography from features on one side of the picture says little of the other: the similarity counts too.
     """
     points, descriptors = fixed.features
     if background is not None and len(points):

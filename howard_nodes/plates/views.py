@@ -1,7 +1,7 @@
 """A picture made ready for registration: normalised, at a few sizes, with features when they are asked for.
 
-Two takes of one place differ in exposure, white balance, vignetting and noise. What is compared is therefore the
-network's encoding of the light, brought to a common key, and then freed of its local mean and contrast.
+Two takes of one place differ in exposure, white balance, vignetting and noise. What is compared is therefore
+the network's encoding of the light, brought to a common key, and then freed of its local mean and contrast.
 """
 
 from __future__ import annotations
@@ -90,15 +90,15 @@ class View:
         return tuple(levels)
 
     def blurred(self, sigma: float) -> View:
-        """The same picture out of focus: blurred in linear light, pixels of the finest level."""
+        """Put the picture out of focus: blurred in linear light, by pixels of the finest level."""
         return View(self.size, cv2.GaussianBlur(self.luminance, (0, 0), sigma))
 
     @cached_property
     def features(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """SIFT features: their positions in the full picture, N 2, and descriptors (RootSIFT), N 128.
 
-        Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004; Arandjelovic and Zisserman,
-        "Three things everyone should know to improve object retrieval", CVPR 2012.
+        Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004; Arandjelovic and
+        Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012.
         """
         found, descriptors = cv2.SIFT_create(
             _MOST_FEATURES, contrastThreshold=_CONTRAST, enable_precise_upscale=True
@@ -112,7 +112,7 @@ class View:
 
 
 def slopes(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Derivatives of a picture in x and y, per pixel, slightly smoothed (Scharr)."""
+    """Give the derivatives of a picture in x and y, per pixel, slightly smoothed (Scharr)."""
     return (
         cv2.Scharr(picture, cv2.CV_32F, 1, 0, scale=1 / 32),
         cv2.Scharr(picture, cv2.CV_32F, 0, 1, scale=1 / 32),

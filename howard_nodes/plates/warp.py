@@ -33,8 +33,8 @@ def warp(
     Returns
     -------
     picture : ndarray
-        height width C float32. No light below what the source has nearby: cubic overshoot of dark pixels beside
-        highlights is cut at the least value of the neighbourhood.
+        height width C float32. The source itself where nothing moves. Not below 0 where the source is not:
+        cubic interpolation undershoots beside highlights.
     valid : ndarray
         height width float32: 1 where the source covers the pixel and its neighbours, else 0.
     """
@@ -54,8 +54,7 @@ def warp(
     else:
         x, y = _coordinates(inverse, size, flow)
         moved = cv2.remap(source, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    # Cubic rings: beside a lamp of 50 a dark pixel would go negative.
-    if source.min() >= 0.0:
+    if moved.min() < 0.0 <= source.min():
         np.maximum(moved, 0.0, out=moved)
     return moved, _covered(picture.shape[:2], inverse, size, flow)
 
