@@ -1,9 +1,11 @@
-"""Frames: sequences of files, reading by channel name, writing whole files or none."""
+"""Frames: sequences of files and movies, reading by channel name, writing whole files or none."""
 
 from __future__ import annotations
 
+from howard_nodes.frames.footage import Footage, open_footage
 from howard_nodes.frames.frame import HALF_MAX, Frame, Window, fit_window, sanitize
 from howard_nodes.frames.metadata import COLORSPACE_ATTRIBUTE, TypedValue
+from howard_nodes.frames.movie import MOVIE_SUFFIXES, Movie, MovieInfo, is_movie
 from howard_nodes.frames.reading import (
     FORMATS,
     FileInfo,
@@ -23,9 +25,13 @@ __all__ = [
     "FORMATS",
     "HALF_MAX",
     "MAX_FRAMES",
+    "MOVIE_SUFFIXES",
     "Depth",
     "FileInfo",
+    "Footage",
     "Frame",
+    "Movie",
+    "MovieInfo",
     "PartInfo",
     "Sequence",
     "TypedValue",
@@ -34,6 +40,8 @@ __all__ = [
     "format_frames",
     "has_layer",
     "inspect_file",
+    "is_movie",
+    "open_footage",
     "parse_frames",
     "read_attributes",
     "read_frame",

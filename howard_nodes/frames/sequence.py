@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ from pathlib import Path
 
 import fileseq
 
-from howard_nodes.errors import InputError
+from howard_nodes.errors import FrameError, InputError
+from howard_nodes.frames.frame import Frame
+from howard_nodes.frames.reading import has_layer, inspect_file, read_frame
 
 __all__ = ["MAX_FRAMES", "Sequence", "format_frames", "parse_frames"]
 
@@ -70,7 +74,7 @@ def _pad(frame: int, width: int) -> str:
 
 @dataclass(frozen=True)
 class Sequence:
-    """Numbered files, or one still that stands for any frame.
+    """Numbered files, or one still that stands for any frame, a `Footage`.
 
     Make one with `find` (files that are there) or `output` (names only).
 
@@ -175,6 +179,51 @@ class Sequence:
             return self.frames
         wanted = set(frames)
         return tuple(sorted(wanted if self.is_still else wanted & set(self.frames)))
+
+    def exists(self, frame: int) -> bool:
+        """Whether a frame's file is there now."""
+        return self.path(frame).is_file()
+
+    def read(self, frame: int, *, layer: str | None = None) -> Frame:
+        """Read one frame, see `read_frame`."""
+        return read_frame(self.path(frame), layer=layer, frame=frame)
+
+    def display_size(self, frame: int) -> tuple[int, int]:
+        """Width and height of a frame's display window, from its header. Raises `FrameError`."""
+        window = inspect_file(self.path(frame)).parts[0].display_window
+        return window.width, window.height
+
+    def layers(self, frame: int) -> tuple[str, ...]:
+        """Names of a frame's layers in all parts, the main picture's is empty. Raises `FrameError`."""
+        parts = inspect_file(self.path(frame)).parts
+        return tuple(dict.fromkeys(layer for part in parts for layer in part.layers))
+
+    def has_layer(self, frame: int, layer: str) -> bool:
+        """Whether `read` would find a layer, from the header. Raises `FrameError`."""
+        return has_layer(self.path(frame), layer)
+
+    def digest(self, frame: int) -> str:
+        """Hash a frame's file: a copied or touched file is still the same input.
+
+        A still is hashed at every call.
+
+        Raises
+        ------
+        FrameError
+            The file cannot be read.
+        """
+        path = self.path(frame)
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        except OSError as error:
+            raise FrameError(
+                f"cannot be read ({os.strerror(error.errno or 0)}).", path=path, frame=frame
+            ) from error
+
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: what files say is told frame by frame."""
+        return ()
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -1,0 +1,101 @@
+"""What a shot comes in: numbered files, a still, or a movie, all used in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from howard_nodes.frames.frame import Frame
+from howard_nodes.frames.movie import Movie, is_movie
+from howard_nodes.frames.sequence import Sequence
+
+__all__ = ["Footage", "open_footage"]
+
+
+@runtime_checkable
+class Footage(Protocol):
+    """Pictures by frame number. `Sequence` and `Movie` are such.
+
+    Attributes
+    ----------
+    pattern : str
+        As it was asked for.
+    frames : tuple of int
+        Frames that are there, sorted.
+    is_still : bool
+        True where one picture stands for every frame.
+    """
+
+    @property
+    def pattern(self) -> str: ...  # noqa: D102
+
+    @property
+    def frames(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    @property
+    def is_still(self) -> bool: ...  # noqa: D102
+
+    def path(self, frame: int) -> Path:
+        """File of a frame, whether it is there or not."""
+        ...
+
+    def missing(self, frames: Iterable[int]) -> tuple[int, ...]:
+        """Which of these frames are not there, sorted; a still misses none."""
+        ...
+
+    def select(self, frames: Iterable[int] | None = None) -> tuple[int, ...]:
+        """Which of these frames are there, sorted; None asks for all."""
+        ...
+
+    def exists(self, frame: int) -> bool:
+        """Whether a frame is there now."""
+        ...
+
+    def read(self, frame: int, *, layer: str | None = None) -> Frame:
+        """Read one frame, its colour as it was stored. Raises `FrameError`."""
+        ...
+
+    def display_size(self, frame: int) -> tuple[int, int]:
+        """Width and height of the picture as it is meant to be seen. Raises `FrameError`."""
+        ...
+
+    def layers(self, frame: int) -> tuple[str, ...]:
+        """Names of layers, the main picture's is empty. Raises `FrameError`."""
+        ...
+
+    def has_layer(self, frame: int, layer: str) -> bool:
+        """Whether `read` would find a layer. Raises `FrameError`."""
+        ...
+
+    def digest(self, frame: int) -> str:
+        """Hash what a frame is made of: equal where its pixels, tags and header are. Raises `FrameError`."""
+        ...
+
+    def notes(self) -> tuple[str, ...]:
+        """Tell what is worth telling once, in sentences that begin with the file's name."""
+        ...
+
+
+def open_footage(pattern: str | Path) -> Footage:
+    """Find a shot: a sequence, a still or a movie.
+
+    Parameters
+    ----------
+    pattern : str or Path
+        As `Sequence.find` takes it, or a movie (`MOVIE_SUFFIXES`, or a file that begins as a movie does).
+
+    Returns
+    -------
+    Sequence or Movie
+        With frames of a movie numbered from 1.
+
+    Raises
+    ------
+    InputError
+        There is nothing, or it cannot be read as a movie.
+    """
+    path = Path(pattern)
+    if path.is_file() and is_movie(path):
+        return Movie(pattern)
+    return Sequence.find(pattern)
