@@ -67,7 +67,7 @@ def fill_holes(picture: Array, valid: Array) -> Array:
 
 
 def _pull(light: Array, weight: Array) -> tuple[Array, Array]:
-    """Go to the next coarser level. A pixel valid in a quarter counts in full: coarser ones know no better."""
+    """Go to the next coarser level. One valid in a quarter counts in full: coarser ones know no better."""
     size = ((weight.shape[1] + 1) // 2, (weight.shape[0] + 1) // 2)
     light, weight = _resize(light, size, cv2.INTER_AREA), _resize(weight, size, cv2.INTER_AREA)
     counts = np.minimum(1, 4 * weight)

@@ -21,15 +21,19 @@ __all__ = ["ExposureMatch", "match_exposure"]
 Array = NDArray[Any]
 
 _FINE = 480  # longest side that the measurement works at, in pixels
-_CELL = 4  # pixels of that a side of a cell
-_WINDOW = 9  # pixels of that a side of the window in which the pictures' structure is compared
+_CELL = 6  # pixels of that a side of a cell
+_FEWEST = 40  # cells from which a match is tried
+_PLAIN = 0.15  # how much a cell without structure counts, where 1 is one whose structure is the same
 _SAME = 0.004  # gains that far from 1 are none
 _RANGE = 3.5  # stops, either way, in which a gain is looked for
+_COLORS = 2.5  # stops, either way, in which a colour cast is looked for
 _BIN = 0.05  # stops a bin of the histograms
 _AGREE = 0.15  # stops within which cells agree with a match, beside their own uncertainty
 _SCALES = (0.6, 0.4, 0.25, 0.15, 0.1)  # stops: from where many matches are possible to where one is left
+_TINT = 0.15  # stops: a field does not tint, so colours are held to that from the beginning
 _FIELD_LIMIT = 1.0  # stops, either way
 _FIELD_WORTH = 0.88  # a field must lower the residual of cells it was not fitted to below this part
+_DETAIL = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32) / 6  # keeps the variance of grain
 _FIELD_LEAST = 0.02  # stops between its lowest and highest value under which a field is none
 
 
@@ -133,57 +137,48 @@ def match_exposure(plate: Array, clean: Array, background: Array, *, field: bool
     if background.shape != plate.shape[:2]:
         raise InputError(f"the background has shape {background.shape}, but the plate {plate.shape}")
     cells = _measure(plate, clean, background)
-    if cells.light < 0.01:
+    if cells.count < _FEWEST or cells.light < 0.01:
         return _untrusted("the pictures share too little background that is neither clipped nor black")
-    if cells.count < 40:
-        return _untrusted("too little of the background is lit well enough to compare the exposures")
-    start = _best_start(cells, field)
-    flat = _fit(cells, start, with_field=False)
+    start, rival = _best_start(cells, field)
+    flat = _polish(cells, _Fit(start.gain, None, start.residual), 3)
     chosen = flat
     if field:
-        bent = _fit(cells, start, with_field=True)
+        bent = _polish(cells, start, 3)
         if _worth(cells, flat, bent):
             chosen = bent
-    return _judge(cells, chosen)
+    return _judge(cells, chosen, rival)
 
 
 @dataclass(frozen=True)
 class _Cells:
     """The cells that count: log ratios in stops, how sure each is, and where it lies."""
 
-    ratio: Array  # N 3, log2 of plate over clean
+    ratio: Array  # 3 N, log2 of plate over clean
     weight: Array  # N, how much it shows background, by how alike the structure is
     sigma: Array  # N, its own uncertainty in stops
-    basis: Array  # N 7: 1, x, y, x^2, xy, y^2, r^4
+    basis: Array  # 7 N: 1, x, y, x^2, xy, y^2, r^4
     alike: Array  # N, correlation of the structure, -1 to 1
     texture: Array  # N, 0 to 1: how much structure there is
     part: Array  # N, 0 or 1: which half in cross validation
-    near_border: Array  # N, bool
-    light: float  # share of the picture that could count
+    light: float  # share of the picture that counts
 
     @property
     def count(self) -> int:
-        return len(self.ratio)
+        return len(self.weight)
 
     def take(self, chosen: Any) -> _Cells:
-        return _Cells(
-            self.ratio[chosen],
-            self.weight[chosen],
-            self.sigma[chosen],
-            self.basis[chosen],
-            self.alike[chosen],
-            self.texture[chosen],
-            self.part[chosen],
-            self.near_border[chosen],
-            self.light,
-        )
+        parts = {name: column[..., chosen] for name, column in vars(self).items() if name != "light"}
+        return _Cells(**{name: np.ascontiguousarray(part) for name, part in parts.items()}, light=self.light)
+
+    def few(self, most: int) -> _Cells:
+        return self if self.count <= most else self.take(slice(None, None, -(-self.count // most)))
 
 
 @dataclass(frozen=True)
 class _Fit:
     gain: Array  # 3, stops
     field: Array | None  # 6
-    residual: Array  # N 3, stops
+    residual: Array  # 3 N, stops
 
 
 def _untrusted(reason: str, cells: int = 0, spread: float = 0.0) -> ExposureMatch:
@@ -193,100 +188,107 @@ def _untrusted(reason: str, cells: int = 0, spread: float = 0.0) -> ExposureMatc
 def _measure(plate: Array, clean: Array, background: Array) -> _Cells:
     height, width = background.shape
     step = max(1, -(-max(height, width) // _FINE))
-    fine = (max(1, round(width / step)), max(1, round(height / step)))
-    small = (max(1, round(fine[0] / _CELL)), max(1, round(fine[1] / _CELL)))
-    pictures = [np.ascontiguousarray(picture, np.float32) for picture in (plate, clean)]
-    weight = _shrink(np.ascontiguousarray(background, np.float32), fine)
+    down, across = height // (step * _CELL), width // (step * _CELL)
+    if down == 0 or across == 0:
+        return _no_cells()
+    block = (slice(0, down * step * _CELL), slice(0, across * step * _CELL))  # whole cells: much faster
+    pictures = [np.asarray(picture, np.float32)[block] for picture in (plate, clean)]
+    reduced = [_shrink(picture, step) for picture in pictures]
+    weight = _shrink(np.asarray(background, np.float32)[block], step)
     weight = cv2.erode(weight, np.ones((3, 3), np.uint8))  # no light of the subject leaks in
-    reduced = [_shrink(picture, fine) for picture in pictures]
-    unusable: Array = np.zeros(weight.shape, np.uint8)
-    for picture, less in zip(pictures, reduced):
-        unusable |= _clipped(picture[::step, ::step], less)
-    unusable = cv2.dilate(unusable, np.ones((3, 3), np.uint8))
-    covered = _shrink(weight, small)
-    sums = [_shrink(less * weight[..., None], small) for less in reduced]
-    alike, texture = (_shrink(value, small) for value in _structure(*reduced))
-
+    clipped = [_clipped(picture[:: 4 * step, :: 4 * step], less) for picture, less in zip(pictures, reduced)]
+    covered = _shrink(weight, _CELL)
+    counts = covered > 0.3
+    if any(found is not None for found in clipped):
+        anywhere = np.maximum.reduce([found for found in clipped if found is not None])
+        counts &= _shrink(cv2.dilate(anywhere, np.ones((3, 3), np.uint8)), _CELL) < 0.02
+    sums = [_shrink(less * weight[..., None], _CELL) for less in reduced]
     light = [np.maximum(total, 0) / np.maximum(covered, 1e-6)[..., None] for total in sums]
-    counts = (covered > 0.3) & (_shrink(unusable.astype(np.float32), small) < 0.02)
     variance = np.zeros(counts.shape, np.float32)
     edges = np.zeros(counts.shape, np.float32)
     for less, mean in zip(reduced, light):
         grain = _grain(less, mean, counts)
         usual = float(np.median(mean[counts])) if counts.any() else 0.0
-        counts &= mean.min(axis=2) > max(9 * grain, 0.01 * usual, 1e-7)
-        luminance = np.maximum(mean.mean(axis=2), 1e-9)
-        variance += grain / (luminance * _CELL * _CELL * np.log(2) ** 2)
+        darkest = np.minimum(np.minimum(mean[..., 0], mean[..., 1]), mean[..., 2])
+        counts &= darkest > max(9 * grain, 0.01 * usual, 1e-7)
+        luminance = np.maximum(mean @ np.full(3, 1 / 3, np.float32), 1e-9)
+        variance += grain / (luminance * (_CELL * _CELL * np.log(2) ** 2))
         edges += 0.5 * _steps(np.log2(luminance))
     counts &= np.isfinite(variance)
-    shift = min(0.5, 1.5 / (_CELL * step))  # a misregistration of 1.5 pixels, in cells
-    sigma = np.sqrt(0.03**2 + np.minimum(variance, 1.0) + (shift * edges) ** 2)
     rows, columns = np.nonzero(counts)
-    ratio = np.log2(light[0][counts] / light[1][counts])
-    evidence = texture * np.maximum(alike, 0) ** 2 + (1 - texture) * 0.15
+    if rows.size == 0:
+        return _no_cells()
+    alike, texture = (value[counts] for value in _structure(*reduced))
+    shift = min(0.5, 1.5 / (_CELL * step))  # a misregistration of 1.5 pixels, in cells
+    variance = 0.03**2 + np.minimum(variance[counts], 1.0) + (shift * edges[counts]) ** 2
+    evidence = texture * np.maximum(alike, 0) ** 2 + (1 - texture) * _PLAIN
+    size = step * _CELL
     return _Cells(
-        ratio=ratio,
-        weight=(covered * (evidence + 0.01))[counts],
-        sigma=sigma[counts],
-        basis=_basis(rows, columns, small[1], small[0], height / width),
-        alike=alike[counts],
-        texture=texture[counts],
-        part=(rows // 6 + columns // 6) % 2,
-        near_border=(columns < small[0] // 10) | (columns >= small[0] - small[0] // 10),
+        ratio=np.ascontiguousarray(np.log2(light[0][counts] / light[1][counts]).T, np.float64),
+        weight=(covered[counts] * (evidence + 0.01)).astype(np.float64),
+        sigma=np.sqrt(variance).astype(np.float64),
+        basis=_basis(_coordinate(columns, size, width), _coordinate(rows, size, height), height / width),
+        alike=alike,
+        texture=texture,
+        part=(rows // 4 + columns // 4) % 2,
         light=float(covered[counts].sum() / covered.size),
     )
 
 
-def _shrink(picture: Array, size: tuple[int, int]) -> Array:
-    if (picture.shape[1], picture.shape[0]) == size:
+def _no_cells() -> _Cells:
+    none = np.zeros(0)
+    return _Cells(np.zeros((3, 0)), none, none, np.zeros((7, 0)), none, none, none, 0.0)
+
+
+def _shrink(picture: Array, step: int) -> Array:
+    if step == 1:
         return picture
+    size = (picture.shape[1] // step, picture.shape[0] // step)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
-def _clipped(sample: Array, reduced: Array) -> Array:
-    """Where a channel is at the level that the picture clips at, if it does: uint8."""
-    clipped = np.zeros(reduced.shape[:2], np.uint8)
+def _clipped(sample: Array, reduced: Array) -> Array | None:
+    """Find where a channel is at the level that the picture clips at: 0 or 1. None where it does not clip."""
+    clipped = None
     for channel in range(3):
         values = sample[..., channel].ravel()
-        values = values[np.isfinite(values)]
-        level = (
-            float(np.partition(values, -1 - values.size // 1000)[-1 - values.size // 1000])
-            if values.size
-            else 0
-        )
-        if level < 0.5:  # no format clips that low; a plain wall may look like it
+        if not values.max(initial=0.0) >= 0.5:  # no format clips that low; a plain wall may look like it
             continue
-        piled = np.count_nonzero(values >= 0.98 * level)
-        below = np.count_nonzero(values >= 0.94 * level) - piled
-        if piled > 3 * below + 0.002 * values.size:
-            clipped |= (reduced[..., channel] >= 0.9 * level).view(np.uint8)
+        values = np.sort(values[np.isfinite(values)])
+        if values.size == 0:
+            continue
+        level = float(values[-1 - values.size // 1000])
+        below, piled = (values.size - int(np.searchsorted(values, part * level)) for part in (0.94, 0.98))
+        if level >= 0.5 and piled > 3 * (below - piled) + 0.002 * values.size:
+            found = (reduced[..., channel] >= 0.9 * level).astype(np.float32)
+            clipped = found if clipped is None else np.maximum(clipped, found)
     return clipped
 
 
 def _structure(plate: Array, clean: Array) -> tuple[Array, Array]:
-    """Tell how alike the fine structure is around each pixel (-1 to 1), and how much there is (0 to 1)."""
+    """Tell how alike the fine structure is around each cell (-1 to 1), and how much there is (0 to 1)."""
     logs = []
     for picture in (plate, clean):
         luminance = np.maximum(cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32)), 0)
         floor = 0.03 * float(np.mean(luminance[::4, ::4])) + 1e-6
-        logs.append(cv2.log(luminance + floor))
-    window = (_WINDOW, _WINDOW)
+        logs.append(cv2.log(luminance + np.float32(floor)))
     first, second = logs
-    mean1, mean2 = cv2.blur(first, window), cv2.blur(second, window)
-    variance1 = cv2.blur(first * first, window) - mean1 * mean1
-    variance2 = cv2.blur(second * second, window) - mean2 * mean2
-    both = cv2.blur(first * second, window) - mean1 * mean2
+    mean1, mean2, square1, square2, product = (
+        cv2.blur(_shrink(values, _CELL), (3, 3))
+        for values in (first, second, first * first, second * second, first * second)
+    )
+    variance1 = np.maximum(square1 - mean1 * mean1, 0)
+    variance2 = np.maximum(square2 - mean2 * mean2, 0)
     least = np.float32(0.01**2)
-    alike = both / np.sqrt((np.maximum(variance1, 0) + least) * (np.maximum(variance2, 0) + least))
-    most = np.maximum(np.maximum(variance1, variance2), 0)
+    alike = (product - mean1 * mean2) / np.sqrt((variance1 + least) * (variance2 + least))
+    most = np.maximum(variance1, variance2)
     return alike, most / (most + np.float32(0.04**2))
 
 
 def _grain(reduced: Array, light: Array, counts: Array) -> float:
-    """Variance of the grain as a part of the light: from the quietest cells, as texture adds to it."""
-    green = reduced[..., 1]
-    detail = cv2.filter2D(green, -1, np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32) / 6)
-    power = _shrink(detail * detail, (light.shape[1], light.shape[0]))
+    """Estimate the grain's variance as a part of the light, from the quietest cells: texture adds to it."""
+    detail = cv2.filter2D(np.ascontiguousarray(reduced[..., 1]), -1, _DETAIL)
+    power = _shrink(detail * detail, _CELL)
     found = counts & (light[..., 1] > 0)
     return float(np.quantile(power[found] / light[..., 1][found], 0.1)) if found.any() else 0.0
 
@@ -299,12 +301,14 @@ def _steps(stops: Array) -> Array:
     return np.maximum(across, down)
 
 
-def _basis(rows: Array, columns: Array, height: int, width: int, aspect: float) -> Array:
-    # centres of cells, on the scale of the picture's first and last pixel centres (near enough: half a pixel)
-    x = (2 * columns + 1) / width - 1
-    y = (2 * rows + 1) / height - 1
+def _coordinate(cells: Array, size: int, length: int) -> Array:
+    """Place the centres of cells on the scale from -1 to 1 of the picture's first and last pixel centres."""
+    return ((cells + 0.5) * size - 0.5) / max(1, length - 1) * 2 - 1
+
+
+def _basis(x: Array, y: Array, aspect: float) -> Array:
     radius = (x * x + (aspect * y) ** 2) / (1 + aspect**2)
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, radius * radius], axis=1)
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, radius * radius])
 
 
 def _field_stops(field: tuple[float, ...], height: int, width: int) -> Array:
@@ -321,44 +325,69 @@ def _field_stops(field: tuple[float, ...], height: int, width: int) -> Array:
     return np.clip(stops, -_FIELD_LIMIT, _FIELD_LIMIT, out=stops)
 
 
-def _best_start(cells: _Cells, with_field: bool) -> Array:
-    """Gains in stops, 3, of the densest cluster that fits best when its scale shrinks."""
-    few = cells.take(slice(None, None, max(1, cells.count // 2000)))
-    best, highest = np.zeros(3), -1.0
-    for gain in _clusters(few):
-        fit = _shrinking(few, gain, _SCALES, with_field)
-        near = np.abs(fit.residual).max(axis=1) < _AGREE + 2 * few.sigma
-        mass = few.weight[near]
-        if mass.size == 0:
-            continue
-        x, y = few.basis[near, 1], few.basis[near, 2]
-        middle = [float(np.average(value, weights=mass)) for value in (x, y)]
-        size = np.sqrt(np.average((x - middle[0]) ** 2 + (y - middle[1]) ** 2, weights=mass))
-        score = float(mass.sum()) * (0.2 + size)  # background surrounds, a subject stands in one place
-        if score > highest:
-            best, highest = fit.gain, score
-    return best
+def _best_start(cells: _Cells, with_field: bool) -> tuple[_Fit, float]:
+    """Fit some of the cells from each dense cluster, with a shrinking scale.
+
+    Returns the fit with the best score, and the best score among the cells that it leaves out as a part of it.
+    """
+    few = cells.few(1000)
+    clusters = _clusters(cells.few(3000))
+    best = max(
+        (_closing_in(few, gain, _SCALES, with_field) for gain in clusters), key=lambda fit: _score(few, fit)
+    )
+    rest = few.take(~_agreeing(few, best.residual))
+    rival = 0.0
+    if rest.count >= 8:
+        rival = max(_score(rest, _closing_in(rest, gain, _SCALES[1:], with_field)) for gain in clusters)
+    start = _Fit(best.gain, best.field, _residual(cells, best.gain, best.field))
+    return start, rival / max(_score(few, best), 1e-12)
+
+
+def _closing_in(cells: _Cells, gain: Array, scales: tuple[float, ...], with_field: bool) -> _Fit:
+    fit = _Fit(gain, np.zeros(6) if with_field else None, cells.ratio - gain[:, None])
+    for scale in scales:
+        fit = _improve(cells, fit, scale, 2)
+    return fit
+
+
+def _score(cells: _Cells, fit: _Fit) -> float:
+    """Weigh the cells that agree by how far apart they lie: background surrounds, a subject does not."""
+    mass = cells.weight * _agreeing(cells, fit.residual)
+    total = float(mass.sum())
+    if total <= 0:
+        return 0.0
+    x, y = cells.basis[1], cells.basis[2]
+    variance = mass @ (x * x + y * y) / total - (mass @ x / total) ** 2 - (mass @ y / total) ** 2
+    return total * (0.2 + float(np.sqrt(max(variance, 0.0))))
 
 
 def _clusters(cells: _Cells) -> list[Array]:
     """Gains, in stops, where many cells agree: densest colour ratios first, then densest light ratios."""
-    light = cells.ratio.mean(axis=1)
-    red, blue = cells.ratio[:, 0] - light, cells.ratio[:, 2] - light
-    edges = np.arange(-2.5, 2.5 + _BIN, _BIN)
-    colors = np.histogram2d(red, blue, bins=(edges, edges), weights=cells.weight)[0]
-    colors = cv2.GaussianBlur(colors, (0, 0), 1.2)
+    light = cells.ratio.mean(axis=0)
+    red, blue = cells.ratio[0] - light, cells.ratio[2] - light
+    size = round(2 * _COLORS / _BIN)
+    colors = _histogram([red, blue], cells.weight, _COLORS, size)
     found = []
-    for row, column in _peaks(colors, 2, 6):
-        at_red, at_blue = edges[row] + _BIN / 2, edges[column] + _BIN / 2
-        near = np.hypot(red - at_red, blue - at_blue) < 0.25
-        lights, steps = np.histogram(
-            light[near], bins=np.arange(-_RANGE, _RANGE + _BIN, _BIN), weights=cells.weight[near]
-        )
-        smooth = cv2.GaussianBlur(lights[:, None], (0, 0), 3.0)
-        for place, _ in _peaks(smooth, 2, 12):
-            level = steps[place] + _BIN / 2
+    for row, column in _peaks(cv2.GaussianBlur(colors, (0, 0), 1.2), 2, 6):
+        at_red, at_blue = (_BIN * (place + 0.5) - _COLORS for place in (row, column))
+        near = (red - at_red) ** 2 + (blue - at_blue) ** 2 < 0.25**2
+        lights = _histogram([light], cells.weight * near, _RANGE, round(2 * _RANGE / _BIN))
+        for place, _ in _peaks(cv2.GaussianBlur(lights[:, None], (0, 0), 3.0), 2, 12):
+            level = _BIN * (place + 0.5) - _RANGE
             found.append(np.array([level + at_red, level - at_red - at_blue, level + at_blue]))
-    return found
+    return found or [np.median(cells.ratio, axis=1)]
+
+
+def _histogram(values: list[Array], weight: Array, limit: float, bins: int) -> Array:
+    """Count in bins from -limit to limit, as many dimensions as there are values."""
+    index = np.zeros(weight.shape, np.int64)
+    inside = np.ones(weight.shape, bool)
+    for value in values:
+        place = np.floor((value + limit) / _BIN).astype(np.int64)
+        inside &= (place >= 0) & (place < bins)
+        index = index * bins + place
+    counts = np.bincount(index[inside], weight[inside], bins ** len(values))
+    return counts.reshape([bins] * len(values))
 
 
 def _peaks(density: Array, most: int, apart: int) -> list[tuple[int, int]]:
@@ -367,99 +396,96 @@ def _peaks(density: Array, most: int, apart: int) -> list[tuple[int, int]]:
     highest = float(density.max())
     found: list[tuple[int, int]] = []
     while len(found) < most and highest > 0:
-        row, column = np.unravel_index(int(density.argmax()), density.shape)
+        row, column = (int(place) for place in np.unravel_index(int(density.argmax()), density.shape))
         if density[row, column] < 0.5 * highest:
             break
-        found.append((int(row), int(column)))
+        found.append((row, column))
         density[max(0, row - apart) : row + apart + 1, max(0, column - apart) : column + apart + 1] = 0
     return found
 
 
-def _shrinking(cells: _Cells, gain: Array, scales: tuple[float, ...], with_field: bool) -> _Fit:
-    """Fit from a start, believing ever fewer cells (Geman and McClure's weights)."""
-    columns = 7 if with_field else 1
-    basis = cells.basis[:, :columns]
+def _improve(cells: _Cells, fit: _Fit, scale: float, times: int) -> _Fit:
+    """Fit again, the less believing cells the further off they are (Geman and McClure's weights)."""
+    columns = 1 if fit.field is None else 7
+    basis = cells.basis[:columns]
     prior = cells.weight / cells.sigma**2
-    ridge = 1e-3 * float(prior.sum()) * np.eye(columns)
-    ridge[0, 0] = 0.0
-    gain = gain.copy()
-    field = np.zeros(columns)
-    residual = cells.ratio - gain
-    for scale in scales:
-        for _ in range(2):
-            width = scale**2 + 4 * cells.sigma**2
-            trust = prior * (width / (width + (residual * residual).sum(axis=1))) ** 2
-            weighted = basis * trust[:, None]
-            normal = basis.T @ weighted + ridge * (float(trust.sum()) / float(prior.sum()))
-            step = np.linalg.solve(normal + 1e-9 * np.eye(columns), weighted.T @ (cells.ratio - gain))
-            common = step.mean(axis=1)
-            gain = gain + step[0]
-            field = common.copy()
-            field[0] = 0.0
-            residual = cells.ratio - gain - (basis @ field)[:, None]
-    return _Fit(gain, field[1:] if with_field else None, residual)
+    light_scale = scale**2 + 4 * cells.sigma**2
+    color_scale = min(scale, _TINT) ** 2 + 4 * cells.sigma**2
+    residual = fit.residual
+    for _ in range(times):
+        red, green, blue = residual
+        light = (red + green + blue) / 3
+        color = (red - light) ** 2 + (green - light) ** 2 + (blue - light) ** 2
+        trust = prior / (1 + 3 * light * light / light_scale + color / color_scale) ** 2
+        weighted = basis * trust
+        normal = weighted @ basis.T
+        normal[np.diag_indices(columns)] += 1e-3 * normal[0, 0]
+        normal[0, 0] /= 1.001  # the gain itself is not held back
+        step = np.linalg.solve(normal, weighted @ cells.ratio.T)
+        common = step.mean(axis=1)
+        # the channels share the field; each one's gain is what is left then
+        shared = common[1:]
+        gain = step[0]
+        residual = _residual(cells, gain, shared if columns > 1 else None)
+    return _Fit(gain, None if fit.field is None else shared, residual)
 
 
-def _fit(cells: _Cells, start: Array, *, with_field: bool) -> _Fit:
-    """Fit all cells at the scale they turn out to have."""
-    coarse = _shrinking(cells, start, _SCALES[1:], with_field)
-    scale = float(np.clip(2.5 * _spread(cells, coarse.residual), 0.03, 0.3))
-    return _polish(cells, coarse, scale)
+def _residual(cells: _Cells, gain: Array, field: Array | None) -> Array:
+    if field is None:
+        return cells.ratio - gain[:, None]
+    return cells.ratio - gain[:, None] - field @ cells.basis[1:]
 
 
-def _polish(cells: _Cells, fit: _Fit, scale: float) -> _Fit:
-    return _shrinking(cells, fit.gain, (scale, scale), fit.field is not None)
+def _polish(cells: _Cells, fit: _Fit, times: int) -> _Fit:
+    """Fit all cells, at the scale that they turn out to have."""
+    scale = float(np.clip(2.5 * _spread(cells, fit.residual), 0.03, 0.3))
+    return _improve(cells, fit, scale, times)
 
 
 def _agreeing(cells: _Cells, residual: Array) -> Array:
-    return np.abs(residual).max(axis=1) < _AGREE + 2 * cells.sigma
+    red, green, blue = np.abs(residual)
+    return np.maximum(np.maximum(red, green), blue) < _AGREE + 2 * cells.sigma
 
 
 def _spread(cells: _Cells, residual: Array) -> float:
     """Robust standard deviation, in stops, of the cells that agree."""
     near = _agreeing(cells, residual)
-    if not near.any():
-        return 1.0
-    return 1.4826 * float(np.median(np.abs(residual[near])))
+    return 1.4826 * float(np.median(np.abs(residual[:, near]))) if near.any() else 1.0
 
 
 def _worth(cells: _Cells, flat: _Fit, bent: _Fit) -> bool:
     """Whether the field fits cells it was not fitted to clearly better than one gain does."""
     assert bent.field is not None
-    stops = cells.basis[:, 1:] @ bent.field
     near = _agreeing(cells, bent.residual)
-    if not near.any() or np.ptp(stops[near]) < _FIELD_LEAST:
+    if not near.any() or np.ptp(bent.field @ cells.basis[1:, near]) < _FIELD_LEAST:
         return False
-    weight = cells.weight / cells.sigma**2 * near
     missed = {False: 0.0, True: 0.0}
     for half in (0, 1):
-        learn, check = cells.part == half, (cells.part != half) & near
-        if np.count_nonzero(learn & near) < 40 or np.count_nonzero(check) < 40:
+        learn, check = cells.take(cells.part == half), cells.take((cells.part != half) & near)
+        if learn.count < _FEWEST or check.count < _FEWEST:
             return False
         for fit in (flat, bent):
-            again = _polish(cells.take(learn), fit, 0.2)
-            predicted = again.gain
-            if again.field is not None:
-                predicted = predicted + (cells.basis[check, 1:] @ again.field)[:, None]
-            missed[fit is bent] += float(
-                np.sum(weight[check, None] * np.minimum(np.abs(cells.ratio[check] - predicted), 0.5))
-            )
+            again = _improve(learn, _Fit(fit.gain, fit.field, _residual(learn, fit.gain, fit.field)), 0.2, 2)
+            residual = np.minimum(np.abs(_residual(check, again.gain, again.field)), 0.5)
+            missed[fit is bent] += float((residual @ (check.weight / check.sigma**2)).sum())
     return missed[True] < _FIELD_WORTH * missed[False]
 
 
-def _judge(cells: _Cells, fit: _Fit) -> ExposureMatch:
+def _judge(cells: _Cells, fit: _Fit, rival: float) -> ExposureMatch:
     near = _agreeing(cells, fit.residual)
     count = int(np.count_nonzero(near))
     spread = _spread(cells, fit.residual)
     share = count / cells.count
     textured = near & (cells.texture > 0.5)
-    if count < 40 or share < 0.1:
+    if count < _FEWEST or share < 0.1:
         return _untrusted("the plate and the clean plate agree on no common exposure", count, spread)
     if np.count_nonzero(textured) > 0.2 * count:
-        if float(np.median(cells.alike[textured])) < 0.3:
+        if spread > 0.05 and float(np.median(cells.alike[textured])) < 0.3:
             return _untrusted("the plate and the clean plate show different things", count, spread)
     elif share < 0.4:
         return _untrusted("too little of the background agrees on one exposure", count, spread)
+    if rival > 0.6:
+        return _untrusted("two large parts of the picture ask for different exposures", count, spread)
     if np.abs(fit.gain).max() > _RANGE:
         return _untrusted("the exposures differ by more than three and a half stops", count, spread)
     gain = np.exp2(fit.gain)
