@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,6 +36,8 @@ _LOG = logging.getLogger(__name__)
 _HD_AREA, _HD_REFINED = 1920 * 1080, 80_000
 # A network's 0 and 1 are never quite that; an artist's core and background must be.
 _SNAP = 0.006
+# Longer side of a coarse matte that only keeps the subject out.
+_SMALL = 320
 # Rows encoded at a time: keeps temporaries small.
 _STRIP = 128
 
@@ -253,6 +256,40 @@ class HowardMatte:
             region=_plane(region),
             exposure=exposure,
         )
+
+    def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
+        """Run the coarse stage alone, small: enough to keep a subject out of what is measured on a background.
+
+        Parameters
+        ----------
+        plate, clean : ndarray
+            H W 3 float32, scene-linear, of any size.
+        space : str
+            Their colour space.
+
+        Returns
+        -------
+        ndarray
+            h w, 0 to 1, 320 pixels on its longer side where the pictures have that many.
+        """
+        height, width = plate.shape[:2]
+        factor = min(1.0, _SMALL / max(height, width))
+        if factor < 1.0:
+            size = (max(8, round(width * factor)), max(8, round(height * factor)))
+            plate, clean = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (plate, clean))
+        plate, clean = (self.config.to_linear_rec709(picture, space) for picture in (plate, clean))
+        exposure = (
+            self.settings.exposure if self.settings.exposure is not None else auto_exposure(clean, clean)
+        )
+        with torch.inference_mode():
+            coarse = self._network.coarse(
+                *(
+                    _encoded(picture, exposure).to(self.device, self._network.refiner.conv4.weight.dtype)
+                    for picture in (plate, clean)
+                ),
+                backbone_scale=1.0,
+            )
+            return _plane(from_coarse(coarse.alpha, *plate.shape[:2]))
 
     def solve(
         self,

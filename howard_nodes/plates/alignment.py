@@ -157,7 +157,7 @@ def agreement(
     height, width = a.shape
     rows, cols = max(1, round(height / _TILE)), max(1, round(width / _TILE))
     share = cv2.resize(weight, (cols, rows), interpolation=cv2.INTER_AREA).reshape(rows, cols)
-    total = np.maximum(share, 1e-6).astype(np.float64)
+    total: Array = np.maximum(share, 1e-6).astype(np.float64)
 
     def mean(values: Array) -> Array:
         tiles = cv2.resize(values, (cols, rows), interpolation=cv2.INTER_AREA)

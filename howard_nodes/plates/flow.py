@@ -1,7 +1,7 @@
 """What a plane cannot explain: a smooth residual flow, for parallax and lens distortion.
 
-Displacements of tiles, coarse to fine, smoothed over their neighbours. Under the subject the flow is continued
-from around it. It is bounded, and kept only where the pictures are more alike with it than without.
+Displacements of tiles, coarse to fine, smoothed over their neighbours. Under the subject the flow is
+continued from around it. It is bounded, and kept only where the pictures are more alike with it than without.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def residual_flow(
     Returns
     -------
     tuple of (ndarray, float, float) or None
-        The flow, h w 2 float32 in full-resolution pixels, one vector for a tile of 1/32 of the longer side, as
-        `howard_nodes.plates.warp.warp` takes it; the residual without it and with it, pixels. None where it
-        does not help.
+        The flow, h w 2 float32 in full-resolution pixels, one vector for a tile of 1/32 of the longer side,
+        as `howard_nodes.plates.warp.warp` takes it; the residual without it and with it, pixels. None where
+        it does not help.
     """
     before = agreement(fixed, moving, homography, background)
     rows, cols = before.alike.shape

@@ -1,8 +1,8 @@
 """Registration: the homography that takes a clean plate to its plate.
 
 A plane, or a camera that only turns, moves the picture by a homography. Features find it from nothing,
-however far apart the takes are; direct alignment makes it exact; tiles that show the same in both pictures prove
-it. Pictures that cannot be registered are refused with a reason, never guessed.
+however far apart the takes are; direct alignment makes it exact; tiles that show the same in both pictures
+prove it. Pictures that cannot be registered are refused with a reason, never guessed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from howard_nodes.plates.alignment import Agreement, agreement, align
 from howard_nodes.plates.views import View, prepare, slopes
 
-__all__ = ["IDENTITY", "Registration", "View", "prepare", "register"]
+__all__ = ["IDENTITY", "Registration", "View", "prepare", "refine", "register"]
 
 Array = NDArray[Any]
 
@@ -109,6 +109,24 @@ def register(
         return best
     again = _judged(*pair, *align(*pair, best.homography, background, levels=2), background)
     return again if again.trusted else best
+
+
+def refine(fixed: View, moving: View, homography: Array, background: Array | None = None) -> Registration:
+    """Make a motion that is known to a pixel exact, and judge it: `register` without the search.
+
+    Parameters
+    ----------
+    fixed, moving, background
+        As for `register`.
+    homography : ndarray
+        3 3, moving to fixed.
+
+    Returns
+    -------
+    Registration
+        Untrusted, with a reason, where the pictures do not agree.
+    """
+    return _judged(fixed, moving, *align(fixed, moving, homography, background, levels=1), background)
 
 
 def _found(fixed: View, moving: View, background: Array | None, initial: Array | None) -> Registration:
@@ -236,7 +254,7 @@ def _detail(view: View, inverse: Array | None, tiles: Array) -> float:
     """Energy of the finest detail beside that of coarser detail, in the fixed picture's tiles."""
     energies = []
     for level in view.levels[:2]:
-        picture = level.normal
+        picture: Array = level.normal
         if inverse is not None:
             matrix = np.linalg.inv(level.to_full) @ inverse @ level.to_full
             picture = cv2.warpPerspective(

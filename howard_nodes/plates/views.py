@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from howard_nodes.color.encoding import encode
 
-__all__ = ["FINE", "LEVELS", "Level", "View", "prepare"]
+__all__ = ["FINE", "LEVELS", "Level", "View", "prepare", "reduced_size", "slopes"]
+
+Array = NDArray[Any]
 
 FINE = 960
 """Longer side, in pixels, of the finest level that is compared."""
@@ -44,11 +47,11 @@ class Level:
         3 3, takes its pixel coordinates to the full picture's.
     """
 
-    normal: NDArray[np.float32]
-    to_full: NDArray[np.float64]
+    normal: Array
+    to_full: Array
 
     @cached_property
-    def gradient(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def gradient(self) -> tuple[Array, Array]:
         """Derivatives in x and y, h w each."""
         return slopes(self.normal)
 
@@ -66,10 +69,10 @@ class View:
     """
 
     size: tuple[int, int]
-    luminance: NDArray[np.float32]
+    luminance: Array
 
     @cached_property
-    def encoded(self) -> NDArray[np.float32]:
+    def encoded(self) -> Array:
         """Luminance at the finest level in the network's encoding, h w, 0 to 1."""
         lit = self.luminance[self.luminance > _LEAST_LIGHT]
         key = float(np.median(lit)) if lit.size else 1.0
@@ -94,13 +97,13 @@ class View:
         return View(self.size, cv2.GaussianBlur(self.luminance, (0, 0), sigma))
 
     @cached_property
-    def features(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def features(self) -> tuple[Array, Array]:
         """SIFT features: their positions in the full picture, N 2, and descriptors (RootSIFT), N 128.
 
         Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004; Arandjelovic and
         Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012.
         """
-        found, descriptors = cv2.SIFT_create(
+        found, descriptors = cv2.SIFT.create(
             _MOST_FEATURES, contrastThreshold=_CONTRAST, enable_precise_upscale=True
         ).detectAndCompute(cv2.convertScaleAbs(self.encoded, alpha=255), None)
         if not found or descriptors is None:
@@ -111,7 +114,7 @@ class View:
         return (points * scale + offset).astype(np.float32), np.sqrt(descriptors / total)
 
 
-def slopes(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def slopes(picture: Array) -> tuple[Array, Array]:
     """Give the derivatives of a picture in x and y, per pixel, slightly smoothed (Scharr)."""
     return (
         cv2.Scharr(picture, cv2.CV_32F, 1, 0, scale=1 / 32),
@@ -119,13 +122,15 @@ def slopes(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[n
     )
 
 
-def prepare(linear: NDArray[np.float32]) -> View:
+def prepare(linear: Array, size: tuple[int, int] | None = None) -> View:
     """Prepare a picture for registration.
 
     Parameters
     ----------
     linear : ndarray
-        H W 3 float32, linear Rec.709, unbounded, finite.
+        H W 3 float32, linear Rec.709, unbounded, finite; full size, or reduced to not less than `FINE`.
+    size : tuple of int, optional
+        Width and height of the full picture, where it was reduced.
 
     Returns
     -------
@@ -133,21 +138,26 @@ def prepare(linear: NDArray[np.float32]) -> View:
         A few megabytes, whatever the picture's size.
     """
     height, width = linear.shape[:2]
-    factor = min(1.0, FINE / max(height, width))
-    size = (max(8, round(width * factor)), max(8, round(height * factor)))
+    reduced = reduced_size(width, height)
     luminance = cv2.transform(linear, np.array([[0.2126, 0.7152, 0.0722]], np.float32))
-    if size != (width, height):
-        luminance = cv2.resize(luminance, size, interpolation=cv2.INTER_AREA)
-    return View((width, height), np.maximum(luminance, 0.0))
+    if reduced != (width, height):
+        luminance = cv2.resize(luminance, reduced, interpolation=cv2.INTER_AREA)
+    return View(size or (width, height), np.maximum(luminance, 0.0))
 
 
-def _scaling(x: float, y: float) -> NDArray[np.float64]:
+def reduced_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of a picture at the finest level that is compared."""
+    factor = min(1.0, FINE / max(height, width))
+    return max(8, round(width * factor)), max(8, round(height * factor))
+
+
+def _scaling(x: float, y: float) -> Array:
     """Enlarge coordinates; pixel centres are at integers, so corners at halves."""
     return np.array([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2], [0.0, 0.0, 1.0]])
 
 
-def _normalised(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalised(encoded: Array) -> Array:
     window = (_NEIGHBOURHOOD, _NEIGHBOURHOOD)
-    high: NDArray[np.float32] = encoded - cv2.blur(encoded, window)
-    contrast = np.sqrt(np.maximum(cv2.sqrBoxFilter(high, cv2.CV_32F, window), 0.0))
+    high: Array = encoded - cv2.blur(encoded, window)
+    contrast = np.sqrt(np.maximum(cv2.sqrBoxFilter(high, cv2.CV_32F, window), np.float32(0.0)))
     return high / (contrast + np.float32(_LEAST_CONTRAST))

@@ -1,0 +1,379 @@
+"""What was found out about a shot's clean plate: motion and exposure of every frame, and how well they fit.
+
+A fit is small, is saved as JSON and given back: a farm's chunks then use one solve, and a frame gets the same
+bits in any split.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from howard_nodes.errors import InputError
+from howard_nodes.plates.fill import fill_holes
+from howard_nodes.plates.photometric import ExposureMatch
+from howard_nodes.plates.warp import warp
+
+__all__ = ["Fitted", "FrameFit", "ShotFit", "Source", "Verdict", "fitted_clean"]
+
+Array = NDArray[Any]
+Verdict = Literal["good", "doubtful", "failed"]
+
+_FORMAT = "howard-fit"
+_VERSION = 1
+_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+_FEATHER = 12  # pixels over which one clean frame gives way to the next
+_WHOLE = 0.99  # of a moved validity mask: below, a missing pixel had a part in the value
+
+
+@dataclass(frozen=True)
+class Source:
+    """A frame of the clean plate, and where it lies on the plate.
+
+    Attributes
+    ----------
+    frame : int
+        Its number in the clean plate's sequence.
+    homography : tuple of nine floats
+        Row by row, takes the clean frame's pixel coordinates to the plate's; full resolution, pixel centres
+        at integers, (0, 0) at the first pixel of the display window.
+    """
+
+    frame: int
+    homography: tuple[float, ...] = _IDENTITY
+
+    @property
+    def matrix(self) -> Array:
+        """The homography, 3 3 float64."""
+        return np.array(self.homography, np.float64).reshape(3, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFit:
+    """How the clean plate fits one frame of the plate.
+
+    Attributes
+    ----------
+    frame : int
+        Number of the plate's frame.
+    sources : tuple of Source
+        Clean frames, the best first; the others fill its holes.
+    flow : ndarray, optional
+        h w 2 float32, what the first source moves beyond its homography, pixels; see
+        `howard_nodes.plates.warp.warp`.
+    gain : tuple of three floats
+        Factor on the clean plate, scene-linear, per channel.
+    gain_field : tuple of floats, optional
+        See `howard_nodes.plates.photometric.ExposureMatch`.
+    motion : str
+        `none` (used as it is), `homography`, `flow`, `borrowed` (from another frame) or `off`.
+    verdict : str
+        `good`, `doubtful` or `failed`.
+    message : str
+        The verdict in words.
+    inliers : int
+        Parts of the picture that show the same in both.
+    residual : float, optional
+        Median displacement that is left, pixels.
+    difference : float, optional
+        Median difference of plate and fitted clean plate over the background, scene-linear light.
+    coverage : float
+        Share of the plate for which there is clean plate, 0 to 1.
+    """
+
+    frame: int
+    sources: tuple[Source, ...]
+    flow: Array | None = None
+    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    gain_field: tuple[float, ...] | None = None
+    motion: str = "none"
+    verdict: Verdict = "good"
+    message: str = ""
+    inliers: int = 0
+    residual: float | None = None
+    difference: float | None = None
+    coverage: float = 1.0
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the clean plate is used as it is, to the bit."""
+        return (
+            len(self.sources) == 1
+            and self.sources[0].homography == _IDENTITY
+            and self.flow is None
+            and self.gain == (1.0, 1.0, 1.0)
+            and self.gain_field is None
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of what the fit does to the pixels; what it says about them is left out."""
+        known = _to_json(self)
+        does = {key: known[key] for key in ("sources", "flow", "gain", "gain_field")}
+        return hashlib.blake2b(json.dumps(does, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class ShotFit:
+    """The fits of a shot's frames.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Width and height of the pictures, the display window.
+    space : str
+        Colour space that gains are in.
+    frames : dict of int to FrameFit
+        By number.
+    static : bool
+        Whether camera and clean plate stand still: one motion for all frames.
+    notes : tuple of str
+        What else is worth knowing, about the whole shot.
+    """
+
+    size: tuple[int, int]
+    space: str
+    frames: dict[int, FrameFit]
+    static: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def count(self, verdict: Verdict) -> int:
+        """Count the frames of a verdict."""
+        return sum(fit.verdict == verdict for fit in self.frames.values())
+
+    @property
+    def summary(self) -> str:
+        """One line: how many frames are good, doubtful, failed."""
+        counts = [f"{self.count(name)} {name}" for name in ("good", "doubtful", "failed") if self.count(name)]
+        how = ", one motion for all" if self.static and len(self.frames) > 1 else ""
+        return f"clean plate fit: {', '.join(counts) or 'no frames'}{how}"
+
+    def covering(self, frames: Iterable[int], size: tuple[int, int], space: str, where: str) -> ShotFit:
+        """Make sure that the fit belongs to a shot.
+
+        Parameters
+        ----------
+        frames : iterable of int
+            Frames that are needed.
+        size, space
+            The shot's.
+        where : str
+            The fit's file, for messages.
+
+        Raises
+        ------
+        InputError
+            It is of another size or colour space, or lacks frames.
+        """
+        from howard_nodes.frames import format_frames
+
+        missing = set(frames) - set(self.frames)
+        if missing:
+            raise InputError(
+                f"{where}: has no fit for the frames {format_frames(missing)}; make it again over all frames, with "
+                "--report."
+            )
+        if self.size != size:
+            raise InputError(
+                f"{where}: was made for pictures of {self.size[0]}x{self.size[1]}, the plate is "
+                f"{size[0]}x{size[1]}."
+            )
+        if self.space != space:
+            raise InputError(
+                f"{where}: its gains are for {self.space}, the plate is worked on in {space}; use the colour "
+                "space and OpenColorIO configuration of the fit."
+            )
+        return self
+
+    def save(self, path: Path) -> None:
+        """Write the fit as JSON, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            The file cannot be written.
+        """
+        from howard_nodes.frames import format_frames
+
+        document = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "summary": self.summary,
+            "size": list(self.size),
+            "space": self.space,
+            "static": self.static,
+            "notes": list(self.notes),
+            **{
+                name: format_frames(number for number, fit in self.frames.items() if fit.verdict == name)
+                for name in ("good", "doubtful", "failed")
+            },
+            "uncovered": _mean(1.0 - fit.coverage for fit in self.frames.values()),
+            "frames": [_to_json(self.frames[number]) for number in sorted(self.frames)],
+        }
+        lines = json.dumps(document, indent=1, ensure_ascii=False)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.tmp")
+            temporary.write_text(lines + "\n", encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
+
+    @classmethod
+    def load(cls, path: Path) -> ShotFit:
+        """Read a fit.
+
+        Raises
+        ------
+        InputError
+            The file is missing, damaged, or no fit.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+        except ValueError as error:
+            raise InputError(f"{path}: is damaged or no JSON ({error}).") from error
+        if not isinstance(document, dict) or document.get("format") != _FORMAT:
+            raise InputError(
+                f"{path}: is no fit of a clean plate; --report of howard matte or plate align makes one."
+            )
+        if document.get("version") != _VERSION:
+            raise InputError(
+                f"{path}: is of version {document.get('version')}, this Howard reads version {_VERSION}; "
+                "make it again."
+            )
+        try:
+            fits = [_from_json(entry) for entry in document["frames"]]
+            width, height = document["size"]
+            return cls(
+                (int(width), int(height)),
+                str(document["space"]),
+                {fit.frame: fit for fit in fits},
+                bool(document["static"]),
+                tuple(document["notes"]),
+            )
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            raise InputError(
+                f"{path}: is damaged ({type(error).__name__}: {error}); make it again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A clean plate as it was made to fit.
+
+    Attributes
+    ----------
+    clean : ndarray
+        H W 3 float32, scene-linear, holes filled smoothly.
+    valid : ndarray or None
+        H W float32, 1 where there is clean plate, 0 where it was filled; None where there is everywhere.
+    """
+
+    clean: Array
+    valid: Array | None
+
+
+def fitted_clean(
+    fit: FrameFit, read: Callable[[int], tuple[Array, Array | None]], size: tuple[int, int]
+) -> Fitted:
+    """Make the clean plate fit a frame.
+
+    Parameters
+    ----------
+    fit : FrameFit
+        What is known of the frame.
+    read : callable
+        Gives a clean frame by its number, H W 3 float32 scene-linear, and where it is valid (H W, 0 to 1, or
+        None for everywhere).
+    size : tuple of int
+        Width and height of the plate.
+
+    Returns
+    -------
+    Fitted
+        The very array that `read` gave where nothing is to be done.
+    """
+    clean: Array | None = None
+    valid: Array | None = None
+    for number, source in enumerate(fit.sources):
+        picture, known = read(source.frame)
+        flow = fit.flow if number == 0 else None
+        moved, covered = warp(picture, source.matrix, size, flow=flow)
+        if known is not None:
+            share, _ = warp(np.ascontiguousarray(known)[..., None], source.matrix, size, flow=flow)
+            covered = covered * (share.reshape(covered.shape) >= _WHOLE)
+        if clean is None or valid is None:
+            clean, valid = moved, covered
+        else:
+            clean, valid = _joined(clean, valid, moved, covered)
+        if valid.all():
+            break
+    assert clean is not None
+    assert valid is not None
+    clean = ExposureMatch(fit.gain, fit.gain_field, 0, 0.0, True).apply(clean)
+    if valid.all():
+        return Fitted(clean, None)
+    return Fitted(fill_holes(clean, valid), valid)
+
+
+def _joined(first: Array, valid: Array, second: Array, covered: Array) -> tuple[Array, Array]:
+    """Fill the holes of one picture from another, with a soft seam."""
+    inside = cv2.distanceTransform((valid > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    # Beyond the picture's own edge there is no hole to blend towards.
+    weight = np.where(covered > 0, np.clip(inside / _FEATHER, 0.0, 1.0), 1.0) * valid
+    weight = weight.astype(np.float32)
+    joined = second + weight[..., None] * (first - second)
+    joined[(valid == 0) & (covered == 0)] = 0.0
+    return joined, np.maximum(valid, covered)
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return round(sum(listed) / len(listed), 6) if listed else 0.0
+
+
+def _to_json(fit: FrameFit) -> dict[str, Any]:
+    known = {key: value for key, value in asdict(fit).items() if key != "flow"}
+    if fit.flow is not None:
+        packed = zlib.compress(np.ascontiguousarray(fit.flow, "<f4").tobytes(), 6)
+        rows, cols = fit.flow.shape[:2]
+        known["flow"] = {"rows": rows, "cols": cols, "float32": base64.b64encode(packed).decode()}
+    else:
+        known["flow"] = None
+    return known
+
+
+def _from_json(entry: dict[str, Any]) -> FrameFit:
+    known = dict(entry)
+    known["sources"] = tuple(
+        Source(int(source["frame"]), _numbers(source["homography"], 9)) for source in known["sources"]
+    )
+    if not known["sources"]:
+        raise ValueError(f"frame {entry.get('frame')} has no sources")
+    flow = known["flow"]
+    if flow is not None:
+        values = np.frombuffer(zlib.decompress(base64.b64decode(flow["float32"])), "<f4")
+        known["flow"] = values.reshape(flow["rows"], flow["cols"], 2).astype(np.float32)
+    known["gain"] = _numbers(known["gain"], 3)
+    if known["gain_field"] is not None:
+        known["gain_field"] = _numbers(known["gain_field"], None)
+    return FrameFit(**known)
+
+
+def _numbers(values: Any, count: int | None) -> tuple[Any, ...]:
+    numbers = tuple(float(value) for value in values)
+    if (count is not None and len(numbers) != count) or not all(np.isfinite(numbers)):
+        raise ValueError(f"expected {count} finite numbers, not {values}")
+    return numbers

@@ -1,0 +1,107 @@
+"""Two moving takes: which frames of the clean plate show what a frame of the plate shows.
+
+The same move is never done twice in the same time. Small pictures of both takes are compared by phase
+correlation, which finds the place in spite of the subject, of exposure, and of a shift; the path through all
+comparisons that never goes back in time is the pairing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from howard_nodes.plates.views import View
+
+__all__ = ["best_path", "likeness", "thumbnail"]
+
+Array = NDArray[Any]
+
+_WIDTH, _HEIGHT = 96, 64
+_SHIFT_COST = 0.6  # of the peak, for a shift by half the picture
+_PAUSE_COST = 1e-4  # a tie is broken towards even progress
+
+
+def thumbnail(view: View) -> Array:
+    """Reduce a picture to what pairing compares: its spectrum's phases.
+
+    Returns
+    -------
+    ndarray
+        64 49 complex64.
+    """
+    encoded = cv2.resize(view.encoded, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
+    high = encoded - cv2.GaussianBlur(encoded, (0, 0), 6)
+    high /= np.sqrt(cv2.GaussianBlur(high * high, (0, 0), 6)) + 0.02
+    window = np.outer(np.hanning(_HEIGHT + 2)[1:-1], np.hanning(_WIDTH + 2)[1:-1]).astype(np.float32)
+    spectrum = torch.fft.rfft2(torch.from_numpy(high * np.sqrt(window))).numpy()
+    return np.asarray(spectrum / (np.abs(spectrum) + 1.0), np.complex64)
+
+
+def likeness(plate: Array, cleans: Array) -> Array:
+    """Compare a frame with many.
+
+    Parameters
+    ----------
+    plate : ndarray
+        A `thumbnail`.
+    cleans : ndarray
+        N thumbnails.
+
+    Returns
+    -------
+    ndarray
+        N float32: the height of each comparison's peak, about 0 to 1, less the farther the picture has moved.
+    """
+    spectra = torch.from_numpy(cleans) * torch.from_numpy(plate).conj()
+    # Fine detail does not survive a small turn or zoom.
+    fy = torch.fft.fftfreq(_HEIGHT)[:, None]
+    fx = torch.fft.rfftfreq(_WIDTH)[None]
+    low = torch.exp(-0.5 * (fx * fx + fy * fy) / 0.15**2)
+    surface = torch.fft.irfft2(spectra * low, s=(_HEIGHT, _WIDTH))
+    surface = surface * (_HEIGHT * _WIDTH / float(low.sum() * 2))
+    peaks, where = surface.flatten(1).max(dim=1)
+    y, x = np.divmod(where.numpy(), _WIDTH)
+    far = np.hypot(np.minimum(x, _WIDTH - x) / (_WIDTH / 2), np.minimum(y, _HEIGHT - y) / (_HEIGHT / 2))
+    return np.asarray(peaks.numpy() * (1 - _SHIFT_COST * np.minimum(far, 1.0)), np.float32)
+
+
+def best_path(scores: Array) -> tuple[int, ...]:
+    """Find the pairing with the greatest sum that never goes back in time.
+
+    Parameters
+    ----------
+    scores : ndarray
+        P C: how well each clean frame fits each plate frame, both in order of time.
+
+    Returns
+    -------
+    tuple of int
+        For each plate frame the index of its clean frame; it may stay or jump ahead, never back.
+    """
+    plates, cleans = scores.shape
+    total = np.zeros((plates, cleans), np.float64)
+    came = np.zeros((plates, cleans), np.int64)
+    slope = np.arange(cleans) / max(1, cleans - 1)
+    for p in range(plates):
+        even = -_PAUSE_COST * np.abs(slope - (p / (plates - 1) if plates > 1 else 0.5))
+        total[p] = scores[p] + even
+        if p:
+            before = np.maximum.accumulate(total[p - 1])
+            # Index of the first clean frame that reaches each running maximum.
+            reached = np.where(total[p - 1] == before, np.arange(cleans), 0)
+            came[p] = np.maximum.accumulate(reached)
+            total[p] += before
+    path = [int(np.argmax(total[-1]))]
+    for p in range(plates - 1, 0, -1):
+        path.append(int(came[p][path[-1]]))
+    return tuple(reversed(path))
+
+
+def interpolated(anchors: Sequence[int], path: Sequence[int], frames: Sequence[int]) -> tuple[int, ...]:
+    """Spread a pairing of some plate frames over all of them, evenly in between."""
+    return tuple(round(value) for value in np.interp(frames, anchors, path))
