@@ -28,6 +28,7 @@ _SAME = 0.004  # gains that far from 1 are none
 _RANGE = 3.5  # stops, either way, in which a gain is looked for
 _COLORS = 2.5  # stops, either way, in which a colour cast is looked for
 _BIN = 0.05  # stops a bin of the histograms
+_RIVAL = 0.6  # score of a second match, as a part of the first, from which neither is believed
 _AGREE = 0.15  # stops within which cells agree with a match, beside their own uncertainty
 _SCALES = (0.6, 0.4, 0.25, 0.15, 0.1)  # stops: from where many matches are possible to where one is left
 _TINT = 0.15  # stops: a field does not tint, so colours are held to that from the beginning
@@ -195,6 +196,11 @@ def _measure(plate: Array, clean: Array, background: Array) -> _Cells:
     pictures = [np.asarray(picture, np.float32)[block] for picture in (plate, clean)]
     reduced = [_shrink(picture, step) for picture in pictures]
     weight = _shrink(np.asarray(background, np.float32)[block], step)
+    for place, less in enumerate(reduced):
+        if not np.isfinite(cv2.sumElems(less)).all():
+            finite = np.isfinite(less)
+            weight = weight * finite.all(axis=2)
+            reduced[place] = np.where(finite, less, np.float32(0))
     weight = cv2.erode(weight, np.ones((3, 3), np.uint8))  # no light of the subject leaks in
     clipped = [_clipped(picture[:: 4 * step, :: 4 * step], less) for picture, less in zip(pictures, reduced)]
     covered = _shrink(weight, _CELL)
@@ -202,7 +208,8 @@ def _measure(plate: Array, clean: Array, background: Array) -> _Cells:
     if any(found is not None for found in clipped):
         anywhere = np.maximum.reduce([found for found in clipped if found is not None])
         counts &= _shrink(cv2.dilate(anywhere, np.ones((3, 3), np.uint8)), _CELL) < 0.02
-    sums = [_shrink(less * weight[..., None], _CELL) for less in reduced]
+    weights = cv2.merge([weight] * 3)
+    sums = [_shrink(less * weights, _CELL) for less in reduced]
     light = [np.maximum(total, 0) / np.maximum(covered, 1e-6)[..., None] for total in sums]
     variance = np.zeros(counts.shape, np.float32)
     edges = np.zeros(counts.shape, np.float32)
@@ -251,14 +258,12 @@ def _clipped(sample: Array, reduced: Array) -> Array | None:
     """Find where a channel is at the level that the picture clips at: 0 or 1. None where it does not clip."""
     clipped = None
     for channel in range(3):
-        values = sample[..., channel].ravel()
+        values = np.nan_to_num(sample[..., channel].ravel(), posinf=0)
         if not values.max(initial=0.0) >= 0.5:  # no format clips that low; a plain wall may look like it
             continue
-        values = np.sort(values[np.isfinite(values)])
-        if values.size == 0:
-            continue
-        level = float(values[-1 - values.size // 1000])
-        below, piled = (values.size - int(np.searchsorted(values, part * level)) for part in (0.94, 0.98))
+        last = values.size - 1 - values.size // 1000
+        level = float(np.partition(values, last)[last])
+        below, piled = (np.count_nonzero(values >= part * level) for part in (0.94, 0.98))
         if level >= 0.5 and piled > 3 * (below - piled) + 0.002 * values.size:
             found = (reduced[..., channel] >= 0.9 * level).astype(np.float32)
             clipped = found if clipped is None else np.maximum(clipped, found)
@@ -328,7 +333,7 @@ def _field_stops(field: tuple[float, ...], height: int, width: int) -> Array:
 def _best_start(cells: _Cells, with_field: bool) -> tuple[_Fit, float]:
     """Fit some of the cells from each dense cluster, with a shrinking scale.
 
-    Returns the fit with the best score, and the best score among the cells that it leaves out as a part of it.
+    Returns the best one, and the best score among the cells that it leaves out as a part of its own.
     """
     few = cells.few(1000)
     clusters = _clusters(cells.few(3000))
@@ -336,11 +341,12 @@ def _best_start(cells: _Cells, with_field: bool) -> tuple[_Fit, float]:
         (_closing_in(few, gain, _SCALES, with_field) for gain in clusters), key=lambda fit: _score(few, fit)
     )
     rest = few.take(~_agreeing(few, best.residual))
+    highest = max(_score(few, best), 1e-12)
     rival = 0.0
-    if rest.count >= 8:
+    if rest.weight.sum() > _RIVAL * highest:  # or it cannot be one
         rival = max(_score(rest, _closing_in(rest, gain, _SCALES[1:], with_field)) for gain in clusters)
     start = _Fit(best.gain, best.field, _residual(cells, best.gain, best.field))
-    return start, rival / max(_score(few, best), 1e-12)
+    return start, rival / highest
 
 
 def _closing_in(cells: _Cells, gain: Array, scales: tuple[float, ...], with_field: bool) -> _Fit:
@@ -484,7 +490,7 @@ def _judge(cells: _Cells, fit: _Fit, rival: float) -> ExposureMatch:
             return _untrusted("the plate and the clean plate show different things", count, spread)
     elif share < 0.4:
         return _untrusted("too little of the background agrees on one exposure", count, spread)
-    if rival > 0.6:
+    if rival > _RIVAL:
         return _untrusted("two large parts of the picture ask for different exposures", count, spread)
     if np.abs(fit.gain).max() > _RANGE:
         return _untrusted("the exposures differ by more than three and a half stops", count, spread)
