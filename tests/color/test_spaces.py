@@ -31,12 +31,14 @@ LOGS = [
 ]
 LINEAR = ["acescg", "aces", "lin_rec709", "lin_rec2020", "lin_p3d65", "lin_awg3", "lin_awg4", "lin_rwg"]
 VIDEO = ["srgb", "srgb_p3d65", "g22_rec709", "g24_rec709", "rec709", "rec1886", "srgb_display"]
+VIDEO += ["g24_rec2020_display", "g24_p3d65_display", "pq", "pq_p3d65_display", "hlg"]
 EVERY = [*LOGS, *LINEAR, *VIDEO]
 
 
 # Code values of grey light, as published: ARRI (LogC3 2012, LogC4 2022), Sony (S-Log3 2014), Panasonic (V-Log
 # 2014), RED (915-0187), Apple (2023), Canon (2020), Blackmagic (2021), DJI (2017), Academy S-2014-003 and
-# S-2016-001, Kodak (Cineon 1995), IEC 61966-2-1, ITU-R BT.709 and BT.1886.
+# S-2016-001, Kodak (Cineon 1995), IEC 61966-2-1, ITU-R BT.709, BT.1886, BT.2100 and BT.2408 (203 cd/m2 is
+# 58 % of PQ and 75 % of HLG).
 @pytest.mark.parametrize(
     ("space", "light", "code"),
     [
@@ -73,6 +75,15 @@ EVERY = [*LOGS, *LINEAR, *VIDEO]
         ("srgb", 1.0, 1.0),
         ("rec709", 0.18, 0.409008),
         ("rec1886", 0.18, 0.489435),
+        ("g24_rec2020_display", 0.18, 0.489435),
+        ("g24_p3d65_display", 0.18, 0.489435),
+        ("pq", 1.0, 0.508078),
+        ("pq", 2.03, 0.580689),
+        ("pq", 100.0, 1.0),
+        ("pq_p3d65_display", 10.0, 0.751827),
+        ("hlg", 10.0, 1.0),
+        ("hlg", 2.03, 0.749877),
+        ("hlg", 0.0, 0.0),
         ("acescg", 0.18, 0.18),
         ("aces", 0.18, 0.18),
     ],
@@ -177,6 +188,34 @@ def test_apple_log_equals_the_published_formula(shipped: ColorConfig) -> None:
     pixels = np.repeat(code.astype(np.float32)[None, :, None], 3, axis=2)
     ours = shipped.convert(pixels, "Apple Log", "lin_rec2020")
     np.testing.assert_allclose(ours[0, :, 1], light, rtol=4e-4, atol=4e-6)
+
+
+def test_pq_equals_the_published_formula(shipped: ColorConfig) -> None:
+    """ITU-R BT.2100-2, table 4: 10,000 cd/m2 is light of 100."""
+    code = np.linspace(0.0, 1.0, 1024)
+    root = code ** (32 / 2523)
+    ratio = np.maximum(root - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * root)
+    pixels = np.repeat(code.astype(np.float32)[None, :, None], 3, axis=2)
+    ours = shipped.to_linear_rec709(pixels, "pq")[0, :, 1]
+    np.testing.assert_allclose(ours, 100 * ratio ** (16384 / 2610), rtol=2e-5, atol=1e-5)
+
+
+def test_hlg_equals_the_published_formula(shipped: ColorConfig) -> None:
+    """ITU-R BT.2100-2, table 5: inverse OETF, then the OOTF of a display of 1000 cd/m2, gamma 1.2."""
+    rng = np.random.default_rng(8)
+    code = rng.uniform(0.0, 1.0, (20, 50, 3)).astype(np.float32)
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
+    luminance = scene @ np.array([[0.2627], [0.6780], [0.0593]])
+    shown = 10 * scene * luminance**0.2
+    ours = shipped.convert(code, "hlg", "lin_rec2020")
+    np.testing.assert_allclose(ours, shown, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["take.mov", "TAKE.MP4", "a.m4v", "a.MKV", "a.mxf", "a.avi", "a.webm"])
+def test_movies_that_say_nothing_are_video(shipped: ColorConfig, name: str) -> None:
+    found = shipped.resolve(name, None, None)
+    assert (found.space, found.guessed) == ("Rec.1886 Rec.709 - Display", True)
 
 
 def test_cineon_equals_the_published_formula(shipped: ColorConfig) -> None:
