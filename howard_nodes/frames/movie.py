@@ -500,14 +500,9 @@ def _open_container(path: Path) -> Any:
     try:
         container = av.open(str(path))
     except _FFMPEG_ERRORS as error:
-        missing = _lacks_index(path)
-        if missing:
-            raise InputError(
-                f"{path}: its index (the moov atom) is missing, so that nothing can be read: the recording "
-                "was not closed or the copy was cut short. Copy it again, or record it anew."
-            ) from error
         raise InputError(
-            f"{path}: cannot be read as a movie ({_reason(error)}); it is damaged or something else."
+            _no_index(path)
+            or f"{path}: cannot be read as a movie ({_reason(error)}); it is damaged or something else."
         ) from error
     name = container.format.name
     if name.endswith("_pipe") or name in ("image2", "tty", "gif"):
@@ -517,9 +512,9 @@ def _open_container(path: Path) -> Any:
     return container
 
 
-def _lacks_index(path: Path) -> bool:
-    """Whether a QuickTime or MP4 file has data but no moov atom."""
-    seen, size = set(), path.stat().st_size
+def _no_index(path: Path) -> str:
+    """Say so where a QuickTime or MP4 file has data but no whole moov atom, which tells all about it."""
+    seen, size = dict[bytes, bool](), path.stat().st_size
     with path.open("rb") as file:
         position = 0
         while position + 8 <= size:
@@ -528,11 +523,17 @@ def _lacks_index(path: Path) -> bool:
             length, kind = struct.unpack(">I4s", head[:8])
             if length == 1 and len(head) == 16:
                 length = struct.unpack(">Q", head[8:])[0]
-            seen.add(kind)
-            if length < 8:
-                break
-            position += length
-    return bool(seen & {b"ftyp", b"mdat"}) and b"moov" not in seen
+            elif length == 0:
+                length = size - position  # to the end of the file
+            position += max(length, 8)
+            seen[kind] = position <= size
+    if seen.get(b"moov") or not seen.keys() & {b"ftyp", b"mdat"}:
+        return ""
+    state = "incomplete" if b"moov" in seen else "missing"
+    return (
+        f"{path}: its index (the moov atom) is {state}, so that nothing can be read: the recording was not "
+        "closed or the copy was cut short. Copy it again, or record it anew."
+    )
 
 
 def _is_cover(stream: Any) -> bool:
@@ -545,7 +546,7 @@ def _video_stream(container: Any, path: Path) -> Any:
     streams = [stream for stream in container.streams.video if not _is_cover(stream)]
     if not streams:
         kinds = ", ".join(dict.fromkeys(stream.type for stream in container.streams)) or "nothing"
-        raise InputError(f"{path}: has no video, only {kinds}.")
+        raise InputError(_no_index(path) or f"{path}: has no video, only {kinds}.")
     stream = streams[0]
     if stream.codec_context is None:
         raise InputError(f"{path}: its codec is not read; convert it to ProRes or an image sequence first.")
