@@ -1,8 +1,9 @@
-"""`howard info`: what a file or sequence is, and how Howard would read it."""
+"""`howard info`: what a file, sequence or movie is, and how Howard would read it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from howard_nodes.cli.console import print_json, print_pairs
 
 if TYPE_CHECKING:
     from howard_nodes.color import ColorConfig
-    from howard_nodes.frames import FileInfo, PartInfo
+    from howard_nodes.frames import FileInfo, Movie, PartInfo
 
 __all__ = ["info"]
 
@@ -19,7 +20,9 @@ _LONGEST = 300  # characters of a metadata value shown to people
 
 
 def info(
-    pattern: Annotated[str, typer.Argument(metavar="FILE|PATTERN", help="plate.1001.exr or plate.####.exr")],
+    pattern: Annotated[
+        str, typer.Argument(metavar="FILE|PATTERN", help="plate.1001.exr, plate.####.exr or take.mov")
+    ],
     colorspace: Annotated[
         str | None, typer.Option(metavar="NAME", help="As for matte: see what it comes to.")
     ] = None,
@@ -28,27 +31,29 @@ def info(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Show what a file or sequence is.
+    """Show what a file, sequence or movie is.
 
-    Parts, layers, channels, windows, compression, metadata, missing frames, and the colour space that Howard
-    would take it to be in, with the reason.
+    Parts, layers, channels, windows, compression, metadata, missing frames; codec, rate, timecode and tags of
+    a movie; and the colour space that Howard would take it to be in, with the reason.
 
     [bold]Example:[/bold]  howard info plate.####.exr
     """
     from howard_nodes.color import ColorConfig
-    from howard_nodes.frames import Sequence, inspect_file
+    from howard_nodes.frames import Movie, inspect_file, open_footage
 
-    sequence = Sequence.find(pattern)
-    path = sequence.path(sequence.frames[0])
-    file = inspect_file(path)
-    found = _describe(file, ColorConfig.load(ocio), colorspace)
-    if not sequence.is_still:
-        found = {"pattern": pattern, **_frames(sequence.frames)} | found
+    footage, config = open_footage(pattern), ColorConfig.load(ocio)
+    if isinstance(footage, Movie):
+        found = _describe_movie(footage, config, colorspace)
+    else:
+        path = footage.path(footage.frames[0])
+        found = _describe(inspect_file(path), config, colorspace)
+        if not footage.is_still:
+            found = {"pattern": pattern, **_frames(footage.frames)} | found
     if as_json:
         print_json(found)
         return
     print(pattern)
-    print_pairs(_lines(found))
+    print_pairs(_movie_lines(found) if "movie" in found else _lines(found))
 
 
 def _frames(frames: tuple[int, ...]) -> dict[str, Any]:
@@ -76,19 +81,41 @@ def _describe(file: FileInfo, config: ColorConfig, requested: str | None) -> dic
 def _describe_part(
     file: FileInfo, part: PartInfo, config: ColorConfig, requested: str | None
 ) -> dict[str, Any]:
+    colour = _resolved(config, file.path, part.colorspace, requested, part.metadata.get("chromaticities"))
+    metadata = {name: _plain(value) for name, value in part.metadata.items()}
+    return asdict(replace(part, metadata=metadata)) | {"resolved": colour}
+
+
+def _resolved(
+    config: ColorConfig, path: Path, tagged: str | None, requested: str | None, chromaticities: Any = None
+) -> dict[str, Any]:
     from howard_nodes.errors import ColorError
 
     try:
-        resolved = config.resolve(
-            file.path, part.colorspace, requested, chromaticities=part.metadata.get("chromaticities")
-        )
-        colour = {"space": resolved.space, "reason": resolved.reason, "guessed": resolved.guessed}
+        resolved = config.resolve(path, tagged, requested, chromaticities=chromaticities)
     except ColorError as error:
         if requested:
             raise
-        colour = {"space": None, "reason": str(error), "guessed": False}
-    metadata = {name: _plain(value) for name, value in part.metadata.items()}
-    return asdict(replace(part, metadata=metadata)) | {"resolved": colour}
+        return {"space": None, "reason": str(error), "guessed": False}
+    return {"space": resolved.space, "reason": resolved.reason, "guessed": resolved.guessed}
+
+
+def _describe_movie(movie: Movie, config: ColorConfig, requested: str | None) -> dict[str, Any]:
+    from howard_nodes.frames import format_frames
+
+    path, about = movie.path(1), movie.inspect()
+    rate = None if about.rate is None else f"{about.rate.numerator}/{about.rate.denominator}"
+    return {
+        "path": str(path),
+        "format": about.container,
+        "size": path.stat().st_size,
+        "ocio": config.description,
+        "frames": format_frames(movie.frames),
+        "frame_count": about.frame_count,
+        "movie": asdict(about) | {"rate": rate},
+        "resolved": _resolved(config, path, about.colorspace, requested),
+        "notes": list(movie.notes()),
+    }
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -103,6 +130,35 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         lines += _part_lines(part)
     # The fingerprint is for machines; --json has it.
     lines += [(name, _text(value)) for name, value in found["howard"].items() if "fingerprint" not in name]
+    return lines
+
+
+def _movie_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    movie = found["movie"]
+    lines = [
+        ("frames", f"{found['frames']} ({found['frame_count']}), {movie['duration']:.2f} s"),
+        ("file", f"{found['path']}, {found['format']}, {_size(found['size'])}"),
+        ("codec", " ".join(filter(None, (movie["codec"], movie["profile"])))),
+        ("pixels", movie["pixel_format"] + (f", chroma {movie['chroma']}" if movie["chroma"] else "")),
+        ("size", f"{movie['width']} x {movie['height']}"),
+    ]
+    if movie["pixel_aspect"] != 1.0:
+        lines.append(("pixel aspect", f"{movie['pixel_aspect']:g}"))
+    if movie["rotation"] or movie["mirrored"]:
+        mirrored = ", mirrored" if movie["mirrored"] else ""
+        lines.append(("turned", f"{movie['rotation']} degrees clockwise{mirrored}"))
+    if movie["rate"]:
+        numerator, denominator = (int(part) for part in movie["rate"].split("/"))
+        varies = ", variable" if movie["variable_rate"] else ""
+        lines.append(("rate", f"{numerator / denominator:.6g} frames a second ({movie['rate']}){varies}"))
+    if movie["timecode"]:
+        lines.append(("timecode", movie["timecode"]))
+    tags = (f"{name} {movie[name]}" for name in ("range", "matrix", "primaries", "transfer"))
+    lines += [("tags", ", ".join(tags)), ("colour", found["resolved"]["reason"])]
+    name = "notes"
+    for note in found["notes"]:
+        lines.append((name, note))
+        name = ""
     return lines
 
 
@@ -138,7 +194,10 @@ def _plain(value: Any) -> Any:
     """Write timecodes and rates as people do."""
     kind = getattr(value, "type", "")
     if kind == "timecode":
-        return ":".join(f"{value[0] >> shift & 0x3F:02x}" for shift in (24, 16, 8, 0))
+        # Tens of hours and frames have two bits, those of minutes and seconds three; the rest are flags.
+        digits = [value[0] >> shift & mask for shift, mask in ((24, 63), (16, 127), (8, 127), (0, 63))]
+        hours, minutes, seconds, frames = (f"{pair:02x}" for pair in digits)
+        return f"{hours}:{minutes}:{seconds}{';' if value[0] & 64 else ':'}{frames}"
     return f"{value[0]}/{value[1]}" if kind == "rational" else value
 
 

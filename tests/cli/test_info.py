@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 
 from howard_nodes.frames import TypedValue, Window, write_image
@@ -83,3 +84,71 @@ def test_wrong_input(howard, shot, tmp_path):
     ended = howard("info", broken)
     assert ended.code == 1
     assert f"howard: error: {broken}: cannot be read as a picture" in ended.err
+
+
+def make_movie(path, tags=(1, 9, 9, 18)):
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"bf": "2", "preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.metadata["timecode"] = "10:00:59:24"
+        stream.set_display_rotation(90)
+        context = stream.codec_context
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = tags
+        for index in range(10):
+            grey = np.full((48, 48), 20 * index, np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(grey, "yuv420p")))
+        output.mux(stream.encode())
+    return path
+
+
+def test_movie(howard, tmp_path):
+    path = make_movie(tmp_path / "take.mov")
+    ended = howard("info", path)
+    assert ended.code == 0
+    text = " ".join(ended.out.split())
+    for words in (
+        "frames 1-10 (10), 0.40 s",
+        "codec h264",
+        "pixels yuv420p, chroma left",
+        "size 32 x 48",
+        "turned 270 degrees clockwise",
+        "rate 25 frames a second (25/1)",
+        "timecode 10:00:59:24",
+        "tags range limited, matrix BT.2020, primaries BT.2020, transfer HLG",
+        "colour take.mov: Rec.2100-HLG - Display, from the file's own tag hlg_rec2020_display",
+        "notes take.mov: turned by 270 degrees, as its header says",
+    ):
+        assert words in text
+    found = json.loads(howard("info", path, "--json").out)
+    assert (found["frames"], found["frame_count"]) == ("1-10", 10)
+    assert found["movie"]["rate"] == "25/1"
+    assert found["movie"]["colorspace"] == "hlg_rec2020_display"
+    assert found["resolved"]["space"] == "Rec.2100-HLG - Display"
+    assert found["notes"] == ["take.mov: turned by 270 degrees, as its header says"]
+
+
+def test_movie_that_says_nothing(howard, tmp_path):
+    path = make_movie(tmp_path / "take.mp4", (0, 2, 2, 2))
+    text = " ".join(howard("info", path).out.split())
+    assert "matrix not tagged, primaries not tagged, transfer not tagged" in text
+    assert "take.mp4: its range and matrix are not tagged; taken as BT.709, limited range" in text
+    assert "Rec.1886 Rec.709 - Display, by file rule Movies of howard.ocio" in text
+    assert "applelog" not in text
+    asked = json.loads(howard("info", path, "--colorspace", "applelog", "--json").out)
+    assert asked["resolved"]["space"] == "Apple Log"
+
+
+def test_broken_movie(howard, tmp_path):
+    path = make_movie(tmp_path / "take.mov")
+    path.write_bytes(path.read_bytes()[:900])
+    ended = howard("info", path)
+    assert ended.code == 2
+    assert "its index (the moov atom) is missing" in " ".join(ended.err.split())
+
+
+def test_timecode_digits(howard, tmp_path):
+    path = tmp_path / "a.exr"
+    pixels = np.zeros((2, 2, 3), np.float32)
+    for packed, words in ((0x23595923, "23:59:59:23"), (0x01495869, "01:49:58;29")):
+        write_image(path, pixels, "RGB", metadata={"smpte:TimeCode": TypedValue((packed, 0), "timecode")})
+        assert f"smpte:TimeCode = {words}" in howard("info", path).out
