@@ -626,12 +626,12 @@ class _Look:
         context, notes = stream.codec_context, list[str]()
         pixel_format = PixelFormat.named(picture.format.name)
         tags = tuple(
-            int(own) if int(own or 0) not in unknown else int(general or unknown[-1])
-            for own, general, unknown in (
-                (picture.color_range, context.color_range, (0,)),
-                (picture.colorspace, context.colorspace, (3, _UNSPECIFIED)),
-                (picture.color_primaries, context.color_primaries, (0, 3, _UNSPECIFIED)),
-                (picture.color_trc, context.color_trc, (0, 3, _UNSPECIFIED)),
+            _tag(picture, context, name, silent)
+            for name, silent in (
+                ("color_range", (0,)),
+                ("colorspace", (3, _UNSPECIFIED)),
+                ("color_primaries", (0, 3, _UNSPECIFIED)),
+                ("color_trc", (0, 3, _UNSPECIFIED)),
             )
         )
         assert len(tags) == 4
@@ -685,6 +685,15 @@ class _Look:
             *(turn.a, turn.b, turn.c, turn.d, f"{self.pixel_aspect:.6g}"),
         )
         return " ".join(str(part) for part in parts)
+
+
+def _tag(picture: av.VideoFrame, context: Any, name: str, silent: tuple[int, ...]) -> int:
+    """Take a frame's own tag, else its stream's; older PyAV gives frames no primaries and transfer."""
+    for holder in (picture, context):
+        code = getattr(holder, name, None)
+        if code is not None and int(code) not in silent:
+            return int(code)
+    return silent[-1]
 
 
 def _in_words(names: dict[int, Any], code: int) -> str:

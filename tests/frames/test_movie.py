@@ -86,7 +86,9 @@ def write(
             frame.pts = index if pts is None else pts[index]
             frame.time_base = 1 / rate
             if tags is not None:
-                frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = tags
+                for name, tag in zip(("color_range", "colorspace", "color_primaries", "color_trc"), tags):
+                    if hasattr(frame, name):  # older PyAV has the first two
+                        setattr(frame, name, tag)
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
     return path
