@@ -469,7 +469,8 @@ class Movie:
             self._note(f"turned by {look.orientation.rotation} degrees{mirrored}, as its header says")
         if first.pts is not None and not self._timing.counts and first.pts != self._timing.pts[0]:
             index = self._timing.index(first.pts)
-            self._note(f"frames 1-{index} cannot be decoded: the movie does not begin with a key frame")
+            which = "frame 1" if index == 1 else f"frames 1-{index}"
+            self._note(f"{which} cannot be decoded: the movie does not begin with a key frame")
         if sum(not _is_cover(s) for s in self._container.streams.video) > 1:
             self._note("has more than one video stream; the first is taken")
 
@@ -884,15 +885,17 @@ def _timing_from_packets(container: Any, stream: Any, path: Path, nominal: Fract
     if not pts:
         raise InputError(f"{path}: its video stream has no frames.")
     _rewind(container, stream)
-    promised = int(stream.frames or 0)
-    discarded = sum(entry.is_discard for entry in getattr(stream, "index_entries", None) or ())
-    lost = max(0, promised - discarded - len(pts))
+    # An index that lists every frame shows how many there were; others list some of them.
+    promised = sum(not entry.is_discard for entry in getattr(stream, "index_entries", None) or ())
+    lost = max(0, promised - len(pts))
     notes = _cut_short(len(pts) + lost, lost)
     if broken and not lost:
         notes = (f"cannot be read beyond frame {len(pts)} ({broken}); copy it again",)
     elif not lost:
         notes = _ends_early(stream, pts)
-    counts = None in pts or len(set(pts)) != len(pts)
+    # AVI knows no display times, and what is made up for these codecs is wrong.
+    made_up = container.format.name == "avi" and stream.codec_context.name in ("h264", "hevc", "vc1")
+    counts = made_up or None in pts or len(set(pts)) != len(pts)
     if counts:
         notes = (*notes, "has no usable time stamps; frames are counted from the first, jumping is slow")
         places = np.arange(len(pts), dtype=np.int64)

@@ -358,6 +358,8 @@ def codec_case(name: str) -> dict[str, Any]:
         ("dnxhr", ".mov"),
         ("ffv1", ".mkv"),
         ("ffv1", ".avi"),
+        ("h264", ".avi"),
+        ("h264", ".ts"),
         ("vp9", ".webm"),
     ],
 )
@@ -406,6 +408,42 @@ def test_a_late_frame_is_decoded_from_the_nearest_key_frame(tmp_path: Path) -> N
     movie.read(38)
     movie.digest(38)
     assert seeks == [35]
+
+
+def test_frames_that_an_edit_cuts_off_do_not_count(tmp_path: Path) -> None:
+    """MP4 keeps frames before time 0, which decoders need and players do not show."""
+    frames, case = moving(20), codec_case("h264")
+    movie = Movie(write(tmp_path / "a.mp4", frames, size=(64, 48), pts=list(range(-5, 15)), **case))
+    assert len(movie.frames) == 15
+    assert not any("cut short" in note for note in movie.notes())
+    known = PixelFormat.named("yuv420p")
+    for frame in (15, 1, 8):
+        want = expected(frames[frame + 4], known, (64, 48), BT709, False, (0.0, 0.5))
+        assert np.abs(movie.read(frame).pixels - want).mean() < 0.1
+
+
+def test_sound_beside_the_pictures(tmp_path: Path) -> None:
+    path, alone = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    for target, with_sound in ((path, True), (alone, False)):
+        with av.open(str(target), "w") as output:
+            video = output.add_stream("libx264", rate=25, options={"g": "12", "bf": "2"})
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+            sound = output.add_stream("aac", rate=48000, layout="mono") if with_sound else None
+            for index, planes in enumerate(moving(30)):
+                frame = av.VideoFrame(64, 48, "yuv420p")
+                fill(frame, planes)
+                frame.pts, frame.time_base = index, Fraction(1, 25)
+                output.mux(video.encode(frame))
+                if sound is not None:
+                    samples = av.AudioFrame.from_ndarray(np.zeros((1, 1920), np.float32), "fltp", "mono")
+                    samples.sample_rate, samples.pts = 48000, index * 1920
+                    samples.time_base = Fraction(1, 48000)
+                    output.mux(sound.encode(samples))
+            for stream in filter(None, (video, sound)):
+                output.mux(stream.encode())
+    heard, silent = Movie(path), Movie(alone)
+    for frame in (30, 1, 17, 16, 25):
+        assert heard.digest(frame) == silent.digest(frame)
 
 
 def test_prores_4444_keeps_alpha(tmp_path: Path) -> None:
