@@ -7,92 +7,39 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from threading import Lock, RLock
+from threading import RLock
 from typing import Any
 
 import av
-import av.error
-import av.logging
 import numpy as np
 
 from howard_nodes.errors import FrameError, InputError
+from howard_nodes.frames.decoding import (
+    FFMPEG_ERRORS,
+    Decoder,
+    UndecodableError,
+    find_timing,
+    planes_of,
+    reason,
+)
 from howard_nodes.frames.frame import Frame, Window
 from howard_nodes.frames.metadata import TypedValue
-from howard_nodes.frames.planes import MATRICES, SITINGS, PixelFormat, to_pixels
+from howard_nodes.frames.planes import to_pixels
+from howard_nodes.frames.tags import MATRIX_NAMES, PRIMARIES, TRANSFERS, Look, chroma_location, in_words
+from howard_nodes.frames.timecode import timecode_at
 
-__all__ = ["MOVIE_SUFFIXES", "Movie", "MovieInfo", "is_movie", "timecode_at"]
+__all__ = ["MOVIE_SUFFIXES", "Movie", "MovieInfo", "is_movie"]
 
 MOVIE_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".mxf", ".avi", ".webm")
 """Files with these names are movies; others are looked into."""
 
-_FFMPEG_ERRORS = (av.error.FFmpegError, OSError, ValueError)
-_UNSPECIFIED = 2  # of matrix, primaries and transfer, in H.273
-_LIMITED, _FULL = 1, 2  # as FFmpeg counts ranges
 _MOST_THREADS = 4  # a decoder holds a few frames for each
-
-# H.273 codes in words; the second is for colour.
-_PRIMARIES = {
-    1: ("BT.709", "rec709"),
-    4: ("BT.470 M", None),
-    5: ("BT.601 625 lines", "rec709"),
-    6: ("BT.601 525 lines", "rec709"),
-    7: ("SMPTE 240M", "rec709"),
-    8: ("film", None),
-    9: ("BT.2020", "rec2020"),
-    10: ("CIE XYZ", None),
-    11: ("DCI-P3", None),
-    12: ("P3-D65", "p3d65"),
-    22: ("EBU 3213", None),
-}
-_TRANSFERS = {
-    1: ("BT.709", "g24"),
-    4: ("gamma 2.2", "g22"),
-    5: ("gamma 2.8", None),
-    6: ("BT.601", "g24"),
-    7: ("SMPTE 240M", None),
-    8: ("linear", "lin"),
-    11: ("xvYCC", None),
-    13: ("sRGB", "srgb"),
-    14: ("BT.2020 10 bit", "g24"),
-    15: ("BT.2020 12 bit", "g24"),
-    16: ("PQ", "pq"),
-    17: ("SMPTE 428", None),
-    18: ("HLG", "hlg"),
-}
-_MATRIX_NAMES = {
-    0: "RGB",
-    1: "BT.709",
-    4: "FCC",
-    5: "BT.601",
-    6: "BT.601",
-    7: "SMPTE 240M",
-    8: "YCgCo",
-    9: "BT.2020",
-    10: "BT.2020 constant luminance",
-    14: "ICtCp",
-}
-# Video is made to be looked at on a display; sRGB and light as in still pictures.
-_SPACES = {
-    ("g24", "rec709"): "g24_rec709_display",
-    ("g24", "rec2020"): "g24_rec2020_display",
-    ("g24", "p3d65"): "g24_p3d65_display",
-    ("g22", "rec709"): "g22_rec709_scene",
-    ("srgb", "rec709"): "srgb_rec709_scene",
-    ("srgb", "p3d65"): "srgb_p3d65_scene",
-    ("lin", "rec709"): "lin_rec709_scene",
-    ("lin", "rec2020"): "lin_rec2020_scene",
-    ("lin", "p3d65"): "lin_p3d65_scene",
-    ("pq", "rec2020"): "pq_rec2020_display",
-    ("pq", "p3d65"): "pq_p3d65_display",
-    ("hlg", "rec2020"): "hlg_rec2020_display",
-}
 
 
 @dataclass(frozen=True)
@@ -222,14 +169,15 @@ class Movie:
         _check_file(self._path)
         try:
             self._open()
-        except _FFMPEG_ERRORS as error:
-            raise InputError(f"{self._path}: cannot be read as a movie ({_reason(error)}).") from error
+        except FFMPEG_ERRORS as error:
+            raise InputError(f"{self._path}: cannot be read as a movie ({reason(error)}).") from error
 
     def _open(self) -> None:
         self._container = _open_container(self._path)
         self._stream = _video_stream(self._container, self._path)
-        self._timing = _find_timing(self._container, self._stream, self._path)
-        self._decoder = _Decoder(self._container, self._stream, self._timing)
+        self._timing = find_timing(self._container, self._stream, self._path)
+        self._decoder = Decoder(self._container, self._stream, self._timing)
+        self._chroma = chroma_location(self._container, self._stream)
         first = self._first_frame()
         self._look = self._look_at(first)
         self.frames = tuple(range(1, len(self._timing) + 1))
@@ -239,7 +187,7 @@ class Movie:
     def _first_frame(self) -> av.VideoFrame:
         """Decode the first frame that can be: what a movie is shows in its frames, not all in its header."""
         for index in range(min(len(self._timing), 100)):
-            with suppress(_Undecodable):
+            with suppress(UndecodableError):
                 return self._decoder.frame(index)
         raise InputError(
             f"{self._path}: none of its first frames can be decoded; the file is damaged, copy it again."
@@ -298,7 +246,7 @@ class Movie:
             picture = self._picture(frame)
             look = self._look_at(picture)
         pixels, channels = to_pixels(
-            _planes(picture),
+            planes_of(picture),
             (picture.width, picture.height),
             look.pixel_format,
             matrix=look.matrix,
@@ -352,7 +300,7 @@ class Movie:
             picture = self._picture(frame)
             look = self._look_at(picture)
         digest = hashlib.blake2b(look.describe().encode(), digest_size=16)
-        for samples in look.pixel_format.samples(_planes(picture), (picture.width, picture.height)):
+        for samples in look.pixel_format.samples(planes_of(picture), (picture.width, picture.height)):
             digest.update(np.ascontiguousarray(samples).data)
         return digest.hexdigest()
 
@@ -380,9 +328,9 @@ class Movie:
             duration=float(timing.duration),
             timecode=self._start_timecode(),
             range="full" if look.full else "limited",
-            matrix=_in_words(_MATRIX_NAMES, look.tags[1]),
-            primaries=_in_words(_PRIMARIES, look.tags[2]),
-            transfer=_in_words(_TRANSFERS, look.tags[3]),
+            matrix=in_words(MATRIX_NAMES, look.tags[1]),
+            primaries=in_words(PRIMARIES, look.tags[2]),
+            transfer=in_words(TRANSFERS, look.tags[3]),
             chroma=look.siting if look.pixel_format.subsampling != (1, 1) else "",
             colorspace=look.colorspace,
             rotation=look.orientation.rotation,
@@ -406,7 +354,7 @@ class Movie:
         index = 0 if self.is_still else frame - 1
         try:
             picture = self._decoder.frame(index)
-        except _Undecodable as error:
+        except UndecodableError as error:
             raise FrameError(f"cannot be decoded: {error}", path=self._path, frame=frame) from error
         for damaged in self._decoder.damaged():
             self._note(
@@ -417,19 +365,14 @@ class Movie:
     def _note(self, text: str) -> None:
         self._notes.setdefault(text)
 
-    def _look_at(self, picture: av.VideoFrame) -> _Look:
+    def _look_at(self, picture: av.VideoFrame) -> Look:
         try:
-            return _Look.of(picture, self._stream, self._chroma_location())
+            return Look.of(picture, self._stream, self._chroma)
         except ValueError as error:
             name = self._stream.codec_context.name
             raise InputError(
                 f"{self._path}: {error} ({name}); convert it to ProRes, or to an image sequence, first."
             ) from error
-
-    def _chroma_location(self) -> str | None:
-        if not hasattr(self, "_siting"):
-            self._siting = _chroma_location(self._container, self._stream)
-        return self._siting
 
     def _metadata(self, frame: int) -> dict[str, Any]:
         metadata: dict[str, Any] = {}
@@ -475,9 +418,6 @@ class Movie:
             self._note("has more than one video stream; the first is taken")
 
 
-# --- opening
-
-
 def _check_file(path: Path) -> None:
     if not path.exists():
         raise InputError(f"{path}: no such file.")
@@ -492,18 +432,13 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path}: the file is empty (0 bytes); copy it again.")
 
 
-def _reason(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return text[:1].lower() + text[1:]
-
-
 def _open_container(path: Path) -> Any:
     try:
         container = av.open(str(path))
-    except _FFMPEG_ERRORS as error:
+    except FFMPEG_ERRORS as error:
         raise InputError(
             _no_index(path)
-            or f"{path}: cannot be read as a movie ({_reason(error)}); it is damaged or something else."
+            or f"{path}: cannot be read as a movie ({reason(error)}); it is damaged or something else."
         ) from error
     name = container.format.name
     if name.endswith("_pipe") or name in ("image2", "tty", "gif"):
@@ -555,554 +490,3 @@ def _video_stream(container: Any, path: Path) -> Any:
     context.thread_type = "AUTO"
     context.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
     return stream
-
-
-# --- what a frame's header and tags come to
-
-
-@dataclass(frozen=True)
-class _Orientation:
-    """A display matrix of quarter turns: where columns and rows of the coded picture go.
-
-    Its entries a, b, c, d place coded (x, y) at (a x + c y, b x + d y), y down.
-    """
-
-    a: int = 1
-    b: int = 0
-    c: int = 0
-    d: int = 1
-
-    @property
-    def swaps(self) -> bool:
-        return self.a == 0
-
-    @property
-    def mirrored(self) -> bool:
-        return self.a * self.d - self.b * self.c < 0
-
-    @property
-    def rotation(self) -> int:
-        """Degrees clockwise, after mirroring left to right where it is mirrored."""
-        x, y = (-self.a, -self.b) if self.mirrored else (self.a, self.b)
-        return {(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}[x, y]
-
-    def turn(self, pixels: np.ndarray) -> np.ndarray:
-        """Turn H W C; the same array where there is nothing to do."""
-        across, down = (self.a, self.d)
-        if self.swaps:
-            pixels, across, down = pixels.swapaxes(0, 1), self.c, self.b
-        return np.ascontiguousarray(pixels[:: 1 if down > 0 else -1, :: 1 if across > 0 else -1])
-
-
-def _orientation(picture: av.VideoFrame) -> _Orientation:
-    sides: Any = picture.side_data
-    for side in sides:
-        if side.type.name == "DISPLAYMATRIX":
-            matrix = np.frombuffer(bytes(side), np.int32)[:9].reshape(3, 3) / 65536.0
-            a, b, c, d = (int(v) for v in np.rint(matrix[:2, :2].ravel()))
-            if sorted((abs(a), abs(b), abs(c), abs(d))) == [0, 0, 1, 1] and abs(a) == abs(d):
-                return _Orientation(a, b, c, d)
-    return _Orientation()
-
-
-@dataclass(frozen=True)
-class _Look:
-    """How one frame's samples are to be read."""
-
-    pixel_format: PixelFormat
-    size: tuple[int, int]
-    pixel_aspect: float
-    tags: tuple[int, int, int, int]  # range, matrix, primaries, transfer, as tagged
-    full: bool
-    matrix: int
-    siting: str
-    colorspace: str | None
-    orientation: _Orientation
-    interlaced: bool
-    notes: tuple[str, ...]
-
-    @classmethod
-    def of(cls, picture: av.VideoFrame, stream: Any, chroma: str | None) -> _Look:
-        """Read a frame's tags; ValueError where its samples cannot be read."""
-        context, notes = stream.codec_context, list[str]()
-        pixel_format = PixelFormat.named(picture.format.name)
-        tags = tuple(
-            _tag(picture, context, name, silent)
-            for name, silent in (
-                ("color_range", (0,)),
-                ("colorspace", (3, _UNSPECIFIED)),
-                ("color_primaries", (0, 3, _UNSPECIFIED)),
-                ("color_trc", (0, 3, _UNSPECIFIED)),
-            )
-        )
-        assert len(tags) == 4
-        coded_range, coded_matrix, primaries, transfer = tags
-        full = coded_range == _FULL or pixel_format.name.startswith("yuvj")
-        untagged = {}
-        if coded_range not in (_LIMITED, _FULL) and not full:
-            full = pixel_format.is_full_by_name
-            if pixel_format.family != "rgb":
-                untagged["range"] = "full range" if full else "limited range"
-        matrix = coded_matrix if pixel_format.family == "yuv" else 1
-        if matrix == _UNSPECIFIED:
-            matrix = 1
-            untagged["matrix"] = "BT.709"
-        elif matrix not in MATRICES:
-            raise ValueError(f"the matrix {_in_words(_MATRIX_NAMES, matrix)} is not read")
-        if untagged:
-            verb = "are" if len(untagged) > 1 else "is"
-            what, taken = " and ".join(untagged), ", ".join(reversed(untagged.values()))
-            notes.append(f"its {what} {verb} not tagged; taken as {taken}")
-        colorspace, colour_note = _tagged(primaries, transfer)
-        notes += [colour_note] if colour_note else []
-        orientation = _orientation(picture)
-        aspect = float(stream.sample_aspect_ratio or context.sample_aspect_ratio or 1)
-        aspect = aspect if np.isfinite(aspect) and aspect > 0 else 1.0
-        width, height = picture.width, picture.height
-        return cls(
-            pixel_format=pixel_format,
-            size=(height, width) if orientation.swaps else (width, height),
-            pixel_aspect=1 / aspect if orientation.swaps else aspect,
-            tags=tags,
-            full=full,
-            matrix=matrix,
-            siting=chroma if chroma in SITINGS else "left",
-            colorspace=colorspace,
-            orientation=orientation,
-            interlaced=bool(picture.interlaced_frame),
-            notes=tuple(notes),
-        )
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        colour = ("Y",) if self.pixel_format.family == "gray" else ("R", "G", "B")
-        return (*colour, "A") if self.pixel_format.has_alpha else colour
-
-    def describe(self) -> str:
-        """All that decides values beside the samples."""
-        turn = self.orientation
-        parts = (
-            *(self.pixel_format.name, self.size, self.full, self.matrix, self.siting, self.tags[2:]),
-            *(turn.a, turn.b, turn.c, turn.d, f"{self.pixel_aspect:.6g}"),
-        )
-        return " ".join(str(part) for part in parts)
-
-
-def _tag(picture: av.VideoFrame, context: Any, name: str, silent: tuple[int, ...]) -> int:
-    """Take a frame's own tag, else its stream's; older PyAV gives frames no primaries and transfer."""
-    for holder in (picture, context):
-        code = getattr(holder, name, None)
-        if code is not None and int(code) not in silent:
-            return int(code)
-    return silent[-1]
-
-
-def _in_words(names: dict[int, Any], code: int) -> str:
-    if code in (0, 3, _UNSPECIFIED) and code not in names:
-        return "not tagged"
-    known = names.get(code)
-    return f"code {code}" if known is None else known if isinstance(known, str) else str(known[0])
-
-
-def _tagged(primaries: int, transfer: int) -> tuple[str | None, str]:
-    """Name the space of a pair of tags, and say what is worth telling of it."""
-    curve = _TRANSFERS.get(transfer, ("", None))[1]
-    gamut = "rec709" if primaries == _UNSPECIFIED else _PRIMARIES.get(primaries, ("", None))[1]
-    names = f"primaries {_in_words(_PRIMARIES, primaries)}, transfer {_in_words(_TRANSFERS, transfer)}"
-    if transfer == _UNSPECIFIED:
-        if gamut == "rec709":
-            return None, ""
-        return None, f"its transfer is not tagged ({names}); if it is a camera log, say --colorspace"
-    if curve in ("pq", "hlg") and primaries == _UNSPECIFIED:
-        gamut = "rec2020"  # what BT.2100 defines them with
-    space = _SPACES.get((curve or "", gamut or ""))
-    if space is None:
-        return None, f"no colour space is known for its tags ({names}); say --colorspace"
-    if primaries in (5, 6, 7):
-        return space, f"its primaries, {_in_words(_PRIMARIES, primaries)}, are taken for BT.709"
-    return space, ""
-
-
-_LOGGING = Lock()
-
-
-def _chroma_location(container: Any, stream: Any) -> str | None:
-    """Where chroma lies, by FFmpeg's own description of the stream: PyAV has no other way to tell.
-
-    FFmpeg only says it in verbose logs, so the log level, which belongs to the process, is raised meanwhile.
-    """
-    with _LOGGING:
-        level = av.logging.get_level()
-        av.logging.set_level(av.logging.VERBOSE)
-        av.logging.set_libav_level(av.logging.VERBOSE)
-        try:
-            text = container.dumps_format()
-        finally:
-            av.logging.set_level(level)
-            av.logging.set_libav_level(av.logging.INFO)
-    for line in text.splitlines():
-        if re.match(rf"\s*Stream #\d+:{stream.index}\b.*Video:", line):
-            for words in re.findall(r"\(([^()]*)\)", line.partition("Video:")[2]):
-                for word in words.split(", "):
-                    if word in SITINGS:
-                        return word
-    return None
-
-
-# --- when each frame is shown
-
-
-class _Timing:
-    """Time stamps of all frames in display order, and the key frames to begin decoding at."""
-
-    def __init__(
-        self,
-        pts: np.ndarray,
-        keys: np.ndarray,
-        time_base: Fraction,
-        nominal: Fraction | None,
-        *,
-        counts: bool = False,
-        lost: int = 0,
-        notes: tuple[str, ...] = (),
-    ) -> None:
-        self.pts = pts
-        self.keys = keys  # positions in pts, ascending
-        self.counts = counts  # no usable time stamps: frames are counted from the first
-        self.lost = lost  # frames at the end that the header promises and the file does not hold
-        self.notes = notes
-        self._base = time_base
-        self._set_rate(nominal)
-
-    def __len__(self) -> int:
-        return len(self.pts) + self.lost
-
-    def _set_rate(self, nominal: Fraction | None) -> None:
-        self.is_variable, self.rate = False, nominal
-        self.slowest = self.fastest = float(nominal or 0)
-        if self.counts or len(self.pts) < 2:
-            self.duration = float(len(self) / nominal) if nominal else 0.0
-            return
-        gaps = np.diff(self.pts)
-        mean = (self.pts[-1] - self.pts[0]) / len(gaps)
-        measured = 1 / (float(self._base) * mean)
-        # Time stamps are rounded to the time base, at either end of a gap.
-        self.is_variable = bool(np.abs(gaps - mean).max() > max(2.0, 0.02 * mean))
-        self.slowest, self.fastest = (float(1 / (self._base * int(gap))) for gap in (gaps.max(), gaps.min()))
-        if nominal is None or self.is_variable or abs(float(nominal) / measured - 1) > 0.01:
-            self.rate = _likely_rate(measured)
-        self.duration = float(self._base * int(self.pts[-1] - self.pts[0])) + 1 / measured
-
-    def index(self, pts: int | None) -> int | None:
-        """Position of a frame by its time stamp; None where there is none like it."""
-        if pts is None:
-            return None
-        place = int(np.searchsorted(self.pts, pts))
-        return place if place < len(self.pts) and self.pts[place] == pts else None
-
-    def key_before(self, index: int, back: int = 0) -> int:
-        """Last key frame at or before a frame, or `back` key frames before that one."""
-        place = int(np.searchsorted(self.keys, index, side="right")) - 1 - back
-        return int(self.keys[place]) if place >= 0 else 0
-
-    def tick(self, index: int) -> int:
-        """Frames from the first one to this one at the mean rate: timecode runs with time."""
-        if not self.is_variable or self.rate is None or index >= len(self.pts):
-            return index
-        return round(float((int(self.pts[index]) - int(self.pts[0])) * self._base * self.rate))
-
-
-def _likely_rate(measured: float) -> Fraction:
-    for whole in (24, 25, 30, 48, 50, 60, 120):
-        for rate in (Fraction(whole), Fraction(whole * 1000, 1001)):
-            if abs(float(rate) / measured - 1) < 2e-4:
-                return rate
-    return Fraction(measured).limit_denominator(1001)
-
-
-def _find_timing(container: Any, stream: Any, path: Path) -> _Timing:
-    nominal = stream.average_rate or stream.guessed_rate or stream.base_rate
-    nominal = Fraction(nominal) if nominal else None
-    quick = _timing_from_index(container, stream, path, nominal)
-    return quick or _timing_from_packets(container, stream, path, nominal)
-
-
-def _rewind(container: Any, stream: Any) -> None:
-    """Go back to the first packet."""
-    begin = stream.start_time if stream.start_time is not None else 0
-    try:
-        container.seek(min(begin, 0), stream=stream)
-    except _FFMPEG_ERRORS:
-        container.seek(begin, stream=stream, any_frame=True)
-
-
-def _timing_from_index(container: Any, stream: Any, path: Path, nominal: Fraction | None) -> _Timing | None:
-    """Use the container's own index, where it lists every frame and none waits for a later one."""
-    if not getattr(stream.codec_context.codec, "intra_only", False):
-        return None
-    if container.format.name == "mxf":
-        # Edit units of an MXF are its time base; its index is not shown to us.
-        count = stream.duration or 0
-        if count <= 0 or nominal is None or stream.time_base * nominal != 1:
-            return None
-        pts = np.arange(count, dtype=np.int64) + (stream.start_time or 0)
-        return _Timing(pts, np.arange(count), stream.time_base, nominal)
-    entries = list(getattr(stream, "index_entries", None) or ())
-    if not entries or len(entries) != stream.frames:
-        return None
-    if any(entry.is_discard or not entry.is_keyframe for entry in entries):
-        return None
-    pts = np.array([entry.timestamp for entry in entries], np.int64)
-    first = next(iter(container.demux(stream)), None)
-    _rewind(container, stream)
-    if first is None or first.pts != pts[0] or (np.diff(pts) <= 0).any():
-        return None
-    size = path.stat().st_size
-    cut = sum(entry.pos + entry.size > size for entry in entries)
-    return _Timing(pts, np.arange(len(pts)), stream.time_base, nominal, notes=_cut_short(len(pts), cut))
-
-
-def _cut_short(count: int, lost: int) -> tuple[str, ...]:
-    if not lost:
-        return ()
-    which = f"frame {count} is" if lost == 1 else f"frames {count - lost + 1}-{count} are"
-    return (f"the file is cut short: {which} lost; copy it again",)
-
-
-def _timing_from_packets(container: Any, stream: Any, path: Path, nominal: Fraction | None) -> _Timing:
-    """Go through all packets once, decoding none."""
-    pts: list[int | None] = []
-    keys: list[bool] = []
-    broken = ""
-    try:
-        for packet in container.demux(stream):
-            if packet.size == 0 or getattr(packet, "is_discard", False):
-                continue
-            pts.append(packet.pts)
-            keys.append(bool(packet.is_keyframe))
-    except _FFMPEG_ERRORS as error:
-        broken = _reason(error)
-    if not pts:
-        raise InputError(f"{path}: its video stream has no frames.")
-    _rewind(container, stream)
-    # An index that lists every frame shows how many there were; others list some of them.
-    promised = sum(not entry.is_discard for entry in getattr(stream, "index_entries", None) or ())
-    lost = max(0, promised - len(pts))
-    notes = _cut_short(len(pts) + lost, lost)
-    if broken and not lost:
-        notes = (f"cannot be read beyond frame {len(pts)} ({broken}); copy it again",)
-    elif not lost:
-        notes = _ends_early(stream, pts)
-    # AVI knows no display times, and what is made up for these codecs is wrong.
-    made_up = container.format.name == "avi" and stream.codec_context.name in ("h264", "hevc", "vc1")
-    counts = made_up or None in pts or len(set(pts)) != len(pts)
-    if counts:
-        notes = (*notes, "has no usable time stamps; frames are counted from the first, jumping is slow")
-        places = np.arange(len(pts), dtype=np.int64)
-        return _Timing(
-            places, np.zeros(1, np.int64), stream.time_base, nominal, counts=True, lost=lost, notes=notes
-        )
-    stamps = np.array(pts, np.int64)
-    order = np.argsort(stamps, kind="stable")
-    key_places = np.flatnonzero(np.array(keys)[order])
-    return _Timing(stamps[order], key_places, stream.time_base, nominal, lost=lost, notes=notes)
-
-
-def _ends_early(stream: Any, pts: list[int | None]) -> tuple[str, ...]:
-    """Say so where the header promises much more time than there are frames for."""
-    known = [stamp for stamp in pts if stamp is not None]
-    promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    for key, text in stream.metadata.items():
-        match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", str(text))
-        if key.lower().startswith("duration") and match:
-            promised = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
-    there = float((max(known) - min(known)) * stream.time_base) if known else 0.0
-    if there and promised - there > 1.0 + 0.02 * promised:
-        return (
-            f"says that it lasts {promised:.1f} s, but its frames end at {there:.1f} s; is it cut short?",
-        )
-    return ()
-
-
-# --- decoding
-
-
-class _Undecodable(Exception):  # noqa: N818
-    """One frame cannot be had; the message says why."""
-
-
-class _Decoder:
-    """Frames of a stream by position: goes on where it is, or seeks where that is shorter."""
-
-    def __init__(self, container: Any, stream: Any, timing: _Timing) -> None:
-        self._container, self._stream, self._timing = container, stream, timing
-        self._packets: Iterator[Any] | None = None
-        self._waiting: list[av.VideoFrame] = []
-        self._counted = 0
-        self._began = -1  # where decoding was begun
-        self._held: tuple[int, av.VideoFrame] | None = None
-        self._bad_packets: set[int] = set()
-        self._damaged: set[int] = set()
-        self._hopeless: dict[int, str] = {}
-        self._error = ""
-
-    def frame(self, index: int) -> av.VideoFrame:
-        """Decode one frame; `_Undecodable` where it cannot be."""
-        if self._held is not None and self._held[0] == index:
-            return _checked(self._held[1], self._bad_packets)
-        if index in self._hopeless:
-            raise _Undecodable(self._hopeless[index])
-        if index >= len(self._timing.pts):
-            raise _Undecodable("the file ends before it; copy it again")
-        found = None
-        if self._can_go_on(index):
-            found = self._forward(index)
-        else:
-            # Mostly the nearest key frame will do; some movies claim key frames that are none.
-            starts = dict.fromkeys(self._timing.key_before(index, back) for back in (0, 1, 4))
-            for start in starts:
-                self._seek(start)
-                found = self._forward(index)
-                if found is not None and not found.is_corrupt:
-                    break
-        if found is None:
-            reason = self._error or "its data is missing"
-            self._hopeless[index] = f"{reason}; copy or export the movie again"
-            raise _Undecodable(self._hopeless[index])
-        return _checked(found, self._bad_packets)
-
-    def damaged(self) -> list[int]:
-        """Frames found damaged since this was last asked, of codecs in which that spreads."""
-        found = sorted(self._damaged)
-        self._damaged.clear()
-        return [] if getattr(self._stream.codec_context.codec, "intra_only", False) else found
-
-    def _can_go_on(self, index: int) -> bool:
-        if self._packets is None or self._held is None:
-            return False
-        return self._held[0] < index and self._timing.key_before(index) <= self._held[0] + 1
-
-    def _seek(self, start: int) -> None:
-        """Begin again at a key frame, or before it where the container cannot do better."""
-        self._held, self._waiting, self._counted, self._error = None, [], 0, ""
-        if start == 0 or self._timing.counts:
-            _rewind(self._container, self._stream)
-        else:
-            try:
-                self._container.seek(int(self._timing.pts[start]), stream=self._stream)
-            except _FFMPEG_ERRORS:
-                _rewind(self._container, self._stream)
-        self._packets = self._container.demux(self._stream)
-
-    def _forward(self, index: int) -> av.VideoFrame | None:
-        """Decode up to a frame; None where another comes in its place, which is kept for the next call."""
-        if self._held is not None and self._held[0] > index:
-            return None
-        while True:
-            picture = self._next()
-            if picture is None:
-                return None
-            if self._timing.counts:
-                place: int | None = self._counted
-                self._counted += 1
-            else:
-                place = self._timing.index(picture.pts)
-            if place is None:
-                continue
-            if picture.is_corrupt:
-                self._damaged.add(place)
-            if place >= index:
-                self._held = (place, picture)
-                return picture if place == index else None
-
-    def _next(self) -> av.VideoFrame | None:
-        """Give the next decoded frame, None at the end."""
-        while not self._waiting:
-            packet = None
-            if self._packets is None:
-                return None
-            try:
-                packet = next(self._packets, None)
-            except _FFMPEG_ERRORS as error:
-                self._error = _reason(error)
-            if packet is None:
-                self._packets = None
-                return None
-            if packet.is_corrupt and packet.pts is not None:
-                self._bad_packets.add(packet.pts)
-            try:
-                self._waiting = list(self._stream.codec_context.decode(packet))
-            except _FFMPEG_ERRORS as error:
-                self._error = _reason(error)
-        return self._waiting.pop(0)
-
-
-def _checked(picture: av.VideoFrame, bad_packets: set[int]) -> av.VideoFrame:
-    if picture.is_corrupt or picture.pts in bad_packets:
-        raise _Undecodable("it is damaged; copy or export the movie again")
-    return picture
-
-
-def _planes(picture: av.VideoFrame) -> list[np.ndarray]:
-    """Give the planes of a frame as rows of bytes, top row first."""
-    found = []
-    for plane in picture.planes:
-        stride = plane.line_size
-        rows = np.frombuffer(memoryview(plane), np.uint8)
-        rows = rows[: rows.size // abs(stride) * abs(stride)].reshape(-1, abs(stride))
-        found.append(rows[::-1] if stride < 0 else rows)
-    return found
-
-
-# --- timecode
-
-
-def timecode_at(start: str, rate: Fraction, count: int) -> int | None:
-    """Pack the timecode of a frame as SMPTE ST 12-1 and OpenEXR do.
-
-    Parameters
-    ----------
-    start : str
-        Timecode of the first frame: ``01:00:00:00``, with ``;`` or ``.`` before the frames for drop-frame.
-    rate : Fraction
-        Frames a second.
-    count : int
-        Frames from the first one.
-
-    Returns
-    -------
-    int or None
-        Binary coded decimals, hours in the highest byte, bit 6 set for drop-frame. Above 30 frames a second
-        two frames share a number and the second carries the field mark (bit 15; bit 31 at 50), because there
-        are no digits for more. None where the text is no timecode.
-    """
-    match = re.fullmatch(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d\d?)", start.strip())
-    if match is None:
-        return None
-    base = round(rate)
-    drop = 0
-    if match[4] != ":" and base % 30 == 0 and rate.denominator == 1001:
-        drop = base // 15  # numbers left out each minute, but for every tenth
-    hours, minutes, seconds, frames = (int(match[i]) for i in (1, 2, 3, 5))
-    if base <= 0 or minutes > 59 or seconds > 59 or frames >= base:
-        return None
-    total_minutes = hours * 60 + minutes
-    number = (total_minutes * 60 + seconds) * base + frames
-    number += count - drop * (total_minutes - total_minutes // 10)
-    number %= 24 * 3600 * base - drop * (24 * 60 - 24 * 6)
-    if drop:
-        ten = 600 * base - 9 * drop
-        tens, rest = divmod(number, ten)
-        number += tens * 9 * drop
-        if rest >= 60 * base:
-            number += drop * (1 + (rest - 60 * base) // (60 * base - drop))
-    seconds, frames = divmod(number, base)
-    mark = 0
-    if base > 30:
-        pairs = -(-base // 30)
-        frames, second = divmod(frames, pairs)
-        mark = (1 << 31 if base == 50 else 1 << 15) if second else 0
-    packed = 0
-    for value in (seconds // 3600, seconds // 60 % 60, seconds % 60, frames):
-        packed = packed << 8 | (value // 10 << 4 | value % 10)
-    return packed | (1 << 6 if drop else 0) | mark

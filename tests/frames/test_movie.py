@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Movie
-from howard_nodes.frames.movie import timecode_at
 from howard_nodes.frames.planes import PixelFormat, enlarge, to_pixels, yuv_to_rgb
+from howard_nodes.frames.tags import TAGGED_SPACES, Orientation
+from howard_nodes.frames.timecode import timecode_at
 
 BT601, BT709, BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
 
@@ -531,6 +532,26 @@ def test_rotation_is_applied(tmp_path: Path, degrees: int) -> None:
     assert any(f"turned by {360 - degrees} degrees" in note for note in movie.notes())
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_orientation_puts_each_pixel_in_its_place(rotation: int, mirrored: bool) -> None:
+    """Against the display matrix's own words: coded (x, y) goes to (a x + c y, b x + d y)."""
+    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[rotation]
+    flip = -1 if mirrored else 1
+    turn = Orientation(cos * flip, sin * flip, -sin, cos)
+    assert (turn.rotation, turn.mirrored) == (rotation, mirrored)
+    height, width = 3, 5
+    pixels = np.arange(15.0).reshape(height, width, 1)
+    places = {}
+    for y in range(height):
+        for x in range(width):
+            places[turn.a * x + turn.c * y, turn.b * x + turn.d * y] = pixels[y, x, 0]
+    left, top = min(x for x, _ in places), min(y for _, y in places)
+    turned = turn.turn(pixels)
+    assert turned.shape[:2] == ((width, height) if turn.swaps else (height, width))
+    assert {(x + left, y + top): turned[y, x, 0] for y, x in np.ndindex(turned.shape[:2])} == places
+
+
 def test_pixel_aspect(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mov", moving(1), size=(64, 48), codec="mpeg4", aspect=Fraction(64, 45))
     assert Movie(path).read(1).pixel_aspect == pytest.approx(64 / 45)
@@ -566,10 +587,9 @@ def test_tags_name_a_space(
 
 def test_every_space_is_one_of_the_shipped_configuration() -> None:
     from howard_nodes.color import ColorConfig
-    from howard_nodes.frames.movie import _SPACES
 
     config = ColorConfig.load("howard")
-    for name in _SPACES.values():
+    for name in TAGGED_SPACES.values():
         assert config.knows(name), name
 
 
