@@ -5,8 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["Event", "Finished", "FrameDone", "FrameFailed", "Note", "Started", "to_json"]
+if TYPE_CHECKING:
+    from howard_nodes.plates.fit import FrameFit, ShotFit
+
+__all__ = [
+    "Event",
+    "Finished",
+    "FrameDone",
+    "FrameFailed",
+    "FrameFitted",
+    "Note",
+    "PlatesFitted",
+    "Started",
+    "to_json",
+]
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,62 @@ class Note:
     message: str
     warning: bool = False
     frame: int | None = None
+
+
+@dataclass(frozen=True)
+class FrameFitted:
+    """The clean plate was compared with one frame.
+
+    Attributes
+    ----------
+    frame : int
+        Its number.
+    verdict : str
+        `good`, `doubtful` or `failed`; what the neighbours lend may still better it.
+    message : str
+        The verdict in words.
+    """
+
+    frame: int
+    verdict: str
+    message: str
+
+    @classmethod
+    def of(cls, fit: FrameFit) -> FrameFitted:
+        """Tell of a fit."""
+        return cls(fit.frame, fit.verdict, fit.message)
+
+
+@dataclass(frozen=True)
+class PlatesFitted:
+    """How the clean plate fits the shot.
+
+    Attributes
+    ----------
+    summary : str
+        One line.
+    good, doubtful, failed : str
+        Frames, as `howard_nodes.frames.format_frames` writes them.
+    messages : dict of int to str
+        What is said of the frames that are not good.
+    """
+
+    summary: str
+    good: str
+    doubtful: str
+    failed: str
+    messages: dict[int, str]
+
+    @classmethod
+    def of(cls, fit: ShotFit) -> PlatesFitted:
+        """Tell of a shot's fits."""
+        return cls(
+            fit.summary,
+            fit.numbers("good"),
+            fit.numbers("doubtful"),
+            fit.numbers("failed"),
+            {number: one.message for number, one in fit.frames.items() if one.verdict != "good"},
+        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +160,7 @@ class Finished:
     seconds: float
 
 
-Event = Started | Note | FrameDone | FrameFailed | Finished
+Event = Started | Note | FrameFitted | PlatesFitted | FrameDone | FrameFailed | Finished
 
 
 def to_json(event: Event) -> str:

@@ -175,6 +175,7 @@ class HowardMatte:
         override_error: np.ndarray | None = None,
         inside: np.ndarray | None = None,
         outside: np.ndarray | None = None,
+        valid: np.ndarray | None = None,
     ) -> MatteResult:
         """Matte one frame.
 
@@ -188,11 +189,13 @@ class HowardMatte:
             H W or H W C, see `howard_nodes.solve.merge_override`; they act before the refiner.
         inside, outside : ndarray, optional
             H W, 0 to 1; they act on the result, outside wins.
+        valid : ndarray, optional
+            H W, 1 where there is clean plate, 0 where it is a fill: the error map is 1 there. By default 1.
 
         Returns
         -------
         MatteResult
-            In the plate's space, `region` and `clean` included.
+            In the plate's space, all layers included.
 
         Raises
         ------
@@ -200,9 +203,14 @@ class HowardMatte:
             Sizes that do not fit.
         """
         prediction = self.predict(
-            plate, clean, space, override_coarse=override_coarse, override_error=override_error
+            plate,
+            clean,
+            space,
+            override_coarse=override_coarse,
+            override_error=override_error,
+            valid=valid,
         )
-        return self.solve(prediction, plate, clean, inside=inside, outside=outside)
+        return self.solve(prediction, plate, clean, inside=inside, outside=outside, valid=valid)
 
     def predict(
         self,
@@ -212,12 +220,13 @@ class HowardMatte:
         *,
         override_coarse: np.ndarray | None = None,
         override_error: np.ndarray | None = None,
+        valid: np.ndarray | None = None,
     ) -> Prediction:
         """Run the network: the first half of `evaluate`, which needs the device.
 
         Parameters
         ----------
-        plate, clean, space, override_coarse, override_error
+        plate, clean, space, override_coarse, override_error, valid
             As for `evaluate`.
 
         Returns
@@ -244,21 +253,26 @@ class HowardMatte:
             _encoded(self.config.to_linear_rec709(plate, space), exposure),
             _encoded(clean_709, exposure),
         )
-        coarse, refined = self._with_memory(lambda: self._run(*encoded, override_coarse, override_error))
+        coarse, refined = self._with_memory(
+            lambda: self._run(*encoded, override_coarse, override_error, valid)
+        )
         height, width = plate.shape[:2]
         estimate = self.config.from_linear_rec709(_decoded(refined.foreground, exposure), space)
         region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
+        error = _plane(from_coarse(coarse.error, height, width))
+        if valid is not None:
+            error[valid == 0] = 1.0
         return Prediction(
             alpha=_plane(refined.alpha),
             foreground=estimate,
             coarse=_plane(from_coarse(coarse.alpha, height, width)),
-            error=_plane(from_coarse(coarse.error, height, width)),
+            error=error,
             region=_plane(region),
             exposure=exposure,
         )
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
-        """Run the coarse stage alone, small: enough to keep a subject out of what is measured on a background.
+        """Run the coarse stage alone, small: enough to keep a subject out of what is measured.
 
         Parameters
         ----------
@@ -299,6 +313,7 @@ class HowardMatte:
         *,
         inside: np.ndarray | None = None,
         outside: np.ndarray | None = None,
+        valid: np.ndarray | None = None,
     ) -> MatteResult:
         """Solve the foreground in linear light: the second half of `evaluate`, on the CPU alone.
 
@@ -308,13 +323,13 @@ class HowardMatte:
         ----------
         prediction : Prediction
             From `predict`, of the same plates.
-        plate, clean, inside, outside
+        plate, clean, inside, outside, valid
             As for `evaluate`.
 
         Returns
         -------
         MatteResult
-            In the plate's space, `region` and `clean` included.
+            In the plate's space, all layers included.
 
         Raises
         ------
@@ -338,6 +353,8 @@ class HowardMatte:
             error=prediction.error,
             region=prediction.region,
             clean=clean,
+            plate=plate,
+            valid=valid,
         )
 
     @torch.inference_mode()
@@ -347,17 +364,23 @@ class HowardMatte:
         clean: Tensor,
         override_coarse: np.ndarray | None,
         override_error: np.ndarray | None,
+        valid: np.ndarray | None,
     ) -> tuple[Coarse, Refined]:
         settings, (height, width) = self.settings, plate.shape[2:]
         dtype = self._network.refiner.conv4.weight.dtype
         plate, clean = plate.to(self.device, dtype), clean.to(self.device, dtype)
         coarse = self._network.coarse(plate, clean, backbone_scale=settings.scale_for(height, width))
+        if valid is not None:
+            # Nobody knows the background there: whatever the network thinks of the fill, it may be wrong.
+            missing = to_coarse(torch.from_numpy(1 - valid)[None, None], coarse).to(coarse.error)
+            coarse = replace(coarse, error=torch.where(missing > 0, 1.0, coarse.error))
         used, pixels = coarse, settings.pixels_for(height, width)
         if override_coarse is not None:
             used = replace(used, alpha=_merged(used.alpha, override_coarse, coarse))
         if override_error is not None:
             used = replace(used, error=_merged(used.error, override_error, coarse))
-            # What is painted 1 is refined, however much it is.
+        if override_error is not None or valid is not None:
+            # What is painted 1 or has no clean plate is refined, however much it is.
             share = float((used.error >= 0.999).float().mean())
             pixels = max(pixels, round(share * height * width) + 16)
         refined = self._network.refine(

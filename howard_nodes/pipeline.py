@@ -1,8 +1,9 @@
-"""A shot, frame by frame: read ahead, compute, write behind.
+"""A shot, frame by frame: fit the clean plate, then read ahead, compute, write behind.
 
 One thread reads, this one runs the network, another solves and writes, so that disk, colour conversion and
-compression overlap with the network. At most a few frames are in memory, however long the shot. Each frame is
-computed from its own inputs alone: how a shot is split into runs changes no bit of it.
+compression overlap with the network. At most a few frames are in memory, however long the shot. Once the fit
+of the clean plate is known, each frame is computed from its own inputs alone: how a shot is split into runs
+then changes no bit of it.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ from howard_nodes import __version__
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import FrameError, HowardError, InputError
 from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started
+from howard_nodes.fitting import Plates, check_size, choose_frames
 from howard_nodes.frames import (
     Depth,
+    Footage,
     Frame,
     Sequence,
     fit_window,
     format_frames,
-    has_layer,
-    inspect_file,
+    open_footage,
     parse_frames,
     read_attributes,
-    read_frame,
     sanitize,
     validate_compression,
     verify_file,
@@ -45,6 +46,9 @@ from howard_nodes.frames import (
 from howard_nodes.layers import DEFAULT_LAYERS, layer_path, validate_layers
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.node import HowardMatte, MatteSettings, Prediction
+from howard_nodes.plates.fit import ShotFit
+from howard_nodes.plates.solving import FitSettings
+from howard_nodes.takes import Take
 
 __all__ = [
     "FINGERPRINT_ATTRIBUTE",
@@ -64,7 +68,7 @@ SETTINGS_ATTRIBUTE = "howard:settings"
 """Header attribute with the hash of all settings: the same for all frames of a run."""
 
 # Raised when the same inputs give other pixels than before, so that --resume makes frames anew.
-_NUMERICS = 1
+_NUMERICS = 2
 _AHEAD = 1
 _BEHIND = 1
 _SUFFIXES = (".exr", ".png")
@@ -78,7 +82,8 @@ class MatteJob:
     Attributes
     ----------
     plate, clean : str
-        Sequences or stills. A clean plate that is a sequence is paired by frame number.
+        Sequences, movies or stills. A clean plate that is a sequence or movie is paired by frame number where
+        that fits, else by what the frames show.
     output : str
         Pattern of the result, `.exr` or `.png`.
     frames : str, optional
@@ -88,7 +93,13 @@ class MatteJob:
     layer, clean_layer : str, optional
         Layer of the plate's and the clean plate's EXR to read.
     clean_offset : int
-        Frame n of the plate takes frame n + offset of the clean plate.
+        Frame n of the plate takes frame n + offset of the clean plate, where the takes are paired by number.
+    fitting : FitSettings
+        How the clean plate is made to fit.
+    fit : str, optional
+        A fit made before, as `report` writes it: no new one is made.
+    report : str, optional
+        Where to write the fit, as JSON.
     colorspace, clean_colorspace : str, optional
         In place of what the files say.
     output_colorspace : str, optional
@@ -120,6 +131,9 @@ class MatteJob:
     layer: str | None = None
     clean_layer: str | None = None
     clean_offset: int = 0
+    fitting: FitSettings = field(default_factory=FitSettings)
+    fit: str | None = None
+    report: str | None = None
     colorspace: str | None = None
     clean_colorspace: str | None = None
     output_colorspace: str | None = None
@@ -139,12 +153,13 @@ class MatteJob:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of each frame."""
+    """What became of each frame, and how the clean plate fits (None where it was used as it is)."""
 
     done: tuple[int, ...]
     skipped: tuple[int, ...]
     failed: dict[int, str]
     seconds: float
+    fit: ShotFit | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +180,8 @@ class Inputs:
         Colour space of the plate's file, and the scene-linear one that the arrays are in.
     linear, clean : ndarray or None
         Plate and clean plate, H W 3 float32, on the plate's data window.
+    valid : ndarray or None
+        H W, 1 where there is clean plate, 0 where it was filled; None where there is everywhere.
     mattes : dict
         `override_coarse`, `override_error` (H W C) and `inside`, `outside` (H W), where given.
     """
@@ -177,6 +194,7 @@ class Inputs:
     space: str = ""
     linear: np.ndarray | None = None
     clean: np.ndarray | None = None
+    valid: np.ndarray | None = None
     mattes: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -221,6 +239,7 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
             job.output,
         )
     )
+    shot.fit_plates()
     done: list[int] = []
     skipped: list[int] = []
     failed: dict[int, str] = {}
@@ -269,7 +288,7 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
         writer.shutdown(wait=True)
         seconds = time.monotonic() - began
         tell(Finished(format_frames(done), format_frames(skipped), format_frames(failed), seconds))
-    return Report(tuple(sorted(done)), tuple(skipped), failed, seconds)
+    return Report(tuple(sorted(done)), tuple(skipped), failed, seconds, shot.fit)
 
 
 def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path, ...]:
@@ -310,7 +329,9 @@ def _ahead(read: Callable[[int], Inputs], frames: tuple[int, ...]) -> Iterator[t
 
 
 class Shot:
-    """A job with everything found, checked and loaded; a frame is `read`, then `predict`, then `write`.
+    """A job with everything found, checked and loaded.
+
+    The clean plate is fitted with `fit_plates`; then a frame is `read`, then `predict`, then `write`.
 
     Parameters
     ----------
@@ -341,19 +362,24 @@ class Shot:
         self._tell = tell
         self._config = ColorConfig.load(job.ocio)
         self._check_spaces()
-        self._plates = Sequence.find(job.plate)
-        self._cleans = Sequence.find(job.clean)
+        plate = Take(job.plate, self._config, tell, layer=job.layer, colorspace=job.colorspace)
+        clean = Take(
+            job.clean,
+            self._config,
+            tell,
+            what="clean plate",
+            layer=job.clean_layer,
+            colorspace=job.clean_colorspace,
+        )
         self._mattes = {
-            name: Sequence.find(pattern)
+            name: open_footage(pattern)
             for name in ("override_coarse", "override_error", "inside", "outside")
             if (pattern := getattr(job, name)) is not None
         }
-        self.frames = self._choose_frames()
-        self._still: tuple[Path, str, Frame, np.ndarray] | None = None
-        self._told: set[str] = set()
-        self._hashes: dict[Path, str] = {}
+        self.frames = choose_frames(plate.footage, job.frames)
+        self._plates = Plates(plate, clean, self.frames, job.fitting, tell, offset=job.clean_offset)
         self._check_output()
-        self._check_headers()
+        self._plates.check_headers()
         network = load_weights(job.weights, fused=False)
         info = describe_weights(job.weights)
         # A name, or a file's name without its folder: headers are no place for a machine's paths.
@@ -369,7 +395,7 @@ class Shot:
         self._settings_text = json.dumps(
             {
                 "numerics": _NUMERICS,
-                "weights": _hash_file(info.path),
+                "weights": _hash_weights(info.path),
                 "config": self._config.fingerprint,
                 "settings": asdict(job.settings),
                 "precision": self.node.precision,
@@ -389,19 +415,10 @@ class Shot:
 
     # Checks, before anything is computed.
 
-    def _choose_frames(self) -> tuple[int, ...]:
-        job = self.job
-        frames = self._plates.frames if job.frames is None else parse_frames(job.frames)
-        if not self._plates.select(frames):
-            have = format_frames(self._plates.frames)
-            raise InputError(f"{job.plate}: none of the frames {job.frames} is there, only {have}.")
-        return frames
-
     def _check_spaces(self) -> None:
         job, config = self.job, self._config
-        for name in (job.colorspace, job.clean_colorspace, job.output_colorspace):
-            if name is not None:
-                config.space(name)
+        if job.output_colorspace is not None:
+            config.space(job.output_colorspace)
         is_exr = Path(job.output).suffix.lower() == ".exr"
         if is_exr and job.output_colorspace and not config.is_scene_linear(job.output_colorspace):
             raise InputError(
@@ -418,11 +435,13 @@ class Shot:
         if len(self.frames) > 1 and Sequence.output(job.output).is_still:
             better = output.with_name(f"{output.stem}.####{output.suffix}")
             raise InputError(f"{output}: {len(self.frames)} frames need a number in the name, as {better}.")
-        inputs = {path.resolve() for frame in self.frames for path in self._input_paths(frame).values()}
-        for frame in self.frames:
-            for path in self.paths(frame):
-                if path.resolve() in inputs:
-                    raise InputError(f"{path}: would overwrite an input; choose another output.")
+        inputs = {path.resolve() for frame in self.frames for path in self._input_paths(frame)}
+        made = [path for frame in self.frames for path in self.paths(frame)]
+        if job.report is not None:
+            made.append(Path(job.report))
+        for path in made:
+            if path.resolve() in inputs:
+                raise InputError(f"{path}: would overwrite an input; choose another output.")
         folder = output.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -433,36 +452,24 @@ class Shot:
                 f"{folder}: cannot write there ({error.strerror}); choose another folder."
             ) from error
 
-    def _check_headers(self) -> None:
-        """Look at the first frame's headers: a wrong clean plate or layer is not found 2,000 times."""
-        first = next(frame for frame in self.frames if not self._plates.missing([frame]))
-        paths = self._input_paths(first)
-        if not paths["clean"].is_file():
-            return
-        windows = []
-        for name, layer in (("plate", self.job.layer), ("clean", self.job.clean_layer)):
-            try:
-                info = inspect_file(paths[name])
-                found = layer is None or has_layer(paths[name], layer)
-            except FrameError:
-                return
-            if not found:
-                layers = {name or "(main)" for part in info.parts for name in part.layers}
-                there = ", ".join(sorted(layers))
-                raise InputError(f"{paths[name]}: has no layer '{layer}'; there is {there}.")
-            windows.append(info.parts[0].display_window)
-        if (windows[0].width, windows[0].height) != (windows[1].width, windows[1].height):
-            raise InputError(
-                f"{paths['clean']}: the clean plate is {windows[1].width}x{windows[1].height}, "
-                f"the plate {paths['plate']} {windows[0].width}x{windows[0].height}; give both the same size."
-            )
+    def _input_paths(self, frame: int) -> list[Path]:
+        """Name the files that a frame is made of, its clean frame by number."""
+        return [*self._plates.paths(frame), *(matte.path(frame) for matte in self._mattes.values())]
 
-    def _input_paths(self, frame: int) -> dict[str, Path]:
-        paths = {
-            "plate": self._plates.path(frame),
-            "clean": self._cleans.path(frame + self.job.clean_offset),
-        }
-        return paths | {name: sequence.path(frame) for name, sequence in self._mattes.items()}
+    @property
+    def fit(self) -> ShotFit | None:
+        """How the clean plate fits; None before `fit_plates`, and where it is used as it is."""
+        return self._plates.fit
+
+    def fit_plates(self) -> None:
+        """Find out how the clean plate fits each frame, and write the report where one is asked for.
+
+        Raises
+        ------
+        InputError
+            A fit that was given does not belong to this shot, or the report cannot be written.
+        """
+        self._plates.solve(self.node, self.job.fit, self.job.report)
 
     # The three steps of a frame.
 
@@ -474,22 +481,31 @@ class Shot:
         FrameError
             A file is missing, damaged or of another size.
         """
-        paths = self._input_paths(frame)
-        for name, path in paths.items():
-            if not path.is_file():
-                what = {"plate": "plate", "clean": "clean plate"}.get(name, name.replace("_", " "))
-                raise FrameError(f"no such file: this frame has no {what}.", path=path, frame=frame)
-        fingerprint = self._fingerprint(paths)
+        self._plates.frame_fit(frame)
+        for name, footage in self._mattes.items():
+            if not footage.exists(frame):
+                what = name.replace("_", " ")
+                raise FrameError(
+                    f"no such file: this frame has no {what}.", path=footage.path(frame), frame=frame
+                )
+        fingerprint = self._fingerprint(frame)
         if self.job.resume and self._complete(frame, fingerprint):
             return Inputs(frame, fingerprint, complete=True)
-        plate, plate_space = self._picture(paths["plate"], self.job.layer, self.job.colorspace, frame)
-        space = plate_space if self._config.is_scene_linear(plate_space) else self._config.scene_linear
-        linear = self._config.convert(plate.rgb, plate_space, space)
-        clean = self._clean(paths["clean"], space, plate, frame)
-        mattes = {name: self._matte(name, paths[name], plate, frame) for name in self._mattes}
-        # The header is all that is still needed of the file.
-        header = replace(plate, pixels=np.empty((0, 0, len(plate.channels)), np.float32))
-        return Inputs(frame, fingerprint, False, header, plate_space, space, linear, clean, mattes)
+        light, fitted = self._plates.fitted(frame)
+        plate = light.header
+        mattes = {name: self._matte(name, footage, plate, frame) for name, footage in self._mattes.items()}
+        return Inputs(
+            frame,
+            fingerprint,
+            False,
+            plate,
+            light.file_space,
+            light.space,
+            light.pixels,
+            fitted.clean,
+            fitted.valid,
+            mattes,
+        )
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Run the network on what `read` gave: not on `Inputs` that are `complete`."""
@@ -501,6 +517,7 @@ class Shot:
             inputs.space,
             override_coarse=inputs.mattes.get("override_coarse"),
             override_error=inputs.mattes.get("override_error"),
+            valid=inputs.valid,
         )
 
     def write(self, inputs: Inputs, prediction: Prediction) -> tuple[Path, ...]:
@@ -521,6 +538,7 @@ class Shot:
             inputs.clean,
             inside=inputs.mattes.get("inside"),
             outside=inputs.mattes.get("outside"),
+            valid=inputs.valid,
         )
         paths = self.paths(inputs.frame)
         is_exr = paths[0].suffix.lower() == ".exr"
@@ -544,12 +562,17 @@ class Shot:
         tag = self._config.interop_id(space) or space
         if is_exr:
             if space != inputs.space:
-                foreground, clean = (
-                    None if color is None else self._config.convert(color, inputs.space, space)
-                    for color in (result.foreground, result.clean if "clean" in job.layers else None)
-                )
-                assert foreground is not None
-                result = replace(result, foreground=foreground, clean=clean)
+                apart = "difference" in job.layers
+                wanted: dict[str, np.ndarray | None] = {
+                    "foreground": result.foreground,
+                    "clean": result.clean if apart or "clean" in job.layers else None,
+                    "plate": result.plate if apart else None,
+                }
+                converted: dict[str, Any] = {
+                    name: None if color is None else self._config.convert(color, inputs.space, space)
+                    for name, color in wanted.items()
+                }
+                result = replace(result, **converted)
             pixels, channels = result.exr_channels(job.layers)
             del result
             write_image(
@@ -573,52 +596,13 @@ class Shot:
 
     # Parts of reading.
 
-    def _picture(self, path: Path, layer: str | None, requested: str | None, frame: int) -> tuple[Frame, str]:
-        picture = read_frame(path, layer=layer, frame=frame)
+    def _matte(self, name: str, footage: Footage, plate: Frame, frame: int) -> np.ndarray:
+        picture = footage.read(frame)
         pixels, bad = sanitize(picture.pixels)
         if bad:
-            self._note(f"{path}: {bad} pixels are NaN or Inf; replaced by 0 or 65504.", frame, warning=True)
-            picture = replace(picture, pixels=pixels)
-        resolved = self._config.resolve(
-            str(path), picture.colorspace, requested, chromaticities=picture.metadata.get("chromaticities")
-        )
-        # Once for every way a space is found, not once a frame.
-        how = resolved.reason.replace(path.name, "")
-        if how not in self._told:
-            self._told.add(how)
-            self._note(resolved.reason, None, warning=resolved.guessed)
-        return picture, resolved.space
-
-    def _clean(self, path: Path, space: str, plate: Frame, frame: int) -> np.ndarray:
-        if self._still is not None and self._still[:2] == (path, space):
-            picture, linear = self._still[2:]
-        else:
-            picture, clean_space = self._picture(path, self.job.clean_layer, self.job.clean_colorspace, frame)
-            linear = self._config.convert(picture.rgb, clean_space, space)
-            if self._cleans.is_still:
-                header = replace(picture, pixels=np.empty((0, 0, len(picture.channels)), np.float32))
-                self._still = (path, space, header, linear)
-        _check_size("clean plate", picture, plate, frame)
-        window, wanted = picture.data_window, plate.data_window
-        if not (
-            window.x <= wanted.x
-            and window.y <= wanted.y
-            and window.x + window.width >= wanted.x + wanted.width
-            and window.y + window.height >= wanted.y + wanted.height
-        ):
-            raise FrameError(
-                f"its data window {window} does not cover the plate's, {wanted}; crop the plate's overscan.",
-                path=path,
-                frame=frame,
-            )
-        return fit_window(linear, window, wanted)
-
-    def _matte(self, name: str, path: Path, plate: Frame, frame: int) -> np.ndarray:
-        picture = read_frame(path, frame=frame)
-        pixels, bad = sanitize(picture.pixels)
-        if bad:
-            self._note(f"{path}: {bad} pixels are NaN or Inf; taken as 0.", frame, warning=True)
-        _check_size(name.replace("_", " "), picture, plate, frame)
+            path = footage.path(frame)
+            self._tell(Note(f"{path}: {bad} pixels are NaN or Inf; taken as 0.", True, frame))
+        check_size(name.replace("_", " "), picture, plate, frame)
         pixels = fit_window(pixels, picture.data_window, plate.data_window)
         if name in ("inside", "outside"):
             # A garbage matte is its alpha where it has one, else its first channel.
@@ -639,24 +623,15 @@ class Shot:
             return inputs.plate_space
         return self._config.resolve("layer.png", None, None).space
 
-    def _note(self, message: str, frame: int | None, *, warning: bool) -> None:
-        self._tell(Note(message, warning, frame))
-
     # Resuming.
 
-    def _fingerprint(self, paths: dict[str, Path]) -> str:
+    def _fingerprint(self, frame: int) -> str:
         digest = hashlib.blake2b(self._settings_text.encode(), digest_size=16)
-        for name in sorted(paths):
-            digest.update(f"{name}:{self._hash(name, paths[name])}".encode())
+        parts = self._plates.digests(frame)
+        parts |= {name: footage.digest(frame) for name, footage in self._mattes.items()}
+        for name in sorted(parts):
+            digest.update(f"{name}:{parts[name]}".encode())
         return digest.hexdigest()
-
-    def _hash(self, name: str, path: Path) -> str:
-        sequence = {"plate": self._plates, "clean": self._cleans}.get(name) or self._mattes[name]
-        if not sequence.is_still:
-            return _hash_file(path)
-        if path not in self._hashes:
-            self._hashes[path] = _hash_file(path)
-        return self._hashes[path]
 
     def _complete(self, frame: int, fingerprint: str) -> bool:
         for path in self.paths(frame):
@@ -669,21 +644,9 @@ class Shot:
         return True
 
 
-def _check_size(what: str, picture: Frame, plate: Frame, frame: int) -> None:
-    ours, plates = picture.display_window, plate.display_window
-    if (ours.width, ours.height) != (plates.width, plates.height):
-        raise FrameError(
-            f"the {what} is {ours.width}x{ours.height}, the plate {plates.width}x{plates.height}; "
-            "give both the same size.",
-            path=picture.path,
-            frame=frame,
-        )
-
-
-def _hash_file(path: Path) -> str:
-    """Hash a file's content: a copied or touched file is still the same input."""
+def _hash_weights(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
-        raise FrameError(f"cannot be read ({os.strerror(error.errno or 0)}).", path=path) from error
+        raise InputError(f"{path}: cannot be read ({os.strerror(error.errno or 0)}).") from error

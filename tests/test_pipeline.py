@@ -10,11 +10,16 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 import pytest
+from shots import gradient
 
 from howard_nodes.errors import InputError
 from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, to_json
 from howard_nodes.frames import Window, read_attributes, read_frame, write_image
 from howard_nodes.pipeline import FINGERPRINT_ATTRIBUTE, MatteJob, Report, output_paths, run
+from howard_nodes.plates.solving import FitSettings
+
+
+AS_IT_IS = FitSettings(align="off", match_exposure="off")
 
 
 def _run(shot, random_weights: Path, /, **changes) -> tuple[Report, list[Event]]:
@@ -149,7 +154,7 @@ def test_a_file_of_the_right_name_is_not_taken_for_a_result(make_shot, random_we
 
 def test_clean_plate_frames_pair_by_number_and_offset(make_shot, random_weights):
     shot = make_shot(3, clean_sequence=True)
-    report, _ = _run(shot, random_weights, clean_offset=1)
+    report, _ = _run(shot, random_weights, clean_offset=1, fitting=AS_IT_IS)
     assert report.done == (1001, 1002)
     assert "clean.1004.exr" in report.failed[1003]
     assert "frame 1003" in report.failed[1003]
@@ -158,7 +163,7 @@ def test_clean_plate_frames_pair_by_number_and_offset(make_shot, random_weights)
 def test_pairing_follows_numbers_not_order(make_shot, random_weights):
     shot = make_shot(3, clean_sequence=True)
     (shot.folder / "clean.1001.exr").unlink()
-    report, _ = _run(shot, random_weights)
+    report, _ = _run(shot, random_weights, fitting=AS_IT_IS)
     assert list(report.failed) == [1001]
     assert report.done == (1002, 1003)
 
@@ -274,12 +279,34 @@ def test_png_writes_one_16_bit_sequence_a_layer(make_shot, random_weights):
     assert report.skipped == shot.frames
 
 
-def test_an_uncovering_clean_plate_window_is_refused_by_name(make_shot, random_weights):
+@pytest.mark.parametrize("fitting", [AS_IT_IS, FitSettings()])
+def test_overscan_without_clean_plate_is_filled_and_marked(make_shot, random_weights, fitting):
     shot = make_shot(1, data_window=Window(-4, -2, 104, 72), display_window=Window(0, 0, 96, 68))
     clean = read_frame(shot.folder / "clean.exr").rgb[2:70, 4:100]
-    write_image(shot.folder / "clean.exr", clean, "RGB", colorspace="lin_rec709_scene")
-    report, _ = _run(shot, random_weights)
-    assert "does not cover" in report.failed[1001]
+    write_image(shot.folder / "clean.exr", clean, "RGB", colorspace="lin_rec709_scene", depth="float")
+    layers = ("alpha", "error", "clean", "valid", "difference")
+    report, _ = _run(shot, random_weights, fitting=fitting, layers=layers, depth="float")
+    assert report.done == (1001,)
+    made = shot.folder / "out" / "shot.1001.exr"
+    valid = read_frame(made, layer="valid").pixels[..., 0]
+    inside = np.zeros((72, 104), bool)
+    inside[2:70, 4:100] = True
+    np.testing.assert_array_equal(valid, inside)
+    assert (read_frame(made, layer="error").pixels[~inside] == 1).all()
+    used = read_frame(made, layer="clean").pixels
+    np.testing.assert_array_equal(used[2:70, 4:100], clean)
+    # The fill goes on from the edge.
+    assert np.abs(used - gradient()).max() < 0.05
+    apart = np.abs(read_frame(shot.folder / "plate.1001.exr").pixels - used)
+    np.testing.assert_allclose(read_frame(made, layer="difference").pixels, apart, atol=1e-6)
+
+
+def test_a_lost_clean_frame_is_stood_in_for_and_told(make_shot, random_weights):
+    shot = make_shot(3, clean_sequence=True)
+    (shot.folder / "clean.1001.exr").unlink()
+    report, events = _run(shot, random_weights)
+    assert report.done == (1001, 1002, 1003)
+    assert any("1001" in warning and "missing" in warning for warning in _warnings(events))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from howard_nodes.cli.progress import reporter
 if TYPE_CHECKING:
     from howard_nodes.pipeline import MatteJob
 
-__all__ = ["Device", "matte", "run_job"]
+__all__ = ["Align", "Device", "Match", "matte", "run_job"]
 
-_COLOUR, _OVERRIDES, _NETWORK, _FILES = "Colour", "Overrides", "Network", "Output"
+_FIT, _COLOUR, _OVERRIDES, _NETWORK, _FILES = "Clean plate", "Colour", "Overrides", "Network", "Output"
 
 
 class Device(StrEnum):
@@ -24,6 +24,22 @@ class Device(StrEnum):
     CPU = "cpu"
     CUDA = "cuda"
     MPS = "mps"
+
+
+class Align(StrEnum):
+    """How the clean plate is registered."""
+
+    AUTO = "auto"
+    OFF = "off"
+    HOMOGRAPHY = "homography"
+    FLOW = "flow"
+
+
+class Match(StrEnum):
+    """Whether the clean plate's exposure is matched."""
+
+    AUTO = "auto"
+    OFF = "off"
 
 
 class Precision(StrEnum):
@@ -52,10 +68,10 @@ class Depth(StrEnum):
 
 def matte(
     plate: Annotated[
-        str, typer.Argument(metavar="PLATE", help="plate.####.exr, plate.%04d.png or one file.")
+        str, typer.Argument(metavar="PLATE", help="plate.####.exr, plate.%04d.png, take.mov or one file.")
     ],
     clean: Annotated[
-        str, typer.Option(metavar="CLEAN", help="The clean plate: a still, or a sequence paired by frame.")
+        str, typer.Option(metavar="CLEAN", help="The clean plate: a still, a sequence or a movie.")
     ],
     output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="out/shot.####.exr, or .png.")],
     frames: Annotated[
@@ -68,6 +84,21 @@ def matte(
     clean_offset: Annotated[
         int, typer.Option(metavar="N", help="Frame n takes frame n + N of the clean plate.")
     ] = 0,
+    align: Annotated[
+        Align,
+        typer.Option(help="Register the clean plate: by a homography, by a flow too.", rich_help_panel=_FIT),
+    ] = Align.AUTO,
+    match_exposure: Annotated[
+        Match, typer.Option(help="Bring the clean plate to the plate's exposure.", rich_help_panel=_FIT)
+    ] = Match.AUTO,
+    report: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the fit there, as JSON.", rich_help_panel=_FIT),
+    ] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Use a fit that --report wrote.", rich_help_panel=_FIT),
+    ] = None,
     colorspace: Annotated[
         str | None,
         typer.Option(
@@ -124,7 +155,7 @@ def matte(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Of rgba,foreground,alpha,coarse,error (these by default), region, clean.",
+            help="Of rgba,foreground,alpha,coarse,error (the default), region, clean, difference, valid.",
             rich_help_panel=_FILES,
         ),
     ] = None,
@@ -188,6 +219,7 @@ def matte(
     """
     from howard_nodes.layers import DEFAULT_LAYERS, validate_layers
     from howard_nodes.pipeline import MatteJob, MatteSettings
+    from howard_nodes.plates.solving import FitSettings
 
     run_job(
         MatteJob(
@@ -199,6 +231,9 @@ def matte(
             layer=layer,
             clean_layer=clean_layer,
             clean_offset=clean_offset,
+            fitting=FitSettings(align=align.value, match_exposure=match_exposure.value),
+            fit=fit,
+            report=report,
             colorspace=colorspace,
             clean_colorspace=clean_colorspace,
             output_colorspace=output_colorspace,

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from howard_nodes.cli.console import on_terminal, progress_bar, say_seconds, warn
-from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started, to_json
+from howard_nodes.events import (
+    Event,
+    Finished,
+    FrameDone,
+    FrameFailed,
+    FrameFitted,
+    Note,
+    PlatesFitted,
+    Started,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 __all__ = ["Reporter", "reporter"]
+
+
+_MOST_DOUBTS = 5
 
 
 class Reporter:
@@ -40,6 +54,10 @@ class Reporter:
             print(_started(event), flush=True)
         elif isinstance(event, Note):
             self.note(event)
+        elif isinstance(event, FrameFitted):
+            print(f"{event.frame}  fit {event.message}", flush=True)
+        elif isinstance(event, PlatesFitted):
+            self.fitted(event)
         elif isinstance(event, FrameDone):
             self.frame(event)
         elif isinstance(event, FrameFailed):
@@ -56,6 +74,23 @@ class Reporter:
             warn(message)
         else:
             print(message, flush=True)
+
+    def fitted(self, fit: PlatesFitted) -> None:
+        """Print how the clean plate fits; what is not good as warnings, the worst first."""
+        from howard_nodes.frames import format_frames
+
+        print(fit.summary, flush=True)
+        # Frames with the same complaint share a line; figures differ from frame to frame.
+        alike: dict[str, list[int]] = {}
+        for frame, message in fit.messages.items():
+            alike.setdefault(re.sub(r"[\d.]+", "#", message.partition(";")[0]), []).append(frame)
+        worst = sorted(alike.values(), key=lambda frames: not fit.messages[frames[0]].startswith("failed"))
+        for frames in worst[:_MOST_DOUBTS]:
+            which = f"frame{'s' if len(frames) > 1 else ''} {format_frames(frames)}"
+            warn(f"{which}: the clean plate's fit is {fit.messages[frames[0]]}")
+        if len(worst) > _MOST_DOUBTS:
+            rest = sum(map(len, worst[_MOST_DOUBTS:]))
+            warn(f"{rest} more frames do not fit well; --report lists them")
 
     def frame(self, done: FrameDone) -> None:
         """Print a frame that is on disk."""
@@ -115,21 +150,23 @@ class _BarReporter(Reporter):
     def __init__(self) -> None:
         super().__init__()
         self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def show(self, event: Event) -> None:
         if isinstance(event, Started):
             super().show(event)
             self._bar = progress_bar("frames")
-            self._task = self._bar.add_task("matte", total=event.total, note="")
             self._bar.start()
             return
+        if isinstance(event, FrameFitted):
+            self._advance("fit", event.frame)
+            return
         if isinstance(event, FrameFailed):
-            self._advance(event.frame)
+            self._advance("matte", event.frame)
         super().show(event)
 
     def frame(self, done: FrameDone) -> None:
-        self._advance(done.frame)
+        self._advance("matte", done.frame)
 
     def finish(self, finished: Finished) -> None:
         self.close()
@@ -140,9 +177,12 @@ class _BarReporter(Reporter):
             self._bar.stop()
             self._bar = None
 
-    def _advance(self, frame: int) -> None:
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=1, note=str(frame))
+    def _advance(self, task: str, frame: int) -> None:
+        if self._bar is None:
+            return
+        if task not in self._tasks:
+            self._tasks[task] = self._bar.add_task(task, total=self.total, note="")
+        self._bar.update(self._tasks[task], advance=1, note=str(frame))
 
 
 @contextmanager

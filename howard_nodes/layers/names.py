@@ -19,6 +19,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "error": ("error.A",),
     "region": ("region.A",),
     "clean": ("clean.R", "clean.G", "clean.B"),
+    "difference": ("difference.R", "difference.G", "difference.B"),
+    "valid": ("valid.A",),
 }
 """Every layer and its channels in an EXR, in the order they are written.
 
@@ -27,7 +29,7 @@ suffix A: DWA compresses R, G, B and Y with loss, A without. There is never a la
 """
 
 DEFAULT_LAYERS: tuple[str, ...] = ("rgba", "foreground", "alpha", "coarse", "error")
-"""What is written when nothing is asked for; ``region`` and ``clean`` come on request."""
+"""What is written when nothing is asked for; the others come on request."""
 
 
 def validate_layers(names: str | Iterable[str]) -> tuple[str, ...]:

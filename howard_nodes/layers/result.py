@@ -38,6 +38,10 @@ class MatteResult:
         H W, 1 where the refiner worked.
     clean : ndarray, optional
         H W 3, the clean plate as it was used, scene-linear.
+    plate : ndarray, optional
+        H W 3, scene-linear: the layer ``difference`` is how far it is from the clean plate.
+    valid : ndarray, optional
+        H W, 1 where there was clean plate, 0 where it was filled; None for everywhere.
 
     Raises
     ------
@@ -51,11 +55,15 @@ class MatteResult:
     error: Array
     region: Array | None = None
     clean: Array | None = None
+    plate: Array | None = None
+    valid: Array | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             array = getattr(self, field.name)
-            shape = (*self.alpha.shape, 3) if field.name in ("foreground", "clean") else self.alpha.shape
+            shape = (
+                (*self.alpha.shape, 3) if field.name in ("foreground", "clean", "plate") else self.alpha.shape
+            )
             if array is not None and array.shape != shape:
                 raise InputError(
                     f"the layer '{field.name}' has shape {array.shape}, but the alpha needs {shape}"
@@ -85,6 +93,7 @@ class MatteResult:
         channels = layer_channels(layers)
         height, width = self.alpha.shape
         pixels = np.empty((height, width, len(channels)), np.float32)
+        arrays = {name: self._get(name) for name in layers if name != "rgba"}
         # Rows of all layers together: each line of memory is written once.
         for y in range(0, height, _ROWS):
             rows = slice(y, y + _ROWS)
@@ -95,7 +104,7 @@ class MatteResult:
                     _copy(covered, pixels[rows], first)
                     _copy(self.alpha[rows], pixels[rows], first + 3)
                 else:
-                    _copy(self._get(name)[rows], pixels[rows], first)
+                    _copy(arrays[name][rows], pixels[rows], first)
                 first += len(LAYERS[name])
         return pixels, channels
 
@@ -125,7 +134,12 @@ class MatteResult:
         return (array, ("R", "G", "B")) if array.ndim == 3 else (array[..., None], ("Y",))
 
     def _get(self, name: str) -> Array:
-        array: Array | None = getattr(self, name)
+        if name == "valid" and self.valid is None:
+            return np.ones_like(self.alpha)
+        if name == "difference":
+            array = None if self.plate is None or self.clean is None else np.abs(self.plate - self.clean)
+        else:
+            array = getattr(self, name)
         if array is None:
             raise InputError(f"the layer '{name}' was not computed for this frame: ask for it before")
         return array

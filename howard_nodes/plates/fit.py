@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
+from howard_nodes.frames import Window, format_frames
 from howard_nodes.plates.fill import fill_holes
 from howard_nodes.plates.photometric import ExposureMatch
 from howard_nodes.plates.warp import warp
@@ -29,6 +30,7 @@ __all__ = ["Fitted", "FrameFit", "ShotFit", "Source", "Verdict", "fitted_clean"]
 Array = NDArray[Any]
 Verdict = Literal["good", "doubtful", "failed"]
 
+_VERDICTS: tuple[Verdict, ...] = ("good", "doubtful", "failed")
 _FORMAT = "howard-fit"
 _VERSION = 1
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -151,10 +153,14 @@ class ShotFit:
         """Count the frames of a verdict."""
         return sum(fit.verdict == verdict for fit in self.frames.values())
 
+    def numbers(self, verdict: Verdict) -> str:
+        """List the frames of a verdict, as `howard_nodes.frames.format_frames` writes them."""
+        return format_frames(number for number, fit in self.frames.items() if fit.verdict == verdict)
+
     @property
     def summary(self) -> str:
         """One line: how many frames are good, doubtful, failed."""
-        counts = [f"{self.count(name)} {name}" for name in ("good", "doubtful", "failed") if self.count(name)]
+        counts = [f"{self.count(name)} {name}" for name in _VERDICTS if self.count(name)]
         how = ", one motion for all" if self.static and len(self.frames) > 1 else ""
         return f"clean plate fit: {', '.join(counts) or 'no frames'}{how}"
 
@@ -175,13 +181,11 @@ class ShotFit:
         InputError
             It is of another size or colour space, or lacks frames.
         """
-        from howard_nodes.frames import format_frames
-
         missing = set(frames) - set(self.frames)
         if missing:
             raise InputError(
-                f"{where}: has no fit for the frames {format_frames(missing)}; make it again over all frames, with "
-                "--report."
+                f"{where}: has no fit for the frames {format_frames(missing)}; make it again over all frames, "
+                "with --report."
             )
         if self.size != size:
             raise InputError(
@@ -203,8 +207,7 @@ class ShotFit:
         InputError
             The file cannot be written.
         """
-        from howard_nodes.frames import format_frames
-
+        verdicts: dict[str, Any] = {name: self.numbers(name) for name in _VERDICTS}
         document = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -213,10 +216,7 @@ class ShotFit:
             "space": self.space,
             "static": self.static,
             "notes": list(self.notes),
-            **{
-                name: format_frames(number for number, fit in self.frames.items() if fit.verdict == name)
-                for name in ("good", "doubtful", "failed")
-            },
+            **verdicts,
             "uncovered": _mean(1.0 - fit.coverage for fit in self.frames.values()),
             "frames": [_to_json(self.frames[number]) for number in sorted(self.frames)],
         }
@@ -286,7 +286,10 @@ class Fitted:
 
 
 def fitted_clean(
-    fit: FrameFit, read: Callable[[int], tuple[Array, Array | None]], size: tuple[int, int]
+    fit: FrameFit,
+    read: Callable[[int], tuple[Array, Array | None]],
+    window: Window,
+    display: Window,
 ) -> Fitted:
     """Make the clean plate fit a frame.
 
@@ -295,10 +298,12 @@ def fitted_clean(
     fit : FrameFit
         What is known of the frame.
     read : callable
-        Gives a clean frame by its number, H W 3 float32 scene-linear, and where it is valid (H W, 0 to 1, or
-        None for everywhere).
-    size : tuple of int
-        Width and height of the plate.
+        Gives a clean frame by its number, H W 3 float32 scene-linear on `window`, and where it is valid (H W,
+        0 to 1, or None for everywhere).
+    window : Window
+        What the result covers: the plate's data window.
+    display : Window
+        The plate's display window, which the fit was made on.
 
     Returns
     -------
@@ -307,12 +312,14 @@ def fitted_clean(
     """
     clean: Array | None = None
     valid: Array | None = None
+    size = (window.width, window.height)
+    bent = None if fit.flow is None else _flow_on(fit.flow, window, display)
     for number, source in enumerate(fit.sources):
         picture, known = read(source.frame)
-        flow = fit.flow if number == 0 else None
-        moved, covered = warp(picture, source.matrix, size, flow=flow)
+        matrix, flow = _matrix_on(source.matrix, window, display), bent if number == 0 else None
+        moved, covered = warp(picture, matrix, size, flow=flow)
         if known is not None:
-            share, _ = warp(np.ascontiguousarray(known)[..., None], source.matrix, size, flow=flow)
+            share, _ = warp(np.ascontiguousarray(known)[..., None], matrix, size, flow=flow)
             covered = covered * (share.reshape(covered.shape) >= _WHOLE)
         if clean is None or valid is None:
             clean, valid = moved, covered
@@ -322,10 +329,41 @@ def fitted_clean(
             break
     assert clean is not None
     assert valid is not None
-    clean = ExposureMatch(fit.gain, fit.gain_field, 0, 0.0, True).apply(clean)
+    clean = _exposed(clean, fit, window, display)
     if valid.all():
         return Fitted(clean, None)
     return Fitted(fill_holes(clean, valid), valid)
+
+
+def _matrix_on(matrix: Array, window: Window, display: Window) -> Array:
+    """Take a homography from pixels of the display window to those of another."""
+    x, y = window.x - display.x, window.y - display.y
+    if (x, y) == (0, 0):
+        return matrix
+    away = np.array([[1.0, 0.0, -x], [0.0, 1.0, -y], [0.0, 0.0, 1.0]])
+    return away @ matrix @ np.linalg.inv(away)
+
+
+def _flow_on(flow: Array, window: Window, display: Window) -> Array:
+    """Take a flow from the display window to another; outside it goes on as at the edge."""
+    if window == display:
+        return flow
+    rows, cols = flow.shape[:2]
+    x = (np.arange(window.width) + window.x - display.x + 0.5) * cols / display.width - 0.5
+    y = (np.arange(window.height) + window.y - display.y + 0.5) * rows / display.height - 0.5
+    x, y = (np.ascontiguousarray(axis, np.float32) for axis in np.meshgrid(x, y))
+    return np.asarray(cv2.remap(flow, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _exposed(clean: Array, fit: FrameFit, window: Window, display: Window) -> Array:
+    match = ExposureMatch(fit.gain, fit.gain_field, 0, 0.0, True)
+    if window == display or fit.gain_field is None:
+        return match.apply(clean)
+    # The field belongs to the display window; beyond, its edge goes on.
+    field = match.apply(np.ones((display.height, display.width, 3), np.float32))
+    x = np.clip(np.arange(window.width) + window.x - display.x, 0, display.width - 1)
+    y = np.clip(np.arange(window.height) + window.y - display.y, 0, display.height - 1)
+    return np.asarray(clean * field[np.ix_(y, x)], np.float32)
 
 
 def _joined(first: Array, valid: Array, second: Array, covered: Array) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.errors import FrameError, InputError
+from howard_nodes.frames import format_frames
 from howard_nodes.plates.alignment import agreement
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source, Verdict
 from howard_nodes.plates.flow import residual_flow
@@ -48,6 +49,7 @@ _MOST_TRIES = 6
 _HOLE = 0.0005  # share of the picture that is worth another clean frame
 _LOOKS = 12  # clean frames kept
 _MOST_ANCHORS = 160
+_BY_NUMBER = 0.97  # of what the best pairing reaches, from which frame numbers are believed
 _FLAT = 0.06  # relative difference of plate and clean plate up to which flat pictures fit as they are
 
 
@@ -93,8 +95,8 @@ class Takes:
         Frames of the clean plate, in order; one for a still.
     clean : callable
         Gives a frame of the clean plate and where it is valid (H W or None), of the same size.
-    same_number : dict of int to int
-        For plate frames the clean frame with the same number, where there is one.
+    same_number : callable
+        Gives the clean frame of the same number as a frame of the plate, whether it is there or not.
     space : str
         Name of the colour space of both.
     to_rec709 : callable
@@ -108,7 +110,7 @@ class Takes:
     plate: Callable[[int], Array]
     clean_frames: tuple[int, ...]
     clean: Callable[[int], tuple[Array, Array | None]]
-    same_number: dict[int, int]
+    same_number: Callable[[int], int]
     space: str
     to_rec709: Callable[[Array], Array]
     subject: Callable[[Array, Array], Array]
@@ -194,7 +196,7 @@ class _Solver:
             if frame in scouts and still is None:
                 one = scouts[frame]
             else:
-                one = self._frame(frame, look, pairs[frame], still, last)
+                one = self._tried(frame, look, pairs[frame], still, last)
             if one.homography is not None:
                 last = (pairs[frame], one.homography)
             found[frame] = one
@@ -211,39 +213,62 @@ class _Solver:
         takes = self.takes
         if len(takes.clean_frames) == 1:
             return dict.fromkeys(takes.frames, takes.clean_frames[0])
-        numbered = {frame: takes.same_number[frame] for frame in takes.frames if frame in takes.same_number}
         if self.settings.align == "off":
-            # Where a number is missing the nearest there is.
-            known = np.array(takes.clean_frames)
-            offset = next(iter(numbered.items())) if numbered else (takes.frames[0], known[0])
-            wanted = {frame: frame + offset[1] - offset[0] for frame in takes.frames}
-            return {frame: int(known[np.abs(known - number).argmin()]) for frame, number in wanted.items()}
+            # A missing number is no clean plate: it is not this take's business to choose another.
+            return {frame: takes.same_number(frame) for frame in takes.frames}
+        readable, thumbnails = [], []
+        for frame in takes.clean_frames:
+            try:
+                thumbnails.append(thumbnail(self._clean(frame).view))
+            except FrameError as error:
+                self._note(f"clean frame {frame} is left out: {error}")
+                continue
+            readable.append(frame)
+        if not readable:
+            return {frame: takes.same_number(frame) for frame in takes.frames}
+        index = {frame: position for position, frame in enumerate(readable)}
+        cleans = np.stack(thumbnails)
         anchors = _spread_out(takes.frames, _MOST_ANCHORS)
-        by_number = len(numbered) == len(takes.frames)
-        cleans = np.stack([thumbnail(self._clean(frame).view) for frame in takes.clean_frames])
-        scores = np.stack([likeness(thumbnail(look.view), cleans) for _, look in self._looks(anchors)])
+        seen = {frame: likeness(thumbnail(look.view), cleans) for frame, look in self._looks(anchors)}
+        if not seen:
+            return {frame: takes.same_number(frame) for frame in takes.frames}
+        anchors, scores = tuple(seen), np.stack(list(seen.values()))
         path = best_path(scores)
-        rows = np.arange(len(anchors))
-        if by_number:
-            index = {frame: position for position, frame in enumerate(takes.clean_frames)}
-            own = scores[rows, [index[numbered[frame]] for frame in anchors]]
-            if np.median(own) >= 0.97 * np.median(scores[rows, path]):
-                return numbered
+        numbered = [row for row, frame in enumerate(anchors) if takes.same_number(frame) in index]
+        if 2 * len(numbered) >= len(anchors):
+            own = scores[numbered, [index[takes.same_number(anchors[row])] for row in numbered]]
+            best = scores[numbered, [path[row] for row in numbered]]
+            if np.median(own) >= _BY_NUMBER * np.median(best):
+                return self._by_number(readable)
         chosen = interpolated(anchors, path, takes.frames)
         self._note(
             "the takes move differently in time: plate frames "
             f"{takes.frames[0]} to {takes.frames[-1]} were paired with clean frames "
-            f"{takes.clean_frames[chosen[0]]} to {takes.clean_frames[chosen[-1]]} by what they show"
+            f"{readable[chosen[0]]} to {readable[chosen[-1]]} by what they show"
         )
-        return {frame: takes.clean_frames[i] for frame, i in zip(takes.frames, chosen)}
+        return {frame: readable[i] for frame, i in zip(takes.frames, chosen)}
+
+    def _by_number(self, readable: list[int]) -> dict[int, int]:
+        there = np.array(readable)
+        pairs, missing = {}, []
+        for frame in self.takes.frames:
+            same = self.takes.same_number(frame)
+            pairs[frame] = int(there[np.abs(there - same).argmin()])
+            if pairs[frame] != same:
+                missing.append(same)
+        if missing:
+            self._note(f"clean frames {format_frames(missing)} are missing: their neighbours stand in")
+        return pairs
 
     def _scout(self, pairs: dict[int, int]) -> dict[int, _Found]:
         """Look at some frames all over the shot."""
         scouts: dict[int, _Found] = {}
         copies = []
         for frame, look in self._looks(_spread_out(self.takes.frames, _SCOUTS)):
-            one = self._frame(frame, look, pairs[frame], None, None)
+            one = self._tried(frame, look, pairs[frame], None, None)
             scouts[frame] = one
+            if one.fit.motion == "unknown":
+                continue
             clean = self._clean(pairs[frame])
             if one.homography is not None and one.exposure is not None:
                 fitted, valid = self._moved(clean, one.homography, one.fit.flow)
@@ -294,6 +319,23 @@ class _Solver:
         return replace(best, sources=(source,), flow=flow, motion=motion)
 
     # --- one frame
+
+    def _tried(
+        self,
+        frame: int,
+        look: _Look,
+        clean_frame: int,
+        still: FrameFit | None,
+        last: tuple[int, Array] | None,
+    ) -> _Found:
+        try:
+            return self._frame(frame, look, clean_frame, still, last)
+        except FrameError as error:
+            # Matting this frame fails with the same words, and the others go on.
+            fit = FrameFit(
+                frame, (Source(clean_frame),), motion="unknown", verdict="failed", message=f"failed: {error}"
+            )
+            return _Found(fit, None, None)
 
     def _frame(
         self,
@@ -485,7 +527,10 @@ class _Solver:
             if missing < _HOLE or len(sources) >= _MOST_SOURCES or tries >= _MOST_TRIES:
                 break
             tries += 1
-            other = self._clean(frames[here + offset])
+            try:
+                other = self._clean(frames[here + offset])
+            except FrameError:
+                continue
             there = register(look.view, other.view, background=background, initial=matrix)
             if not there.trusted:
                 continue

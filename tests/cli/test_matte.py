@@ -26,7 +26,10 @@ def events(ended):
 def test_mattes_a_shot_a_line_a_frame(matte, shot):
     ended = matte(shot)
     assert ended.code == 0, ended.err
-    assert ended.err == ""
+    # The shot is a smooth gradient: nothing in it shows whether it moved, and that is said once.
+    (warning,) = ended.err.splitlines()
+    assert "frames 1001-1004" in warning
+    assert "too little texture" in warning
     assert shot.results() == RESULTS
     for frame in range(1001, 1005):
         path = shot.output.replace("####", str(frame))
@@ -178,7 +181,7 @@ def test_frames_that_fail_are_listed_and_the_others_are_there(matte, shot):
 def test_clean_plate_without_that_frame(matte, shot):
     for frame in (1001, 1002, 1004):
         write_image(shot.folder / f"bg.{frame}.exr", read_frame(shot.clean).pixels, "RGB")
-    ended = matte(shot, "--json", clean=str(shot.folder / "bg.####.exr"))
+    ended = matte(shot, "--json", "--align", "off", clean=str(shot.folder / "bg.####.exr"))
     assert ended.code == 1
     failed = [event for event in events(ended) if event["event"] == "frame_failed"]
     assert [event["frame"] for event in failed] == [1003]

@@ -16,6 +16,8 @@ def test_the_layers_and_channels_of_an_exr():
         *("foreground.R", "foreground.G", "foreground.B"),
         *("alpha.A", "coarse.A", "error.A", "region.A"),
         *("clean.R", "clean.G", "clean.B"),
+        *("difference.R", "difference.G", "difference.B"),
+        "valid.A",
     )
     assert DEFAULT_LAYERS == ("rgba", "foreground", "alpha", "coarse", "error")
 

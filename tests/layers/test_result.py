@@ -9,9 +9,9 @@ from howard_nodes.layers import DEFAULT_LAYERS, LAYERS, MatteResult
 
 def make(height=37, width=23, **changes):
     rng = np.random.default_rng(3)
-    colours = (rng.uniform(-0.1, 50.0, (height, width, 3)).astype(np.float32) for _ in range(2))
-    mattes = (rng.uniform(0.0, 1.0, (height, width)).astype(np.float32) for _ in range(4))
-    names = ("foreground", "clean"), ("alpha", "coarse", "error", "region")
+    colours = (rng.uniform(-0.1, 50.0, (height, width, 3)).astype(np.float32) for _ in range(3))
+    mattes = (rng.uniform(0.0, 1.0, (height, width)).astype(np.float32) for _ in range(5))
+    names = ("foreground", "clean", "plate"), ("alpha", "coarse", "error", "region", "valid")
     arrays = dict(zip(names[0], colours, strict=True)) | dict(zip(names[1], mattes, strict=True))
     return MatteResult(**(arrays | changes))
 
@@ -28,6 +28,8 @@ def test_every_channel_of_the_exr_is_the_layer_it_is_named_after(layers):
         layer, _, suffix = channel.rpartition(".")
         if not layer and suffix != "A":
             expected = result.foreground[..., "RGB".index(suffix)] * result.alpha
+        elif layer == "difference":
+            expected = np.abs(result.plate - result.clean)[..., "RGB".index(suffix)]
         elif suffix == "A":
             expected = getattr(result, layer or "alpha")
         else:

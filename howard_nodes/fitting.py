@@ -1,0 +1,256 @@
+"""A plate and its clean plate, made to fit: the files' side of `howard_nodes.plates`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from howard_nodes.errors import FrameError, InputError
+from howard_nodes.events import Event, FrameFitted, Note, PlatesFitted
+from howard_nodes.frames import Footage, Frame, format_frames, parse_frames
+from howard_nodes.node import HowardMatte
+from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_clean
+from howard_nodes.plates.solving import FitSettings, Takes, fit_shot
+from howard_nodes.takes import Light, Take
+
+__all__ = ["Plates", "check_size", "choose_frames"]
+
+
+def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
+    """List the frames asked for, missing ones included; all there are by default.
+
+    Raises
+    ------
+    InputError
+        None of them is there.
+    """
+    frames = footage.frames if wanted is None else parse_frames(wanted)
+    if not footage.select(frames):
+        have = format_frames(footage.frames)
+        raise InputError(f"{footage.pattern}: none of the frames {wanted} is there, only {have}.")
+    return frames
+
+
+def check_size(what: str, picture: Frame, plate: Frame, frame: int) -> None:
+    """Make sure that a picture is as large as its plate.
+
+    Raises
+    ------
+    FrameError
+        It is not.
+    """
+    ours, plates = picture.display_window, plate.display_window
+    if (ours.width, ours.height) != (plates.width, plates.height):
+        raise FrameError(
+            f"the {what} is {ours.width}x{ours.height}, the plate {plates.width}x{plates.height}; "
+            "give both the same size.",
+            path=picture.path,
+            frame=frame,
+        )
+
+
+class Plates:
+    """A plate, its clean plate, and how they fit.
+
+    Parameters
+    ----------
+    plate, clean : Take
+        The two takes.
+    frames : tuple of int
+        Frames of the plate that are wanted.
+    settings : FitSettings
+        How the clean plate is made to fit.
+    tell : callable
+        Told what happens.
+    offset : int
+        Frame n of the plate has the same number as frame n + offset of the clean plate.
+
+    Attributes
+    ----------
+    fit : ShotFit or None
+        None before `solve`, and where clean plates are used as they are.
+    """
+
+    def __init__(
+        self,
+        plate: Take,
+        clean: Take,
+        frames: tuple[int, ...],
+        settings: FitSettings,
+        tell: Callable[[Event], None],
+        *,
+        offset: int = 0,
+    ) -> None:
+        self.plate, self.clean, self.frames = plate, clean, frames
+        self.settings, self.offset = settings, offset
+        self.fit: ShotFit | None = None
+        self._tell = tell
+
+    def paths(self, frame: int) -> tuple[Path, Path]:
+        """Name the files of a frame and of the clean frame of the same number."""
+        return self.plate.footage.path(frame), self.clean.footage.path(frame + self.offset)
+
+    def check_headers(self) -> None:
+        """Look at the first frame's headers: a wrong clean plate or layer is not found 2,000 times.
+
+        Raises
+        ------
+        InputError
+            A layer is missing, or the sizes differ.
+        """
+        first = next(iter(self.plate.footage.select(self.frames)))
+        sizes: list[tuple[int, int]] = []
+        for take, frame in ((self.plate, first), (self.clean, self._clean_frame(first))):
+            footage, layer = take.footage, take.layer
+            path = footage.path(frame)
+            try:
+                if not footage.exists(frame):
+                    return
+                if layer is not None and not footage.has_layer(frame, layer):
+                    there = ", ".join(sorted(name or "(main)" for name in footage.layers(frame)))
+                    raise InputError(f"{path}: has no layer '{layer}'; there is {there}.")
+                sizes.append(footage.display_size(frame))
+            except FrameError:
+                return  # said again, with the frame, when it is read
+        if sizes[0] != sizes[1]:
+            turned = " (is one of them turned on its side?)" if sizes[0] == sizes[1][::-1] else ""
+            raise InputError(
+                f"{path}: the clean plate is {sizes[1][0]}x{sizes[1][1]}, the plate "
+                f"{self.plate.footage.path(first)} {sizes[0][0]}x{sizes[0][1]}{turned}; "
+                "give both the same size."
+            )
+
+    def solve(self, node: HowardMatte, given: str | None = None, report: str | None = None) -> None:
+        """Find out how the clean plate fits, or take what was found before.
+
+        Parameters
+        ----------
+        node : HowardMatte
+            Its coarse stage keeps the subject out of what is measured.
+        given : str, optional
+            A report to use in place of a new solve.
+        report : str, optional
+            Where to write what was found.
+
+        Raises
+        ------
+        InputError
+            A given fit does not belong to this shot, or the report cannot be written.
+        """
+        present = self.plate.footage.select(self.frames)
+        if given is not None:
+            light = self.plate.light(present[0])
+            window = light.header.display_window
+            size = (window.width, window.height)
+            self.fit = ShotFit.load(Path(given)).covering(present, size, light.space, given)
+        elif not self.settings.does_nothing:
+            self.fit = self._solved(node, present)
+        if self.fit is not None:
+            self._tell(PlatesFitted.of(self.fit))
+            if report is not None:
+                self.fit.save(Path(report))
+
+    def frame_fit(self, frame: int) -> FrameFit:
+        """Give the fit of a frame.
+
+        Raises
+        ------
+        FrameError
+            The frame is missing, or was when the fit was made.
+        """
+        footage = self.plate.footage
+        if not footage.exists(frame):
+            raise FrameError("no such file: this frame has no plate.", path=footage.path(frame), frame=frame)
+        if self.fit is None:
+            return FrameFit(frame, (Source(self._clean_frame(frame)),), motion="off")
+        if frame not in self.fit.frames:
+            raise FrameError(
+                "could not be read when the clean plate was fitted.", path=footage.path(frame), frame=frame
+            )
+        return self.fit.frames[frame]
+
+    def fitted(self, frame: int) -> tuple[Light, Fitted]:
+        """Read a frame and make its clean plate fit it.
+
+        Raises
+        ------
+        FrameError
+            A file is missing, damaged or of another size.
+        """
+        light = self.plate.light(frame)
+        fit = self.frame_fit(frame)
+
+        def clean(number: int) -> tuple[np.ndarray, np.ndarray | None]:
+            other = self.clean.light(number, light.space)
+            check_size("clean plate", other.header, light.header, frame)
+            return other.on(light.header.data_window)
+
+        header = light.header
+        return light, fitted_clean(fit, clean, header.data_window, header.display_window)
+
+    def digests(self, frame: int) -> dict[str, str]:
+        """Hash all that a frame's plate and fitted clean plate are made of.
+
+        Raises
+        ------
+        FrameError
+            A file is missing or cannot be read.
+        """
+        fit, footage = self.frame_fit(frame), self.clean.footage
+        parts = {"plate": self.plate.digest(frame), "fit": fit.fingerprint}
+        for source in fit.sources:
+            if not footage.exists(source.frame):
+                path = footage.path(source.frame)
+                raise FrameError("no such file: this frame has no clean plate.", path=path, frame=frame)
+            parts[f"clean {source.frame}"] = self.clean.digest(source.frame)
+        return parts
+
+    def _clean_frame(self, frame: int) -> int:
+        """Give the clean frame that belongs to a frame when nothing else is known."""
+        footage = self.clean.footage
+        if footage.is_still:
+            return footage.frames[0]
+        same = frame + self.offset
+        return same if self.settings.align == "off" or footage.exists(same) else footage.frames[0]
+
+    def _solved(self, node: HowardMatte, frames: tuple[int, ...]) -> ShotFit:
+        plate, clean = self.plate, self.clean
+        space = _first_space(plate, frames) or node.config.scene_linear
+
+        def plate_light(frame: int) -> np.ndarray:
+            light = plate.light(frame, space)
+            return light.on(light.header.display_window)[0]
+
+        def clean_light(frame: int) -> tuple[np.ndarray, np.ndarray | None]:
+            light = clean.light(frame, space)
+            return light.on(light.header.display_window)
+
+        footage, offset = clean.footage, self.offset
+        takes = Takes(
+            frames=frames,
+            plate=plate_light,
+            clean_frames=footage.frames[:1] if footage.is_still else footage.frames,
+            clean=clean_light,
+            same_number=lambda frame: frame + offset,
+            space=space,
+            to_rec709=lambda pixels: node.config.to_linear_rec709(pixels, space),
+            subject=lambda one, other: node.coarse_matte(one, other, space),
+        )
+        return fit_shot(
+            takes,
+            self.settings,
+            on_fit=lambda fit: self._tell(FrameFitted.of(fit)),
+            on_note=lambda message: self._tell(Note(message, warning=True)),
+        )
+
+
+def _first_space(plate: Take, frames: tuple[int, ...]) -> str | None:
+    """Scene-linear space of the first frame that can be read."""
+    for frame in frames:
+        try:
+            return plate.light(frame).space
+        except FrameError:
+            continue  # it fails, with its name, where it is to be matted
+    return None
