@@ -1,11 +1,11 @@
 """Which of the things seen at one place over time is the background.
 
 The pictures of a take, registered and matched, are stacked. In small cells the pictures that agree form
-clusters: one is the background, others are a subject that lingers. The background is not simply the largest. It
-is the one with which the places next to it make sense in every single picture: where in some picture the
+clusters: one is the background, others are a subject that lingers. The background is not simply the largest.
+It is the one with which the places next to it make sense in every single picture: where in some picture the
 background ends and the subject begins, that picture has an edge; where it has none, both sides are the same
-thing. And a subject's plain parts do not seem to move, but they are near what does. One labelling of all cells
-that disagrees least with this is found by belief propagation.
+thing. And a subject's plain parts do not seem to move, but they are near what does. One labelling of all
+cells that disagrees least with this is found by belief propagation.
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ def _cells(samples: Array, covered: Array) -> tuple[Array, Array]:
     whole = np.pad(samples, (*pad, (0, 0)), mode="edge")
     half = whole.reshape(n, rows, 2, 2, cols, 2, 2, 3).mean((3, 6))
     features = half.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows, cols, 12)
-    inside = np.pad(covered, pad, mode="edge").reshape(n, rows, _CELL, cols, _CELL).all((2, 4))
-    return np.ascontiguousarray(features), inside.astype(np.float32)
+    inside: Array = np.pad(covered, pad, mode="edge").reshape(n, rows, _CELL, cols, _CELL).all((2, 4))
+    return np.ascontiguousarray(features), np.asarray(inside, np.float32)
 
 
 def _slopes(samples: Array) -> Array:
