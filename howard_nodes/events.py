@@ -19,6 +19,7 @@ __all__ = [
     "Note",
     "PlatesFitted",
     "Started",
+    "Step",
     "to_json",
 ]
 
@@ -54,6 +55,15 @@ class Note:
     message: str
     warning: bool = False
     frame: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """Part of the work that comes before any frame is written: how many frames of how many."""
+
+    task: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -160,7 +170,7 @@ class Finished:
     seconds: float
 
 
-Event = Started | Note | FrameFitted | PlatesFitted | FrameDone | FrameFailed | Finished
+Event = Started | Note | Step | FrameFitted | PlatesFitted | FrameDone | FrameFailed | Finished
 
 
 def to_json(event: Event) -> str:

@@ -36,7 +36,6 @@ from howard_nodes.frames import (
     fit_window,
     format_frames,
     open_footage,
-    parse_frames,
     read_attributes,
     sanitize,
     validate_compression,

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from howard_nodes import __version__
-from howard_nodes.cli import Terminated, demo, evaluate, info, matte, train, verify, weights
+from howard_nodes.cli import Terminated, demo, evaluate, info, matte, plate, train, verify, weights
 from howard_nodes.cli.console import StderrHandler
 from howard_nodes.errors import HowardError, InputError
 
@@ -73,6 +73,7 @@ def howard(
 
 
 app.command("matte")(matte.matte)
+app.add_typer(plate.app, name="plate")
 app.command("info")(info.info)
 app.command("verify")(verify.verify)
 app.add_typer(weights.app, name="weights")

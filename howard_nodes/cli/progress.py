@@ -18,6 +18,7 @@ from howard_nodes.events import (
     Note,
     PlatesFitted,
     Started,
+    Step,
     to_json,
 )
 
@@ -32,6 +33,9 @@ _MOST_DOUBTS = 5
 
 class Reporter:
     """Takes the events of a run and remembers how far it is. This one prints a line a frame."""
+
+    task = "matte"
+    """What is done to a frame, for a bar."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -120,9 +124,10 @@ class Reporter:
             return "nothing was written"
         if not self.complete:
             return f"none of {self.total} frames is done; no partial file is left"
+        on = "; the same command with --resume goes on" if self.task == "matte" else ""
         return (
             f"{len(self.complete)} of {self.total} frames are done ({format_frames(self.complete)}), "
-            "no partial file is left; the same command with --resume goes on"
+            f"no partial file is left{on}"
         )
 
     def _summary(self, finished: Finished) -> str:
@@ -161,12 +166,15 @@ class _BarReporter(Reporter):
         if isinstance(event, FrameFitted):
             self._advance("fit", event.frame)
             return
+        if isinstance(event, Step):
+            self._step(event)
+            return
         if isinstance(event, FrameFailed):
-            self._advance("matte", event.frame)
+            self._advance(self.task, event.frame)
         super().show(event)
 
     def frame(self, done: FrameDone) -> None:
-        self._advance("matte", done.frame)
+        self._advance(self.task, done.frame)
 
     def finish(self, finished: Finished) -> None:
         self.close()
@@ -177,6 +185,13 @@ class _BarReporter(Reporter):
             self._bar.stop()
             self._bar = None
 
+    def _step(self, step: Step) -> None:
+        if self._bar is None:
+            return
+        if step.task not in self._tasks:
+            self._tasks[step.task] = self._bar.add_task(step.task, total=step.total, note="")
+        self._bar.update(self._tasks[step.task], completed=step.done, total=step.total)
+
     def _advance(self, task: str, frame: int) -> None:
         if self._bar is None:
             return
@@ -186,15 +201,18 @@ class _BarReporter(Reporter):
 
 
 @contextmanager
-def reporter(as_json: bool) -> Iterator[Reporter]:
+def reporter(as_json: bool, task: str = "matte") -> Iterator[Reporter]:
     """Give the reporter that fits: JSON if asked for, a bar on a terminal, else lines.
 
     Parameters
     ----------
     as_json : bool
         Print events as `howard_nodes.events.to_json` writes them, and nothing else, on stdout.
+    task : str
+        What is done to a frame, for the bar.
     """
     report = _JsonReporter() if as_json else _BarReporter() if on_terminal() else Reporter()
+    report.task = task
     try:
         yield report
     finally:

@@ -1,0 +1,347 @@
+"""What `howard plate` does: a clean plate fitted to its plate, or built from the take itself, as files."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from howard_nodes import __version__
+from howard_nodes.color import ColorConfig
+from howard_nodes.errors import FrameError, InputError, WriteError
+from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
+from howard_nodes.fitting import Plates, choose_frames
+from howard_nodes.frames import Depth, Sequence, format_frames, validate_compression, write_image
+from howard_nodes.network import describe_weights, load_weights
+from howard_nodes.node import HowardMatte
+from howard_nodes.plates.building import BuiltPlate, build_plate
+from howard_nodes.plates.fit import ShotFit
+from howard_nodes.plates.solving import FitSettings
+from howard_nodes.takes import VALID_LAYER, Light, Take
+
+__all__ = ["AlignJob", "BuildJob", "PlateReport", "align_plates", "build_plates"]
+
+
+@dataclass(frozen=True)
+class AlignJob:
+    """A clean plate to be fitted.
+
+    Attributes
+    ----------
+    plate, clean, layer, clean_layer, clean_offset, frames, fitting, fit, report
+        As of `howard_nodes.pipeline.MatteJob`.
+    output : str
+        Pattern of the fitted clean plates, `.exr`: `R G B` in the plate's scene-linear space, `valid.A` (1
+        where there is clean plate) and `difference.R/G/B` (how far the plate is from it).
+    colorspace, clean_colorspace, ocio, weights, device, depth, compression
+        As of `MatteJob`.
+    """
+
+    plate: str
+    clean: str
+    output: str
+    frames: str | None = None
+    layer: str | None = None
+    clean_layer: str | None = None
+    clean_offset: int = 0
+    fitting: FitSettings = field(default_factory=FitSettings)
+    fit: str | None = None
+    report: str | None = None
+    colorspace: str | None = None
+    clean_colorspace: str | None = None
+    ocio: str | None = None
+    weights: str | None = None
+    device: str = "auto"
+    depth: Depth = "half"
+    compression: str = "zip"
+
+
+@dataclass(frozen=True)
+class BuildJob:
+    """A clean plate to be built from a take.
+
+    Attributes
+    ----------
+    plate, layer, frames, colorspace, ocio, weights, device, depth, compression
+        As of `howard_nodes.pipeline.MatteJob`.
+    output : str
+        `.exr`: one file is the clean plate as the middle of the move sees it, a pattern gives one a frame,
+        each as that frame's camera sees it. `R G B` and `valid.A`, 1 where background was seen.
+    report : str, optional
+        Where to write, as JSON, what was seen and what never.
+    """
+
+    plate: str
+    output: str
+    frames: str | None = None
+    layer: str | None = None
+    report: str | None = None
+    colorspace: str | None = None
+    ocio: str | None = None
+    weights: str | None = None
+    device: str = "auto"
+    depth: Depth = "half"
+    compression: str = "zip"
+
+
+@dataclass(frozen=True)
+class PlateReport:
+    """What became of a job: frames written and failed, and the fit or the built plate."""
+
+    done: tuple[int, ...]
+    failed: dict[int, str]
+    fit: ShotFit | None = None
+    built: BuiltPlate | None = None
+
+
+def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
+    """Fit a clean plate and write it, a file a frame.
+
+    Parameters
+    ----------
+    job : AlignJob
+        What to do.
+    on_event : callable
+        Told of everything that happens.
+
+    Returns
+    -------
+    PlateReport
+        A frame whose clean plate could not be fitted is written as it lies, and counts as failed.
+
+    Raises
+    ------
+    InputError
+        Nothing can be done as asked; nothing was written.
+    """
+    began = time.monotonic()
+    compression = validate_compression(job.compression)
+    config = ColorConfig.load(job.ocio)
+    plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
+    clean = Take(
+        job.clean,
+        config,
+        on_event,
+        what="clean plate",
+        layer=job.clean_layer,
+        colorspace=job.clean_colorspace,
+    )
+    frames = choose_frames(plate.footage, job.frames)
+    output = _output(job.output, frames, (plate, clean), job.clean_offset)
+    plates = Plates(plate, clean, frames, job.fitting, on_event, offset=job.clean_offset)
+    plates.check_headers()
+    node = _node(job.weights, job.device, config, on_event)
+    on_event(_started(frames, node, job))
+    plates.solve(node, job.fit, job.report)
+    done: list[int] = []
+    failed: dict[int, str] = {}
+    for frame in frames:
+        try:
+            light, fitted = plates.fitted(frame)
+            valid = fitted.valid
+            if valid is None:
+                valid = np.ones(fitted.clean.shape[:2], np.float32)
+            pixels = np.dstack([fitted.clean, valid, np.abs(light.pixels - fitted.clean)])
+            channels = ("R", "G", "B", f"{VALID_LAYER}.A", "difference.R", "difference.G", "difference.B")
+            fit = plates.frame_fit(frame)
+            about = {"howard:fit": fit.message} if fit.message else {}
+            path = output.path(frame)
+            _write(path, pixels, channels, light, config, job.depth, compression, about)
+        except (FrameError, WriteError) as error:
+            failed[frame] = str(error)
+            on_event(FrameFailed(frame, failed[frame]))
+            continue
+        if fit.verdict == "failed":
+            failed[frame] = f"{path}: frame {frame}: {fit.message}"
+            on_event(FrameFailed(frame, failed[frame]))
+            continue
+        done.append(frame)
+        on_event(FrameDone(frame, (path,), 0.0))
+    on_event(_finished(done, failed, began))
+    return PlateReport(tuple(done), failed, fit=plates.fit)
+
+
+def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
+    """Build a clean plate from a take and write it.
+
+    Parameters
+    ----------
+    job : BuildJob
+        What to do.
+    on_event : callable
+        Told of everything that happens.
+
+    Returns
+    -------
+    PlateReport
+        With what was never seen.
+
+    Raises
+    ------
+    InputError
+        Nothing can be done as asked, or too few frames fit together; nothing was written.
+    """
+    began = time.monotonic()
+    compression = validate_compression(job.compression)
+    config = ColorConfig.load(job.ocio)
+    plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
+    frames = choose_frames(plate.footage, job.frames)
+    output = _output(job.output, (), (plate,), 0)
+    if plate.footage.is_still:
+        raise InputError(
+            f"{job.plate}: one picture does not show what is behind its subject; give a sequence or a movie."
+        )
+    present = plate.footage.select(frames)
+    node = _node(job.weights, job.device, config, on_event)
+    on_event(_started(present, node, job))
+    first = plate.light(present[0])
+    space, display = first.space, first.header.display_window
+    headers: dict[int, Light] = {}
+
+    def read(frame: int) -> np.ndarray:
+        light = plate.light(frame, space)
+        headers[frame] = Light(light.header, light.file_space, space, np.empty((0, 0, 3), np.float32))
+        return light.on(display)[0]
+
+    def subject(picture: np.ndarray, other: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        matte = node.coarse_matte(picture, other, space)
+        return np.asarray(cv2.resize(matte, valid.shape[::-1], interpolation=cv2.INTER_LINEAR))
+
+    built = build_plate(
+        present,
+        read,
+        subject,
+        to_rec709=lambda pixels: config.to_linear_rec709(pixels, space),
+        on_progress=lambda what, number, count: on_event(Step(what, number, count)),
+    )
+    on_event(Note(str(built), warning=built.unseen_box is not None or bool(built.untrusted) or built.cut))
+    for frame, reason in built.untrusted.items():
+        on_event(Note(f"was not used: {reason or 'it could not be registered'}", True, frame))
+    done: list[int] = []
+    failed: dict[int, str] = {}
+    for frame in (built.reference,) if output.is_still else present:
+        if frame not in headers:
+            failed[frame] = built.untrusted.get(frame, f"frame {frame} could not be read")
+            on_event(FrameFailed(frame, failed[frame]))
+            continue
+        clean, valid = built.view(frame)
+        path = output.path(frame)
+        try:
+            _write(
+                path,
+                np.dstack([clean, valid]),
+                ("R", "G", "B", f"{VALID_LAYER}.A"),
+                headers[frame],
+                config,
+                job.depth,
+                compression,
+                {"howard:built": str(built)},
+                on_display=True,
+            )
+        except WriteError as error:
+            failed[frame] = str(error)
+            on_event(FrameFailed(frame, failed[frame]))
+            continue
+        done.append(frame)
+        on_event(FrameDone(frame, (path,), 0.0))
+    if job.report is not None:
+        _save_report(Path(job.report), built, present)
+    on_event(_finished(done, failed, began))
+    return PlateReport(tuple(done), failed, built=built)
+
+
+def _node(
+    weights: str | None, device: str, config: ColorConfig, tell: Callable[[Event], None]
+) -> HowardMatte:
+    return HowardMatte(
+        load_weights(weights, fused=False),
+        config,
+        device=device,
+        on_note=lambda message: tell(Note(message, warning=True)),
+    )
+
+
+def _started(frames: tuple[int, ...], node: HowardMatte, job: AlignJob | BuildJob) -> Started:
+    name = Path(describe_weights(job.weights).name).stem
+    return Started(format_frames(frames), len(frames), str(node.device), node.precision, name, job.output)
+
+
+def _finished(done: list[int], failed: dict[int, str], began: float) -> Finished:
+    return Finished(format_frames(done), "", format_frames(failed), time.monotonic() - began)
+
+
+def _output(pattern: str, frames: tuple[int, ...], takes: tuple[Take, ...], offset: int) -> Sequence:
+    path = Path(pattern)
+    if path.suffix.lower() != ".exr":
+        raise InputError(f"{pattern}: clean plates are written as EXR; use a name that ends in .exr.")
+    output = Sequence.output(pattern)
+    if output.is_still and len(frames) > 1:
+        better = path.with_name(f"{path.stem}.####{path.suffix}")
+        raise InputError(f"{pattern}: {len(frames)} frames need a number in the name, as {better}.")
+    inputs = {take.footage.path(frame).resolve() for take in takes for frame in take.footage.frames}
+    for frame in frames or takes[0].footage.frames:
+        if output.path(frame).resolve() in inputs:
+            raise InputError(f"{output.path(frame)}: would overwrite an input; choose another output.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path.parent}: cannot be made ({error.strerror}); choose another folder."
+        ) from error
+    return output
+
+
+def _write(
+    path: Path,
+    pixels: np.ndarray,
+    channels: tuple[str, ...],
+    light: Light,
+    config: ColorConfig,
+    depth: Depth,
+    compression: str,
+    about: dict[str, Any],
+    *,
+    on_display: bool = False,
+) -> None:
+    header = light.header
+    metadata = dict(header.metadata)
+    if light.space != light.file_space:
+        metadata.pop("chromaticities", None)
+    write_image(
+        path,
+        pixels,
+        channels,
+        depth=depth,
+        compression=compression,
+        colorspace=config.interop_id(light.space) or light.space,
+        data_window=header.display_window if on_display else header.data_window,
+        display_window=header.display_window,
+        pixel_aspect=header.pixel_aspect,
+        metadata=metadata | {"howard:version": __version__} | about,
+    )
+
+
+def _save_report(path: Path, built: BuiltPlate, frames: tuple[int, ...]) -> None:
+    document = {
+        "format": "howard-built-plate",
+        "version": 1,
+        "summary": str(built),
+        "frames": format_frames(frames),
+        "reference": built.reference,
+        "static": built.static,
+        "share_unseen": round(built.share_unseen, 6),
+        "unseen_box": built.unseen_box,
+        "not_used": {str(frame): reason for frame, reason in built.untrusted.items()},
+        "gains": {str(frame): [float(value) for value in gain] for frame, gain in built.gains.items()},
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
