@@ -25,13 +25,14 @@ _QUARTILE = 0.3186  # of |r| of a normal distribution with deviation 1
 _LEAST_SCALE = 0.02
 _ITERATIONS = (8, 8, 12)  # from fine to coarse
 _ENOUGH = 0.01  # pixels of the level, where an iteration moves the corners by less
-_MOST_PIXELS = 90_000
+_MOST_PIXELS = 50_000
 _LEAST_PIXELS = 200
 _TILE = 30  # pixels of a side, at the finest level
 _TEXTURE = 2e-3  # mean squared slope of a tile that shows anything
 _ALIKE = 0.55  # correlation of two tiles that show the same
 _MOST_SHIFT = 3.0  # pixels of the level: farther the linear estimate does not reach
 _RIDGE = 1e-4
+_ROW = 512  # pixels looked up in a row
 
 
 @dataclass(frozen=True)
@@ -203,13 +204,13 @@ def _refine(
     values = still.normal.ravel()[chosen]
     own_x, own_y = gx.ravel()[chosen], gy.ravel()[chosen]
     prior = None if background is None else background.ravel()[chosen]
+    moving = cv2.merge([other.normal, *other.gradient])
     deviation = float("inf")
     for _ in range(iterations):
-        warped, valid = warp(other.normal, np.linalg.inv(inverse), still.normal.shape[::-1])
-        wx, wy = slopes(warped)
-        residual = values - warped.ravel()[chosen]
-        sx, sy = (own_x + wx.ravel()[chosen]) / 2, (own_y + wy.ravel()[chosen]) / 2
-        inside = valid.ravel()[chosen]
+        sampled, inside = _sampled(moving, inverse, x, y)
+        residual = values - sampled[:, 0]
+        # The moving picture's slopes are not turned with it: that only matters far from the solution.
+        sx, sy = (own_x + sampled[:, 1]) / 2, (own_y + sampled[:, 2]) / 2
         if prior is not None:
             inside = inside * prior
         weight, spread = _tukey(residual, inside)
@@ -267,6 +268,19 @@ def _tukey(residual: Array, inside: Array) -> tuple[Array, float]:
     )
     reduced = magnitude / np.float32(_TUKEY * spread)
     return np.square(np.maximum(1 - reduced * reduced, 0.0)) * inside, spread
+
+
+def _sampled(picture: Array, inverse: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """Look a picture up where `inverse` sends the pixels x, y: N C values, and 1 where it has any."""
+    points = inverse @ np.stack([x, y, np.ones_like(x)]).astype(np.float64)
+    u, v = (points[:2] / points[2]).astype(np.float32)
+    height, width = picture.shape[:2]
+    inside = (u >= 0) & (v >= 0) & (u <= width - 1) & (v <= height - 1)
+    # remap takes pictures of at most 32767 rows.
+    rows = -(-len(u) // _ROW)
+    padded = (np.pad(axis, (0, rows * _ROW - len(u))).reshape(rows, _ROW) for axis in (u, v))
+    found = cv2.remap(picture, *padded, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return found.reshape(-1, picture.shape[2])[: len(u)], inside.astype(np.float32)
 
 
 def _resized(weight: Array, shape: tuple[int, ...]) -> Array:

@@ -30,6 +30,8 @@ _STRAY = 0.5  # cost of a cluster that only one picture shows
 _LARGER = 0.01  # cost of a small cluster against a large one
 _UNSEEN = 0.03  # cost of saying that a cell was never seen
 _MOVING = 1.0  # cost of a cluster of moving pictures
+_PLAIN = 0.1
+_PN = 0.0
 _ROUNDS = 60
 _DAMPING = 0.4
 
@@ -157,8 +159,9 @@ def _label(samples: Array, covered: Array, noise: float) -> Array:
     features, valid = _cells(samples, covered)
     slopes = _slopes(samples)
     shows, candidates = _clusters(features, valid, _cell_tolerance(slopes, noise))
-    moving = _moving(features, valid, noise)
-    unary = _unary(shows, candidates, valid, moving)
+    moving, around = _moving(features, valid, noise)
+    unary = _unary(shows, candidates, valid, around)
+    unary += _plainness(features, shows, unary, noise) * moving.mean(0)
     across, down = _edges(slopes, noise)
     horizontal = _disagreement(shows[..., :-1], shows[..., 1:], valid[..., :-1] * valid[..., 1:], across)
     vertical = _disagreement(shows[..., :-1, :], shows[..., 1:, :], valid[:, :-1] * valid[:, 1:], down)
@@ -230,10 +233,10 @@ def _clusters(features: Array, valid: Array, tolerance: Array) -> tuple[Array, A
     return shows, exists
 
 
-def _moving(features: Array, valid: Array, noise: float) -> Array:
-    """N rows cols, 0 to 1: what differs from the pictures before and after, or lies beside what does."""
+def _moving(features: Array, valid: Array, noise: float) -> tuple[Array, Array]:
+    """Mark what differs from the pictures before and after, and what lies near it: N rows cols, 0 to 1."""
     if len(features) < 3:
-        return np.zeros_like(valid)
+        return np.zeros_like(valid), np.zeros_like(valid)
     change = np.square(np.diff(features, axis=0)).mean(-1) * valid[1:] * valid[:-1]
     change = 1 - np.exp(-0.5 * change / (4 * noise**2 + 1e-4))
     moving = np.zeros_like(valid)
@@ -241,12 +244,27 @@ def _moving(features: Array, valid: Array, noise: float) -> Array:
     moving[0], moving[-1] = change[0], change[-1]
     # A subject's plain parts do not seem to move, but they are never far from what does.
     wide = max(moving.shape[1:]) / 8
-    return np.stack(
+    around = np.stack(
         [
             np.maximum.reduce([one, *(cv2.GaussianBlur(one, (0, 0), wide / 2**k) for k in range(3))])
             for one in moving
         ]
     )
+    return moving, around
+
+
+def _plainness(features: Array, shows: Array, unary: Array, noise: float) -> Array:
+    """Cost of clusters that have less texture than another of their cell: K+1 rows cols, 0 to 1.
+
+    Texture that comes back at the very same place stands still. What is plain may slide along.
+    """
+    total = np.maximum(shows[:-1].sum(1), 1e-3)
+    mean = np.einsum("knrc,nrcd->krcd", shows[:-1], features) / total[..., None]
+    spread = mean.reshape(*mean.shape[:-1], 4, 3).var(-2).mean(-1)
+    texture = spread / (spread + noise**2 + 1e-4)
+    texture = np.where(unary[:-1] < _STRAY, texture, 0.0)
+    less = texture.max(0) - texture
+    return _PLAIN * np.concatenate([less, _PN * less.max(0, keepdims=True)])
 
 
 def _unary(shows: Array, exists: Array, valid: Array, moving: Array) -> Array:

@@ -51,6 +51,8 @@ def residual_flow(
         it does not help.
     """
     before = agreement(fixed, moving, homography, background)
+    if _residual(before.shift, before.alike, before.textured) < 2 * _LEAST * max(fixed.size):
+        return None
     rows, cols = before.alike.shape
     limit = MOST_FLOW * max(fixed.size)
     flow = np.zeros((rows, cols, 2), np.float32)
