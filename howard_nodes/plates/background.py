@@ -26,12 +26,13 @@ _CLUSTERS = 4  # kept for each cell, besides "never seen"
 _SHADOW = 0.01  # light under which noise no longer falls
 _LEAST_NOISE = 0.003  # of stabilised light
 _SHIFT = 0.15  # pixels that registration may be off
+_NEVER = 10.0  # cost of what is no label
 _STRAY = 0.5  # cost of a cluster that only one picture shows
 _LARGER = 0.01  # cost of a small cluster against a large one
 _UNSEEN = 0.03  # cost of saying that a cell was never seen
 _MOVING = 1.0  # cost of a cluster of moving pictures
-_PLAIN = 0.1
-_PN = 0.0
+_PLAIN = 0.3  # cost of a cluster without texture where things move, beside one with texture
+_LOOKS = 4  # for parts that never change and are never uncovered
 _ROUNDS = 60
 _DAMPING = 0.4
 
@@ -166,6 +167,12 @@ def _label(samples: Array, covered: Array, noise: float) -> Array:
     horizontal = _disagreement(shows[..., :-1], shows[..., 1:], valid[..., :-1] * valid[..., 1:], across)
     vertical = _disagreement(shows[..., :-1, :], shows[..., 1:, :], valid[:, :-1] * valid[:, 1:], down)
     label = _propagate(unary, horizontal, vertical)
+    for _ in range(_LOOKS):
+        hidden = _hidden(label, shows, unary, horizontal, vertical)
+        if not hidden.any():
+            break
+        unary[:-1, hidden] = _NEVER
+        label = _propagate(unary, horizontal, vertical)
     return np.asarray(np.take_along_axis(shows, label[None, None], 0)[0], np.float32)
 
 
@@ -177,8 +184,8 @@ def _cells(samples: Array, covered: Array) -> tuple[Array, Array]:
     whole = np.pad(samples, (*pad, (0, 0)), mode="edge")
     half = whole.reshape(n, rows, 2, 2, cols, 2, 2, 3).mean((3, 6))
     features = half.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows, cols, 12)
-    inside: Array = np.pad(covered, pad, mode="edge").reshape(n, rows, _CELL, cols, _CELL).all((2, 4))
-    return np.ascontiguousarray(features), np.asarray(inside, np.float32)
+    inside = np.pad(covered, pad, mode="edge").reshape(n, rows, _CELL, cols, _CELL)
+    return np.ascontiguousarray(features), np.asarray(inside.all((2, 4)), np.float32)
 
 
 def _slopes(samples: Array) -> Array:
@@ -264,7 +271,7 @@ def _plainness(features: Array, shows: Array, unary: Array, noise: float) -> Arr
     texture = spread / (spread + noise**2 + 1e-4)
     texture = np.where(unary[:-1] < _STRAY, texture, 0.0)
     less = texture.max(0) - texture
-    return _PLAIN * np.concatenate([less, _PN * less.max(0, keepdims=True)])
+    return _PLAIN * np.concatenate([less, np.zeros_like(less[:1])])
 
 
 def _unary(shows: Array, exists: Array, valid: Array, moving: Array) -> Array:
@@ -275,7 +282,7 @@ def _unary(shows: Array, exists: Array, valid: Array, moving: Array) -> Array:
     # Only against other clusters of the same cell: background beside a subject that moves is background.
     motion -= np.where(stray, np.inf, motion).min(0)
     cost = _LARGER * (1 - support / count) + _MOVING * np.clip(motion, 0.0, 1.0) + _STRAY * stray
-    cost[~exists] = 10.0
+    cost[~exists] = _NEVER
     cost[-1] = _UNSEEN
     return np.asarray(cost, np.float32)
 
@@ -314,6 +321,32 @@ def _disagreement(one: Array, other: Array, both: Array, smooth: Array) -> Array
             apart = np.maximum(np.abs(one[a] - other[b]) - 0.25, 0.0) / 0.75 * both
             cost[..., a, b] = (apart * smooth).sum(0) / count
     return cost
+
+
+def _hidden(label: Array, shows: Array, unary: Array, horizontal: Array, vertical: Array) -> Array:
+    """Find parts that never change of which "never seen" as a whole costs less: rows cols bool.
+
+    Belief propagation changes cell by cell and does not get there by itself.
+    """
+    chosen = np.take_along_axis(shows, label[None, None], 0)[0]
+    none = len(shows) - 1
+    count, parts = cv2.connectedComponents((chosen.mean(0) > 0.7).astype(np.uint8), connectivity=4)
+    own = np.take_along_axis(unary, label[None], 0)[0]
+    change = np.zeros(count)
+    np.add.at(change, parts, unary[-1] - own)
+    for one, other, cost in (
+        (np.s_[:, :-1], np.s_[:, 1:], horizontal),
+        (np.s_[:, 1:], np.s_[:, :-1], horizontal.swapaxes(-1, -2)),
+        (np.s_[:-1], np.s_[1:], vertical),
+        (np.s_[1:], np.s_[:-1], vertical.swapaxes(-1, -2)),
+    ):
+        edge = parts[one] != parts[other]
+        mine, theirs, pair = label[one][edge], label[other][edge], cost[edge]
+        rows = np.arange(len(mine))
+        np.add.at(change, parts[one][edge], pair[rows, none, theirs] - pair[rows, mine, theirs])
+    hidden = change < 0
+    hidden[0] = False
+    return np.asarray(hidden[parts])
 
 
 def _propagate(unary: Array, horizontal: Array, vertical: Array) -> Array:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.errors import FrameError, InputError
-from howard_nodes.plates.alignment import Agreement
 from howard_nodes.plates.background import Background, find_background, stabilise
 from howard_nodes.plates.fill import fill_holes
 from howard_nodes.plates.photometric import match_exposure
@@ -238,7 +237,7 @@ def build_plate(
         if frame not in homographies:
             nearest = min(motion, key=lambda other: abs(other - frame))
             homographies[frame], gains[frame] = homographies[nearest], gains[nearest]
-            untrusted.setdefault(frame, "")
+            untrusted.setdefault(frame, "it could not be read a second time")
     looked_at = _looked_at(homographies, canvas, size)
     unseen = looked_at & (seen < 0.5)
     share = float(unseen.sum() / max(1, looked_at.sum()))
@@ -323,9 +322,9 @@ def _follow(view: View, keys: list[tuple[View, Array]], last: tuple[View, Array]
 
 
 def _registered(key: View, view: View, initial: Array) -> Registration:
-    """Register two frames, and not by their subject: the one of two motions that fits the picture's rim best.
+    """Register two frames, and not by their subject: of two motions, the one that fits the picture's rim.
 
-    A camera that follows its subject has it at the same place in both frames, and it may be most of the texture.
+    A camera that follows its subject has it in the same place in every frame, as most of the texture maybe.
     """
     found = register(key, view, initial=initial)
     score = _rim_score(found, key.size)
@@ -510,8 +509,8 @@ def _fit_small(
 ) -> float:
     """Fit the plate found so far to each small copy; motion and gain are updated.
 
-    A plate without the subject says more about a frame's motion than another frame with the subject. Returns how
-    far, in pixels of the small copies, the farthest but a few moved.
+    A plate without the subject says more about a frame's motion than another frame with the subject. Returns
+    how far, in pixels of the small copies, the farthest but a few moved.
     """
     plate = fill_holes(found.light, found.seen)
     steps = []
@@ -546,8 +545,8 @@ def _fit_small(
 def _move(picture: Array, homography: Array, size: tuple[int, int]) -> tuple[Array, Array]:
     """Move a picture as `howard_nodes.plates.warp.warp` does, but sharper, and say where it has pixels.
 
-    Every pixel of the plate is resampled twice, to the canvas and to a frame. With cubic interpolation that costs
-    6 dB more than with Lanczos.
+    Every pixel of the plate is resampled twice, to the canvas and to a frame. With cubic interpolation that
+    costs 6 dB more than with Lanczos.
     """
     rows, cols = picture.shape[:2]
     inverse = np.linalg.inv(homography)
