@@ -242,7 +242,7 @@ class Plates:
             takes,
             self.settings,
             on_fit=lambda fit: self._tell(FrameFitted.of(fit)),
-            on_note=lambda message: self._tell(Note(message, warning=True)),
+            on_note=lambda message, warning: self._tell(Note(message, warning)),
         )
 
 

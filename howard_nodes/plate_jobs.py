@@ -133,7 +133,7 @@ def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: No
         colorspace=job.clean_colorspace,
     )
     frames = choose_frames(plate.footage, job.frames)
-    output = _output(job.output, frames, (plate, clean), job.clean_offset)
+    output = _output(job.output, frames, (plate, clean))
     plates = Plates(plate, clean, frames, job.fitting, on_event, offset=job.clean_offset)
     plates.check_headers()
     node = _node(job.weights, job.device, config, on_event)
@@ -142,6 +142,7 @@ def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: No
     done: list[int] = []
     failed: dict[int, str] = {}
     for frame in frames:
+        started = time.monotonic()
         try:
             light, fitted = plates.fitted(frame)
             valid = fitted.valid
@@ -162,7 +163,7 @@ def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: No
             on_event(FrameFailed(frame, failed[frame]))
             continue
         done.append(frame)
-        on_event(FrameDone(frame, (path,), 0.0))
+        on_event(FrameDone(frame, (path,), time.monotonic() - started))
     on_event(_finished(done, failed, began))
     return PlateReport(tuple(done), failed, fit=plates.fit)
 
@@ -192,7 +193,7 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
     config = ColorConfig.load(job.ocio)
     plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
     frames = choose_frames(plate.footage, job.frames)
-    output = _output(job.output, (), (plate,), 0)
+    output = _output(job.output, (), (plate,))
     if plate.footage.is_still:
         raise InputError(
             f"{job.plate}: one picture does not show what is behind its subject; give a sequence or a movie."
@@ -230,6 +231,7 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
             failed[frame] = built.untrusted.get(frame, f"frame {frame} could not be read")
             on_event(FrameFailed(frame, failed[frame]))
             continue
+        started = time.monotonic()
         clean, valid = built.view(frame)
         path = output.path(frame)
         try:
@@ -249,7 +251,7 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
             on_event(FrameFailed(frame, failed[frame]))
             continue
         done.append(frame)
-        on_event(FrameDone(frame, (path,), 0.0))
+        on_event(FrameDone(frame, (path,), time.monotonic() - started))
     if job.report is not None:
         _save_report(Path(job.report), built, present)
     on_event(_finished(done, failed, began))
@@ -276,7 +278,7 @@ def _finished(done: list[int], failed: dict[int, str], began: float) -> Finished
     return Finished(format_frames(done), "", format_frames(failed), time.monotonic() - began)
 
 
-def _output(pattern: str, frames: tuple[int, ...], takes: tuple[Take, ...], offset: int) -> Sequence:
+def _output(pattern: str, frames: tuple[int, ...], takes: tuple[Take, ...]) -> Sequence:
     path = Path(pattern)
     if path.suffix.lower() != ".exr":
         raise InputError(f"{pattern}: clean plates are written as EXR; use a name that ends in .exr.")

@@ -278,8 +278,8 @@ def _sampled(picture: Array, inverse: Array, x: Array, y: Array) -> tuple[Array,
     inside = (u >= 0) & (v >= 0) & (u <= width - 1) & (v <= height - 1)
     # remap takes pictures of at most 32767 rows.
     rows = -(-len(u) // _ROW)
-    padded = (np.pad(axis, (0, rows * _ROW - len(u))).reshape(rows, _ROW) for axis in (u, v))
-    found = cv2.remap(picture, *padded, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    across, down = (np.pad(axis, (0, rows * _ROW - len(u))).reshape(rows, _ROW) for axis in (u, v))
+    found = cv2.remap(picture, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return found.reshape(-1, picture.shape[2])[: len(u)], inside.astype(np.float32)
 
 

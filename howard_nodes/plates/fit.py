@@ -77,6 +77,9 @@ class FrameFit:
         Factor on the clean plate, scene-linear, per channel.
     gain_field : tuple of floats, optional
         See `howard_nodes.plates.photometric.ExposureMatch`.
+    ceiling : tuple of three floats, optional
+        Light at which the plate is clipped, per channel: the clean plate, made brighter, is clipped there
+        too.
     motion : str
         `none` (used as it is), `homography`, `flow`, `borrowed` (from another frame) or `off`.
     verdict : str
@@ -98,6 +101,7 @@ class FrameFit:
     flow: Array | None = None
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     gain_field: tuple[float, ...] | None = None
+    ceiling: tuple[float, float, float] | None = None
     motion: str = "none"
     verdict: Verdict = "good"
     message: str = ""
@@ -115,13 +119,14 @@ class FrameFit:
             and self.flow is None
             and self.gain == (1.0, 1.0, 1.0)
             and self.gain_field is None
+            and self.ceiling is None
         )
 
     @property
     def fingerprint(self) -> str:
         """A hash of what the fit does to the pixels; what it says about them is left out."""
         known = _to_json(self)
-        does = {key: known[key] for key in ("sources", "flow", "gain", "gain_field")}
+        does = {key: known[key] for key in ("sources", "flow", "gain", "gain_field", "ceiling")}
         return hashlib.blake2b(json.dumps(does, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -184,8 +189,8 @@ class ShotFit:
         missing = set(frames) - set(self.frames)
         if missing:
             raise InputError(
-                f"{where}: has no fit for the frames {format_frames(missing)}; make it again over all frames, "
-                "with --report."
+                f"{where}: has no fit for the frames {format_frames(missing)}; make it again over all "
+                "frames, with --report."
             )
         if self.size != size:
             raise InputError(
@@ -218,9 +223,13 @@ class ShotFit:
             "notes": list(self.notes),
             **verdicts,
             "uncovered": _mean(1.0 - fit.coverage for fit in self.frames.values()),
-            "frames": [_to_json(self.frames[number]) for number in sorted(self.frames)],
         }
-        lines = json.dumps(document, indent=1, ensure_ascii=False)
+        # A line a frame: to be read, searched and compared.
+        head = json.dumps(document, indent=1, ensure_ascii=False).removesuffix("\n}")
+        entries = (
+            json.dumps(_to_json(self.frames[number]), ensure_ascii=False) for number in sorted(self.frames)
+        )
+        lines = head + ',\n "frames": [\n  ' + ",\n  ".join(entries) + "\n ]\n}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{path.name}.tmp")
@@ -330,6 +339,8 @@ def fitted_clean(
     assert clean is not None
     assert valid is not None
     clean = _exposed(clean, fit, window, display)
+    if fit.ceiling is not None:
+        clean = np.minimum(clean, np.array(fit.ceiling, np.float32))
     if valid.all():
         return Fitted(clean, None)
     return Fitted(fill_holes(clean, valid), valid)
@@ -405,6 +416,8 @@ def _from_json(entry: dict[str, Any]) -> FrameFit:
         values = np.frombuffer(zlib.decompress(base64.b64decode(flow["float32"])), "<f4")
         known["flow"] = values.reshape(flow["rows"], flow["cols"], 2).astype(np.float32)
     known["gain"] = _numbers(known["gain"], 3)
+    if known["ceiling"] is not None:
+        known["ceiling"] = _numbers(known["ceiling"], 3)
     if known["gain_field"] is not None:
         known["gain_field"] = _numbers(known["gain_field"], None)
     return FrameFit(**known)

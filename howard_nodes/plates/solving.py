@@ -1,8 +1,8 @@
 """Fitting a whole shot: which clean frame, which motion, which exposure, and how well, for every frame.
 
 A first fit by robustness alone, the subject found with it, a second fit without the subject. A camera that
-stands still gets one motion for the whole shot, so that not a pixel trembles; every frame is checked against it
-all the same. What cannot be fitted borrows from its neighbours, is counted, and stops nothing.
+stands still gets one motion for the whole shot, so that not a pixel trembles; every frame is checked against
+it all the same. What cannot be fitted borrows from its neighbours, is counted, and stops nothing.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ _HOLE = 0.0005  # share of the picture that is worth another clean frame
 _LOOKS = 12  # clean frames kept
 _MOST_ANCHORS = 160
 _BY_NUMBER = 0.97  # of what the best pairing reaches, from which frame numbers are believed
+_CLIPPED = 0.004  # share of a picture that is equally bright, and nothing brighter: clipped
 _FLAT = 0.06  # relative difference of plate and clean plate up to which flat pictures fit as they are
 
 
@@ -122,7 +123,7 @@ def fit_shot(
     settings: FitSettings,
     *,
     on_fit: Callable[[FrameFit], None] = lambda _: None,
-    on_note: Callable[[str], None] = lambda _: None,
+    on_note: Callable[[str, bool], None] = lambda _message, _warning: None,
 ) -> ShotFit:
     """Fit the clean plate to every frame of a shot.
 
@@ -136,7 +137,7 @@ def fit_shot(
         Told of every frame when it has been looked at; the fit may still change a little afterwards, when the
         whole shot is known.
     on_note : callable
-        Told what is worth knowing about the whole shot.
+        Told what is worth knowing about the whole shot, and whether it is a warning.
 
     Returns
     -------
@@ -176,7 +177,7 @@ class _Solver:
         takes: Takes,
         settings: FitSettings,
         on_fit: Callable[[FrameFit], None],
-        on_note: Callable[[str], None],
+        on_note: Callable[[str, bool], None],
     ) -> None:
         self.takes, self.settings = takes, settings
         self.on_fit, self.on_note = on_fit, on_note
@@ -202,9 +203,9 @@ class _Solver:
         fits = self._exposures(self._borrowed(found, still))
         return ShotFit(self.size, self.takes.space, fits, still is not None, tuple(self.notes))
 
-    def _note(self, message: str) -> None:
+    def _note(self, message: str, *, warning: bool = True) -> None:
         self.notes.append(message)
-        self.on_note(message)
+        self.on_note(message, warning)
 
     def _pairs(self) -> dict[int, int]:
         """Which clean frame is compared with each frame of the plate."""
@@ -242,7 +243,8 @@ class _Solver:
         self._note(
             "the takes move differently in time: plate frames "
             f"{takes.frames[0]} to {takes.frames[-1]} were paired with clean frames "
-            f"{readable[chosen[0]]} to {readable[chosen[-1]]} by what they show"
+            f"{readable[chosen[0]]} to {readable[chosen[-1]]} by what they show",
+            warning=False,
         )
         return {frame: readable[i] for frame, i in zip(takes.frames, chosen)}
 
@@ -261,7 +263,7 @@ class _Solver:
     def _scout(self, pairs: dict[int, int]) -> dict[int, _Found]:
         """Look at some frames all over the shot."""
         scouts: dict[int, _Found] = {}
-        copies = []
+        copies, leftovers = [], []
         for frame, look in self._read(_spread_out(self.takes.frames, _SCOUTS)):
             one = self._tried(frame, look, pairs[frame], None, None)
             scouts[frame] = one
@@ -270,32 +272,32 @@ class _Solver:
             clean = self._clean(pairs[frame])
             if one.homography is not None and one.exposure is not None:
                 fitted, valid = self._moved(clean, one.homography, one.fit.flow)
-                self._leftovers(frame, look, one.exposure.apply(fitted), valid)
+                leftovers += self._leftovers(frame, look, one.exposure.apply(fitted), valid)
             if clean.small.shape == look.small.shape and is_same_frame(look.small, clean.small):
                 copies.append(frame)
+        # One frame may be mistaken: a lamp that is off, a door.
+        if leftovers and 3 * len(leftovers) > len(scouts):
+            self._note(leftovers[0])
         if copies:
             self._note(
-                f"the clean plate is frame {copies[0]} of the plate itself: whoever is in that frame is in the clean "
-                "plate too. Is that frame empty?"
+                f"the clean plate is frame {copies[0]} of the plate itself: whoever is in that frame is in "
+                "the clean plate too. Is that frame empty?"
             )
         return scouts
 
-    def _leftovers(self, frame: int, look: _Look, fitted: Array, valid: Array) -> None:
+    def _leftovers(self, frame: int, look: _Look, fitted: Array, valid: Array) -> list[str]:
+        """Say what the clean plate shows and the plate does not: nothing, or the largest such thing."""
         matte = _as(self.takes.subject(look.small, fitted), valid.shape)
-        for leftover in find_leftovers(look.small, fitted, matte, valid)[:1]:
-            scale = self.size[0] / valid.shape[1]
-            x, y, width, height = (
-                round(value * scale) for value in (leftover.x, leftover.y, leftover.width, leftover.height)
-            )
-            message = (
-                f"the clean plate shows something that plate frame {frame} does not, {width}x{height} pixels at "
-                f"{x}, {y}: is somebody still in it?"
-            )
-            if not any("is somebody still in it" in note for note in self.notes):
-                self._note(message)
+        scale = self.size[0] / valid.shape[1]
+        return [
+            f"the clean plate shows something that plate frame {frame} does not, "
+            f"{round(found.width * scale)}x{round(found.height * scale)} pixels at {round(found.x * scale)}, "
+            f"{round(found.y * scale)}: is somebody still in it?"
+            for found in find_leftovers(look.small, fitted, matte, valid)[:1]
+        ]
 
     def _standing(self, scouts: dict[int, _Found]) -> FrameFit | None:
-        """The one fit of a camera that stands still; None where it moves."""
+        """Give the one fit of a camera that stands still; None where it moves."""
         trusted = [one for one in scouts.values() if one.homography is not None]
         if self.settings.align == "off" or not trusted or len(trusted) < (len(scouts) + 1) // 2:
             return None
@@ -430,7 +432,10 @@ class _Solver:
         if self.settings.match_exposure == "auto":
             exposure = match_exposure(look.small, fitted, trusted_area)
             fitted = exposure.apply(fitted)
-        difference, relative = _difference(look.small, fitted, trusted_area)
+        ceiling = _ceiling(look.small) if exposure is not None and max(exposure.gain) > 1.0 else None
+        if ceiling is not None:
+            fitted = np.minimum(fitted, np.array(ceiling, np.float32))
+        difference, _ = _difference(look.small, fitted, trusted_area)
         sources: tuple[Source, ...] = (Source(clean_frame, _numbers(homography)),)
         coverage = float(valid.mean())
         if coverage < 1 - _HOLE and len(self.takes.clean_frames) > 1 and self.settings.align != "off":
@@ -441,17 +446,18 @@ class _Solver:
             flow=flow,
             gain=exposure.gain if exposure is not None else (1.0, 1.0, 1.0),
             gain_field=exposure.field if exposure is not None else None,
+            ceiling=ceiling,
             motion=motion,
             inliers=known.inliers if known is not None else 0,
             residual=round(known.residual, 4) if known is not None and np.isfinite(known.residual) else None,
             difference=round(difference, 6),
             coverage=round(coverage, 6),
         )
-        fit = self._judged(fit, exposure, relative)
+        fit = self._judged(fit, exposure)
         return _Found(fit, homography if known is not None else None, exposure, background)
 
     def _failed(self, frame: int, look: _Look, clean_frame: int, why: Registration) -> _Found:
-        """A frame whose motion was not found: used as it is until something better turns up."""
+        """Keep a frame whose motion was not found as it is, until something better turns up."""
         one = self._measured(frame, look, clean_frame, None, IDENTITY, None, "none")
         clean = self._clean(clean_frame)
         _, relative = _difference(
@@ -466,12 +472,13 @@ class _Solver:
             one.fit,
             gain=one.fit.gain if keep else (1.0, 1.0, 1.0),
             gain_field=one.fit.gain_field if keep else None,
+            ceiling=one.fit.ceiling if keep else None,
             verdict=verdict,
             message=f"{verdict}: {why.reason}; {word}",
         )
         return _Found(fit, None, one.exposure if keep else None)
 
-    def _judged(self, fit: FrameFit, exposure: ExposureMatch | None, relative: float) -> FrameFit:
+    def _judged(self, fit: FrameFit, exposure: ExposureMatch | None) -> FrameFit:
         """Put the verdict into words."""
         longest = max(self.size)
         doubts = []
@@ -600,6 +607,13 @@ class _Solver:
         stops = np.log2([fit.gain for fit in sure])
         fields = [fit.gain_field for fit in sure if fit.gain_field is not None]
         field = tuple(float(v) for v in np.median(fields, axis=0)) if 2 * len(fields) > len(sure) else None
+        ceilings = [fit.ceiling for fit in sure if fit.ceiling is not None]
+        ceiling = _numbers(np.median(ceilings, axis=0)) if 2 * len(ceilings) > len(sure) else None
+        fits = {
+            frame: fit if fit.verdict == "failed" else replace(fit, ceiling=ceiling)  # type: ignore[arg-type]
+            for frame, fit in fits.items()
+        }
+        sure = [fits[fit.frame] for fit in sure]
         middle = np.median(stops, axis=0)
         spread = float(np.quantile(np.abs(stops - middle).max(axis=1), 0.9))
         if spread < _STEADY:
@@ -607,6 +621,7 @@ class _Solver:
             gain = tuple(float(g) for g in np.exp2(middle))
             if np.abs(middle).max() < 0.006 and field is None:
                 gain = (1.0, 1.0, 1.0)
+                fits = {frame: replace(fit, ceiling=None) for frame, fit in fits.items()}
             return {
                 frame: fit if fit.verdict == "failed" else replace(fit, gain=gain, gain_field=field)  # type: ignore[arg-type]
                 for frame, fit in fits.items()
@@ -668,7 +683,7 @@ class _Solver:
         return _Look(small, valid, prepare(self.takes.to_rec709(small), (width, height)))
 
     def _moved(self, clean: _Look, homography: Array, flow: Array | None) -> tuple[Array, Array]:
-        """The clean plate, small, on the plate; and where it is."""
+        """Put the clean plate, small, on the plate; and say where it is."""
         to_full = clean.view.levels[0].to_full
         matrix = np.linalg.inv(to_full) @ homography @ to_full
         size = clean.small.shape[1::-1]
@@ -730,12 +745,25 @@ def _between(
 
 
 def _as(matte: Array, shape: tuple[int, ...]) -> Array:
-    """A matte at another size, float32."""
+    """Bring a matte to another size, float32."""
     matte = np.asarray(matte, np.float32)
     if matte.shape == tuple(shape):
         return matte
     method = cv2.INTER_AREA if matte.shape[0] > shape[0] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(matte, (shape[1], shape[0]), interpolation=method))
+
+
+def _ceiling(plate: Array) -> tuple[float, float, float] | None:
+    """Light at which a plate is clipped, per channel; None where it is not."""
+    sample = plate[::2, ::2].reshape(-1, 3)
+    # Video overshoots where it is clipped: the very highest value says little.
+    top = np.quantile(sample, 1 - 0.75 * _CLIPPED, axis=0)
+    clipped = (np.abs(sample - top) < 0.03 * top).all(axis=1)
+    brighter = (sample > 1.1 * top).any(axis=1)
+    if top.min() <= 0 or clipped.mean() < _CLIPPED or brighter.mean() > _CLIPPED / 8:
+        return None
+    red, green, blue = (float(value) for value in np.median(sample[clipped], axis=0))
+    return red, green, blue
 
 
 def _difference(plate: Array, fitted: Array, weight: Array | None) -> tuple[float, float]:
