@@ -75,6 +75,8 @@ def residual_flow(
     flow *= np.clip(gate, 0.0, 1.0).reshape(rows, cols, 1)
     after = agreement(fixed, moving, homography, background, flow=flow)
     both = before.textured & after.textured
+    if not both.any():
+        return None
     without, within = _residual(before.shift, before.alike, both), _residual(after.shift, after.alike, both)
     if within > _WORTH * without or without - within < _LEAST * max(fixed.size):
         return None
