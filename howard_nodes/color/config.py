@@ -56,6 +56,8 @@ _SRGB = (
 )
 _GAMMA22 = ("g22_rec709_scene", "g22_rec709", "g22_rec709_tx", "Gamma 2.2 Rec.709 - Texture")
 _GAMMA24 = ("g24_rec709_scene", "g24_rec709", "g24_rec709_tx", "Gamma 2.4 Rec.709 - Texture")
+# What movies are tagged with; the texture space has the same curve.
+_REC1886 = ("g24_rec709_display", "rec1886_rec709_display", "Rec.1886 Rec.709 - Display", *_GAMMA24)
 _LINEAR = (_LINEAR_REC709, _LINEAR_AP1, _LINEAR_AP0, _LINEAR_P3, _LINEAR_REC2020)
 
 # Red, green, blue and white in x, y, as an EXR's chromaticities attribute has them.
@@ -504,7 +506,7 @@ def _builtin_names() -> set[str]:
 
 def _other_names(name: str) -> tuple[str, ...]:
     """Give the names that other configurations have for a space."""
-    groups = (*_LINEAR, _SRGB, _GAMMA22, _GAMMA24)
+    groups = (*_LINEAR, _SRGB, _GAMMA22, _GAMMA24, _REC1886)
     return next((names for names in groups if name.lower() in map(str.lower, names)), ())
 
 

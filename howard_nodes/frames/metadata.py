@@ -253,7 +253,9 @@ def _plain_tuple(name: str, values: tuple[Any, ...]) -> TypedValue | str | None:
 def _as_text(value: Any) -> str:
     kind = getattr(value, "type", "")
     if kind == "timecode":
-        return ":".join(f"{value[0] >> shift & 0x3F:02x}" for shift in (24, 16, 8, 0))
+        # Hours and frames have six bits, minutes and seconds seven; what is above them are flags.
+        fields = ((24, 0x3F), (16, 0x7F), (8, 0x7F), (0, 0x3F))
+        return ":".join(f"{value[0] >> shift & mask:02x}" for shift, mask in fields)
     if kind == "rational":
         return f"{value[0]}/{value[1]}"
     return " ".join(str(v) for v in value) if isinstance(value, tuple) else str(value)

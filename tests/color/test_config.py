@@ -443,3 +443,11 @@ def test_the_packaged_configuration_is_the_one_in_ocio() -> None:
     checkout = Path(__file__).resolve().parents[2] / "ocio" / "howard.ocio"
     assert SHIPPED_CONFIG.read_bytes() == checkout.read_bytes()
     assert not checkout.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["howard", "ocio://studio-config-latest", "ocio://cg-config-latest"])
+def test_a_movies_tag_is_rec1886_in_every_configuration(name):
+    config = ColorConfig.load(name)
+    grey = np.full((1, 1, 3), 0.5, np.float32)
+    linear = config.to_linear_rec709(grey, "g24_rec709_display")
+    np.testing.assert_allclose(linear, 0.5**2.4, rtol=1e-4)

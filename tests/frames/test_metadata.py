@@ -254,3 +254,12 @@ def test_arbitrary_metadata_never_fails_a_write(metadata: dict[str, Any], suffix
             assert found[name] == (tuple(value) if isinstance(value, list) else value)
         elif isinstance(value, str) and name.isascii():
             assert found[name] == value
+
+
+def test_a_late_timecode_survives_a_png(tmp_path: Path) -> None:
+    path = tmp_path / "late.png"
+    late = TypedValue((0x23595923, 0), "timecode")
+    write_image(
+        path, np.zeros((4, 4, 3), np.float32), "RGB", depth="uint16", metadata={"smpte:TimeCode": late}
+    )
+    assert read_frame(path).metadata["smpte:TimeCode"] == late
