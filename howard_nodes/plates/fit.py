@@ -419,12 +419,12 @@ def _from_json(entry: dict[str, Any]) -> FrameFit:
     if known["ceiling"] is not None:
         known["ceiling"] = _numbers(known["ceiling"], 3)
     if known["gain_field"] is not None:
-        known["gain_field"] = _numbers(known["gain_field"], None)
+        known["gain_field"] = _numbers(known["gain_field"], 6)
     return FrameFit(**known)
 
 
-def _numbers(values: Any, count: int | None) -> tuple[Any, ...]:
+def _numbers(values: Any, count: int) -> tuple[Any, ...]:
     numbers = tuple(float(value) for value in values)
-    if (count is not None and len(numbers) != count) or not all(np.isfinite(numbers)):
+    if len(numbers) != count or not all(np.isfinite(numbers)):
         raise ValueError(f"expected {count} finite numbers, not {values}")
     return numbers
