@@ -184,7 +184,7 @@ def build_plate(
         raise `FrameError`: the frame is then left out.
     subject : callable, optional
         Plate, clean plate (H W 3 linear both) and the clean plate's validity (H W) to the subject's coarse
-        matte, H W, 0 to 1. Without it, only differences tell what is subject.
+        matte, 0 to 1, of the same or a lower resolution. Without it, only differences tell what is subject.
     to_rec709 : callable
         The frames' light to linear Rec.709, for registration.
     on_progress : callable, optional
@@ -613,6 +613,8 @@ def _average(
         clean, valid = _seen_from(filled, seen, homographies[frame], size)
         clean = clean * gain.astype(np.float32)
         matte = np.zeros_like(valid) if subject is None else subject(pixels, clean, valid)
+        if matte.shape != valid.shape:
+            matte = cv2.resize(matte, size, interpolation=cv2.INTER_LINEAR)
         background = (1 - cv2.dilate(matte, np.ones((radius, radius), np.uint8))) * valid
         homography = homographies[frame]
         if not static:
