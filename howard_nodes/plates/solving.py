@@ -237,7 +237,7 @@ class _Solver:
         if 2 * len(numbered) >= len(anchors):
             own = scores[numbered, [index[takes.same_number(anchors[row])] for row in numbered]]
             best = scores[numbered, [path[row] for row in numbered]]
-            if np.median(own) >= _BY_NUMBER * np.median(best):
+            if np.mean(own / np.maximum(best, 1e-6)) >= _BY_NUMBER:
                 return self._by_number(readable)
         chosen = interpolated(anchors, path, takes.frames)
         self._note(
@@ -301,11 +301,15 @@ class _Solver:
         trusted = [one for one in scouts.values() if one.homography is not None]
         if self.settings.align == "off" or not trusted or len(trusted) < (len(scouts) + 1) // 2:
             return None
-        corners = np.stack([_displaced(one.homography, self.size) for one in trusted])
-        middle = np.median(corners, axis=0)
         longest = max(self.size)
-        if np.abs(corners - middle).max() > _STILL * longest + 1e-9 and len(trusted) > 1:
+        corners = np.stack([_displaced(one.homography, self.size) for one in trusted])
+        off = np.abs(corners - np.median(corners, axis=0)).max(axis=(1, 2))
+        keeps = off <= _STILL * longest + 1e-9
+        # A kick is one frame's business: it does not make the rest of the shot handheld.
+        if not keeps.all() and (len(trusted) < 4 or keeps.sum() < len(trusted) - 1):
             return None
+        trusted = [one for one, kept in zip(trusted, keeps) if kept]
+        middle = np.median(corners[keeps], axis=0)
         if len(trusted) == 1 and len(self.takes.frames) > 1:
             return None
         flows = [one.fit.flow for one in trusted if one.fit.flow is not None]
@@ -346,6 +350,12 @@ class _Solver:
         last: tuple[int, Array] | None,
     ) -> _Found:
         clean = self._clean(clean_frame)
+        if look.view.size != clean.view.size:
+            ours, plates = ("{}x{}".format(*one.view.size) for one in (clean, look))
+            raise FrameError(
+                f"the clean plate is {ours}, the plate {plates}; give both the same size.", frame=frame
+            )
+        self.size = look.view.size  # a first frame of another size does not speak for the shot
         if self.settings.align == "off":
             return self._measured(frame, look, clean_frame, None, IDENTITY, None, "off")
         if still is not None and self._stands(look, clean, still):
