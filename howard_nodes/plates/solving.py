@@ -27,7 +27,7 @@ from howard_nodes.plates.leftover import find_leftovers, is_same_frame
 from howard_nodes.plates.pairing import best_path, interpolated, likeness, thumbnail
 from howard_nodes.plates.photometric import ExposureMatch, match_exposure
 from howard_nodes.plates.registration import IDENTITY, Registration, refine, register
-from howard_nodes.plates.views import View, prepare, reduced_size
+from howard_nodes.plates.views import FINE, View, prepare, reduced_size
 from howard_nodes.plates.warp import warp
 
 __all__ = ["ALIGNMENTS", "FitSettings", "Takes", "fit_shot"]
@@ -301,10 +301,9 @@ class _Solver:
         trusted = [one for one in scouts.values() if one.homography is not None]
         if self.settings.align == "off" or not trusted or len(trusted) < (len(scouts) + 1) // 2:
             return None
-        longest = max(self.size)
         corners = np.stack([_displaced(one.homography, self.size) for one in trusted])
         off = np.abs(corners - np.median(corners, axis=0)).max(axis=(1, 2))
-        keeps = off <= _STILL * longest + 1e-9
+        keeps = off <= self._part(_STILL) + 1e-9
         # A kick is one frame's business: it does not make the rest of the shot handheld.
         if not keeps.all() and (len(trusted) < 4 or keeps.sum() < len(trusted) - 1):
             return None
@@ -316,11 +315,15 @@ class _Solver:
         flow = np.mean(flows, axis=0).astype(np.float32) if 2 * len(flows) > len(trusted) else None
         best = min(trusted, key=lambda one: one.fit.residual or 0.0).fit
         homography = _from_displaced(middle, self.size)
-        if np.abs(middle).max() < _NONE * longest and flow is None:
+        if np.abs(middle).max() < self._part(_NONE) and flow is None:
             homography = IDENTITY
         source = replace(best.sources[0], homography=_numbers(homography))
         motion = "flow" if flow is not None else "none" if homography is IDENTITY else "homography"
         return replace(best, sources=(source,), flow=flow, motion=motion)
+
+    def _part(self, share: float) -> float:
+        """Give a share of the longer side in pixels; a small picture's own pixels tell no finer."""
+        return share * max(FINE, *self.size)
 
     # --- one frame
 
@@ -374,7 +377,7 @@ class _Solver:
         background = self._background(look, clean, first.homography)
         second = refine(look.view, clean.view, first.homography, background)
         best = second if second.trusted else first
-        if np.abs(_displaced(best.homography, self.size)).max() < _NONE * max(self.size):
+        if np.abs(_displaced(best.homography, self.size)).max() < self._part(_NONE):
             best = replace(best, homography=IDENTITY)
         flow = None
         if self.settings.align in ("auto", "flow"):
@@ -405,7 +408,7 @@ class _Solver:
             off = np.hypot(*(shift - basis @ motion).T)
             weight = 1 / np.maximum(off, max(1e-6, float(np.median(off))))
         corners = np.array([[1, x, y] for x in (-1, 1) for y in (-1, 1)]) @ motion
-        return bool(np.hypot(*corners.T).max() < 2 * _STILL * max(self.size))
+        return bool(np.hypot(*corners.T).max() < 2 * self._part(_STILL))
 
     def _background(self, look: _Look, clean: _Look, homography: Array) -> Array | None:
         """Where the plate shows background, by the coarse matte of a first fit."""
@@ -545,6 +548,8 @@ class _Solver:
             try:
                 other = self._clean(frames[here + offset])
             except FrameError:
+                continue
+            if other.view.size != look.view.size:
                 continue
             there = register(look.view, other.view, background=background, initial=matrix)
             if not there.trusted:
