@@ -30,7 +30,12 @@ _BETTER = 0.01  # gain of a tile's correlation from which the flow counts in ful
 
 
 def residual_flow(
-    fixed: View, moving: View, homography: Array, background: Array | None = None
+    fixed: View,
+    moving: View,
+    homography: Array,
+    background: Array | None = None,
+    *,
+    eager: bool = False,
 ) -> tuple[Array, float, float] | None:
     """Find how the picture moves beyond a homography.
 
@@ -42,6 +47,8 @@ def residual_flow(
         3 3, moving to fixed, aligned.
     background : ndarray, optional
         H W, 0 to 1, of the fixed picture, any size: where it may be believed.
+    eager : bool
+        Keep it wherever it helps at all, not only where it helps clearly.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def residual_flow(
         it does not help.
     """
     before = agreement(fixed, moving, homography, background)
-    if _residual(before.shift, before.alike, before.textured) < 2 * _LEAST * max(fixed.size):
+    if not eager and _residual(before.shift, before.alike, before.textured) < 2 * _LEAST * max(fixed.size):
         return None
     rows, cols = before.alike.shape
     limit = MOST_FLOW * max(fixed.size)
@@ -78,7 +85,8 @@ def residual_flow(
     if not both.any():
         return None
     without, within = _residual(before.shift, before.alike, both), _residual(after.shift, after.alike, both)
-    if within > _WORTH * without or without - within < _LEAST * max(fixed.size):
+    least = 0.0 if eager else _LEAST * max(fixed.size)
+    if within > (1.0 if eager else _WORTH) * without or without - within <= least:
         return None
     return flow, without, within
 

@@ -168,7 +168,6 @@ class _Found:
     fit: FrameFit
     homography: Array | None  # None where nothing was found
     exposure: ExposureMatch | None
-    background: Array | None = None
 
 
 class _Solver:
@@ -381,7 +380,8 @@ class _Solver:
             best = replace(best, homography=IDENTITY)
         flow = None
         if self.settings.align in ("auto", "flow"):
-            bent = residual_flow(look.view, clean.view, best.homography, background)
+            eager = self.settings.align == "flow"
+            bent = residual_flow(look.view, clean.view, best.homography, background, eager=eager)
             if bent is not None:
                 flow, _, within = bent
                 best = replace(best, residual=min(best.residual, within))
@@ -467,7 +467,7 @@ class _Solver:
             coverage=round(coverage, 6),
         )
         fit = self._judged(fit, exposure)
-        return _Found(fit, homography if known is not None else None, exposure, background)
+        return _Found(fit, homography if known is not None else None, exposure)
 
     def _failed(self, frame: int, look: _Look, clean_frame: int, why: Registration) -> _Found:
         """Keep a frame whose motion was not found as it is, until something better turns up."""
