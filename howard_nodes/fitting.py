@@ -166,6 +166,7 @@ class Plates:
         if self.fit is None:
             return FrameFit(frame, (Source(self._clean_frame(frame)),), motion="off")
         if frame not in self.fit.frames:
+            self.plate.light(frame)  # says what is wrong with it
             raise FrameError(
                 "could not be read when the clean plate was fitted.", path=footage.path(frame), frame=frame
             )
