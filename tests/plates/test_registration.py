@@ -68,7 +68,7 @@ def test_known_motions_are_found(seed, cover, stops, white, noise, blur):
     assert found.inliers >= 8
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None, derandomize=True)
 @given(
     st.floats(-0.15, 0.15),
     st.floats(0.85, 1.2),
@@ -138,7 +138,7 @@ def test_pictures_without_texture_are_refused(kind):
         assert "too little texture" in found.reason
 
 
-@pytest.mark.parametrize(("seed", "other"), [(0, 1), (1, 2), (2, 3), (3, 0)])
+@pytest.mark.parametrize(("seed", "other"), [(0, 1), (2, 3)])
 def test_another_place_is_refused(seed, other):
     views = prepare(picture_of("room", seed)), prepare(picture_of("room", other))
     for initial in (None, IDENTITY):
@@ -164,7 +164,7 @@ def test_a_picture_that_repeats_itself_is_found_right_or_not_at_all():
 
 def test_texture_on_one_side_alone_is_not_trusted_with_the_other():
     """A poster at the left edge says nothing of what is a picture's width away: right, or refused."""
-    for seed in range(3):
+    for seed in range(2):
         take = handheld(seed, room(seed), drift_px=14.0)
         views, side = [], W // 5
         for i in (0, 2):
@@ -252,7 +252,7 @@ def test_tiny_and_odd_sizes_are_survived(width, height):
         assert np.isfinite(found.homography).all()
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(24, 90), st.integers(24, 90), st.floats(0, 3), st.floats(-3, 3))
 def test_any_pictures_at_all(seed, width, height, smooth, stops):
     """Blobs, specks, highlights, light below zero: an answer, never an exception."""
