@@ -95,6 +95,9 @@ class Person:
     def at(self, position: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
         x = self.width / 2 + position[0] - self.scale * self.middle[0]
         y = self.height / 2 + position[1] - self.scale * self.middle[1]
+        if self.pixels[-1, :, 3].max() > 0.5:
+            # Cut off by the picture's edge, so the frame's edge has to cut it off too.
+            y = max(y, self.height - self.scale * len(self.pixels))
         matrix = np.array([[self.scale, 0, x], [0, self.scale, y]])
         # Colour goes on beyond the silhouette: straight colour may be resampled as it is.
         color = cv2.warpAffine(
@@ -116,7 +119,7 @@ class World:
         self.pictures = _files(pictures, (".jpg", ".jpeg", ".png"))
         self.people = _files(foregrounds, (".exr",))
         self.scale = 1.0 if self.pictures else SCALE
-        self.place = functools.lru_cache(2)(self._place)
+        self.place = functools.lru_cache(3)(self._place)
 
     def _place(self, number: int, kind: str = "textured") -> np.ndarray:
         if self.pictures and kind == "textured":
@@ -276,8 +279,8 @@ def hopeless_case(world: World, number: int) -> tuple[str, np.ndarray, np.ndarra
     rng = np.random.default_rng([SEED, 3, number])
     kind = ("plain wall", "black", "unrelated")[number % 3]
     subject = world.subject(rng, float(rng.uniform(0, 0.5))) if number % 2 else None
-    first = world.place(1000 + number, "plain" if kind == "plain wall" else "textured")
-    second = world.place(1001 + number) if kind == "unrelated" else first
+    first = world.place(1000 + number // 6, "plain" if kind == "plain wall" else "textured")
+    second = world.place(1001 + number // 6) if kind == "unrelated" else first
     noise = float(rng.choice([0.005, 0.02]))
     plates = world.take(
         rng, first, frames=2, motion="handheld", drift=float(rng.uniform(2, 60)), subject=subject, noise=noise
@@ -414,7 +417,7 @@ def look(folder: Path, case: Case) -> None:
     clean = fitted_clean(fit, lambda _: (case.clean, None), window, window).clean
     difference = 0.5 + 2 * (_display(clean) - _display(case.plate))
     stacked = np.vstack([_display(case.plate), _display(case.clean), difference])
-    path = folder / f"case.{case.number:04d}.jpg"
+    path = folder / f"case.{case.number:04d}.png"
     cv2.imwrite(str(path), np.clip(255 * stacked[..., ::-1], 0, 255).astype(np.uint8))
     print(f"{path}: {fit.message}")
 
