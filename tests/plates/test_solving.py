@@ -221,7 +221,7 @@ def test_failed_frames_borrow_from_both_sides_and_are_counted():
 
 
 def test_the_same_shot_gives_the_same_fit():
-    pictures = plates(take(4, 3, subject=walker(), motion="handheld", drift_px=6.0))
+    pictures = plates(take(4, 2, subject=walker(), motion="handheld", drift_px=6.0))
     clean = cleans(take(2, 1, start=AT))
     prints = [[fit.fingerprint for fit in solve(pictures, clean)[0].frames.values()] for _ in range(2)]
     assert prints[0] == prints[1]
@@ -380,13 +380,13 @@ def test_what_does_not_fit_fails_in_words_and_is_used_as_it_is(kind, said):
 
 @pytest.mark.parametrize("odd", [1001, 1002])
 def test_a_frame_of_another_size_fails_alone(odd):
-    pictures = plates(take(1, 4, subject=walker()))
+    pictures = plates(take(1, 3, subject=walker()))
     pictures[odd] = np.ascontiguousarray(pictures[odd][:-20])
     shot, _ = solve(pictures, cleans(take(2, 1, start=AT)))
     assert shot.size == (W, H)
     assert "256x124" in shot.frames[odd].message
     assert shot.frames[odd].verdict != "good"
-    assert shot.count("good") == 3
+    assert shot.count("good") == 2
 
 
 def test_nothing_that_can_be_read_gives_no_fits():
