@@ -199,6 +199,9 @@ def test_resume_knows_the_fit(shot):
     shot.run(report=str(fit))
     report, _ = shot.run(fit=str(fit), resume=True)
     assert report.skipped == (1001, 1002, 1003)
+    # Solved anew it is the same.
+    report, _ = shot.run(resume=True)
+    assert report.skipped == (1001, 1002, 1003)
     document = json.loads(fit.read_text())
     document["frames"][1]["gain"][0] *= 1.001
     document["frames"][2]["message"] = "good: other words"
@@ -293,6 +296,18 @@ def test_black_frames_are_made_like_others(shot):
     assert report.fit is not None
     assert report.fit.numbers("doubtful") == "1001-1002"
     assert np.isfinite(shot.layer("alpha", 1002)).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 2)])
+def test_pictures_too_small_to_fit_are_made_all_the_same(tmp_path, size):
+    light = np.random.default_rng(1).uniform(0, 2, (*size[::-1], 3)).astype(np.float32)
+    for name in ("plate.1001.exr", "clean.exr"):
+        write_image(tmp_path / name, light, "RGB", colorspace=SPACE)
+        light = light * 0.5
+    report, _ = Files(tmp_path, str(tmp_path / "plate.####.exr"), str(tmp_path / "clean.exr")).run()
+    assert report.done == (1001,)
+    assert report.fit is not None
+    assert report.fit.count("good") == 0
 
 
 # ---- movies

@@ -9,6 +9,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+import torch
 from takes import Subject, Take, make_take, place
 
 from howard_nodes.errors import FrameError, InputError
@@ -220,10 +221,19 @@ def test_failed_frames_borrow_from_both_sides_and_are_counted():
     np.testing.assert_allclose(errors(lost[1], IDENTITY), between, atol=0.05)
 
 
-def test_the_same_shot_gives_the_same_fit():
+def test_the_same_shot_gives_the_same_fit_whatever_the_threads():
     pictures = plates(take(4, 2, subject=walker(), motion="handheld", drift_px=6.0))
     clean = cleans(take(2, 1, start=AT))
-    prints = [[fit.fingerprint for fit in solve(pictures, clean)[0].frames.values()] for _ in range(2)]
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    prints = []
+    try:
+        for threads in (1, 4):
+            cv2.setNumThreads(threads)
+            torch.set_num_threads(threads)
+            prints.append([fit.fingerprint for fit in solve(pictures, clean)[0].frames.values()])
+    finally:
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
     assert prints[0] == prints[1]
 
 
