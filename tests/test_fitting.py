@@ -49,6 +49,11 @@ def plate_take(motion: str = "handheld") -> Take:
 
 
 @cache
+def plate_light(i: int, motion: str = "handheld") -> np.ndarray:
+    return plate_take(motion).plate(i)
+
+
+@cache
 def clean_take(*, moved: bool = True) -> Take:
     return make_take(
         np.random.default_rng(2),
@@ -85,9 +90,10 @@ class Files:
 
 
 def written(folder: Path, motion: str, *, moved: bool) -> Files:
-    take = plate_take(motion)
     for i, frame in enumerate(FRAMES):
-        write_image(folder / f"plate.{frame}.exr", take.plate(i), "RGB", colorspace=SPACE, depth="float")
+        write_image(
+            folder / f"plate.{frame}.exr", plate_light(i, motion), "RGB", colorspace=SPACE, depth="float"
+        )
     light = clean_take(moved=moved).clean(0)
     write_image(folder / "clean.exr", light, "RGB", colorspace=SPACE, depth="float")
     return Files(folder, str(folder / "plate.####.exr"), str(folder / "clean.exr"))
@@ -259,7 +265,7 @@ def test_a_clean_plate_of_another_place_is_said_and_the_night_goes_on(shot):
 
 @pytest.mark.parametrize("odd", [1001, 1002])
 def test_a_plate_frame_of_another_size_fails_alone(shot, odd):
-    light = plate_take().plate(1)[:-16]
+    light = plate_light(1)[:-16]
     write_image(shot.folder / f"plate.{odd}.exr", light, "RGB", colorspace=SPACE)
     if odd == 1001:
         # The first one decides whether the takes fit at all.
@@ -332,10 +338,9 @@ def movie(path: Path, pictures: list[np.ndarray], *, codec: str, pixels: str, ro
 
 
 def movies(folder: Path, *, rotation: int = 0) -> tuple[str, str]:
-    take = plate_take()
     one = movie(
         folder / "take1.mov",
-        [take.plate(i) for i in range(len(FRAMES))],
+        [plate_light(i) for i in range(len(FRAMES))],
         codec="prores_ks",
         pixels="yuv422p10le",
     )

@@ -27,6 +27,11 @@ def take(motion: str = "handheld") -> Take:
 
 
 @cache
+def plate(i: int, motion: str = "handheld") -> np.ndarray:
+    return take(motion).plate(i)
+
+
+@cache
 def empty() -> np.ndarray:
     """The clean plate: from elsewhere, half a stop darker."""
     big = place(np.random.default_rng(4), W, H, margin=0.2)
@@ -41,7 +46,7 @@ def exr(path: Path, light: np.ndarray) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for i, frame in enumerate(FRAMES):
-        exr(tmp_path / f"plate.{frame}.exr", take().plate(i))
+        exr(tmp_path / f"plate.{frame}.exr", plate(i))
     exr(tmp_path / "clean.exr", empty())
     return tmp_path
 
@@ -248,7 +253,7 @@ def test_build_a_still_and_one_a_frame(build, folder):
 
 def test_a_built_plate_mattes_its_own_take(build, howard, folder):
     for i, frame in enumerate(FRAMES):
-        exr(folder / f"plate.{frame}.exr", take("static").plate(i))
+        exr(folder / f"plate.{frame}.exr", plate(i, "static"))
     assert build(output="still.exr").code == 0
     ended = howard(
         "matte",
