@@ -18,7 +18,6 @@ from howard_nodes.frames import Window, read_attributes, read_frame, write_image
 from howard_nodes.pipeline import FINGERPRINT_ATTRIBUTE, MatteJob, Report, output_paths, run
 from howard_nodes.plates.solving import FitSettings
 
-
 AS_IT_IS = FitSettings(align="off", match_exposure="off")
 
 

@@ -68,7 +68,7 @@ def align(
     Writes R G B (the fitted clean plate), valid.A (1 where there is clean plate) and difference.R/G/B (what
     still differs, to look at). howard matte --align off takes them as they are.
 
-    [bold]Example:[/bold]  howard plate align plate.####.exr --clean clean.mov -o fit.####.exr --report fit.json
+    [bold]Example:[/bold]  howard plate align plate.####.exr --clean clean.mov -o fit.####.exr
 
     Exit codes: 0 all fitted, 1 some frames failed, 2 wrong input.
     """
