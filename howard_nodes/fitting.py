@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_cl
 from howard_nodes.plates.solving import FitSettings, Takes, fit_shot
 from howard_nodes.takes import Light, Take
 
-__all__ = ["Plates", "check_size", "choose_frames"]
+__all__ = ["Plates", "check_folder", "check_size", "choose_frames"]
 
 
 def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
@@ -31,6 +32,27 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
         have = format_frames(footage.frames)
         raise InputError(f"{footage.pattern}: none of the frames {wanted} is there, only {have}.")
     return frames
+
+
+def check_folder(path: Path) -> None:
+    """Make sure that a file can be written, before hours are spent; its folder is made.
+
+    Raises
+    ------
+    InputError
+        It cannot.
+    """
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot write there ({error.strerror}); choose another folder."
+        ) from error
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it.")
 
 
 def check_size(what: str, picture: Frame, plate: Frame, frame: int) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -27,7 +26,7 @@ from howard_nodes import __version__
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import FrameError, HowardError, InputError
 from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started
-from howard_nodes.fitting import Plates, check_size, choose_frames
+from howard_nodes.fitting import Plates, check_folder, check_size, choose_frames
 from howard_nodes.frames import (
     Depth,
     Footage,
@@ -441,15 +440,9 @@ class Shot:
         for path in made:
             if path.resolve() in inputs:
                 raise InputError(f"{path}: would overwrite an input; choose another output.")
-        folder = output.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise InputError(
-                f"{folder}: cannot write there ({error.strerror}); choose another folder."
-            ) from error
+        check_folder(output)
+        if job.report is not None:
+            check_folder(Path(job.report))
 
     def _input_paths(self, frame: int) -> list[Path]:
         """Name the files that a frame is made of, its clean frame by number."""

@@ -16,7 +16,7 @@ from howard_nodes import __version__
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import FrameError, InputError, WriteError
 from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
-from howard_nodes.fitting import Plates, choose_frames
+from howard_nodes.fitting import Plates, check_folder, choose_frames
 from howard_nodes.frames import Depth, Sequence, format_frames, validate_compression, write_image
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.node import HowardMatte
@@ -133,7 +133,7 @@ def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: No
         colorspace=job.clean_colorspace,
     )
     frames = choose_frames(plate.footage, job.frames)
-    output = _output(job.output, frames, (plate, clean))
+    output = _output(job.output, frames, (plate, clean), job.report)
     plates = Plates(plate, clean, frames, job.fitting, on_event, offset=job.clean_offset)
     plates.check_headers()
     node = _node(job.weights, job.device, config, on_event)
@@ -193,7 +193,7 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
     config = ColorConfig.load(job.ocio)
     plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
     frames = choose_frames(plate.footage, job.frames)
-    output = _output(job.output, (), (plate,))
+    output = _output(job.output, (), (plate,), job.report)
     if plate.footage.is_still:
         raise InputError(
             f"{job.plate}: one picture does not show what is behind its subject; give a sequence or a movie."
@@ -278,7 +278,7 @@ def _finished(done: list[int], failed: dict[int, str], began: float) -> Finished
     return Finished(format_frames(done), "", format_frames(failed), time.monotonic() - began)
 
 
-def _output(pattern: str, frames: tuple[int, ...], takes: tuple[Take, ...]) -> Sequence:
+def _output(pattern: str, frames: tuple[int, ...], takes: tuple[Take, ...], report: str | None) -> Sequence:
     path = Path(pattern)
     if path.suffix.lower() != ".exr":
         raise InputError(f"{pattern}: clean plates are written as EXR; use a name that ends in .exr.")
@@ -290,12 +290,9 @@ def _output(pattern: str, frames: tuple[int, ...], takes: tuple[Take, ...]) -> S
     for frame in frames or takes[0].footage.frames:
         if output.path(frame).resolve() in inputs:
             raise InputError(f"{output.path(frame)}: would overwrite an input; choose another output.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path.parent}: cannot be made ({error.strerror}); choose another folder."
-        ) from error
+    check_folder(path)
+    if report is not None:
+        check_folder(Path(report))
     return output
 
 

@@ -15,6 +15,7 @@ from howard_nodes.demo import shot_folder
 from howard_nodes.frames import Sequence, read_frame
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.node import HowardMatte
+from howard_nodes.plates.solving import FitSettings, Takes, fit_shot
 from howard_nodes.solve import comp_error, composite
 from howard_nodes.training.metrics import difference_key, mad
 
@@ -133,3 +134,25 @@ def test_the_weights_say_where_they_come_from():
     card = Path(describe_weights("default").path).with_suffix(".md").read_text(encoding="utf-8")
     for word in ("Licence", "CC0", "Apache-2.0", "howard train", "howard evaluate", "MAD"):
         assert word in card, word
+
+
+def test_somebody_left_in_the_clean_plate_is_said(node, demo):
+    def said(plate: np.ndarray, clean: np.ndarray) -> list[str]:
+        notes: list[str] = []
+        takes = Takes(
+            frames=(1,),
+            plate=lambda _: plate,
+            clean_frames=(1,),
+            clean=lambda _: (clean, None),
+            same_number=lambda frame: frame,
+            space=_SPACE,
+            to_rec709=lambda pixels: pixels,
+            subject=lambda one, other: node.coarse_matte(one, other, _SPACE),
+        )
+        fit_shot(takes, FitSettings(), on_note=lambda message, _: notes.append(message))
+        return notes
+
+    assert said(demo["plate"], demo["clean"]) == []
+    # The takes mixed up: the person is in the clean plate.
+    (note,) = said(demo["clean"], demo["plate"])
+    assert "is somebody still in it" in note

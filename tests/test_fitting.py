@@ -230,9 +230,7 @@ def refusals(shot: Files) -> dict[str, dict]:
         "gains are for ACEScg": {"fit": str(shot.folder / "space.json"), "frames": "1001"},
         "none.json": {"fit": str(shot.folder / "none.json")},
         "would overwrite an input": {"report": shot.clean},
-        r"in the way\.json.*cannot be written": {
-            "report": str(shot.folder / "clean.exr" / "in the way.json")
-        },
+        r"clean\.exr: cannot write there": {"report": str(shot.folder / "clean.exr" / "in the way.json")},
     }
 
 

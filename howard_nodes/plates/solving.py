@@ -23,7 +23,7 @@ from howard_nodes.frames import format_frames
 from howard_nodes.plates.alignment import agreement
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source, Verdict
 from howard_nodes.plates.flow import residual_flow
-from howard_nodes.plates.leftover import find_leftovers, is_same_frame
+from howard_nodes.plates.leftover import find_leftovers, is_copy
 from howard_nodes.plates.pairing import best_path, interpolated, likeness, thumbnail
 from howard_nodes.plates.photometric import ExposureMatch, match_exposure
 from howard_nodes.plates.registration import IDENTITY, Registration, refine, register
@@ -142,12 +142,7 @@ def fit_shot(
     Returns
     -------
     ShotFit
-        Of all frames that could be read.
-
-    Raises
-    ------
-    FrameError
-        No frame of the plate, or none of the clean plate, can be read.
+        Of all frames that could be read. What cannot be fitted is failed, not raised.
     """
     return _Solver(takes, settings, on_fit, on_note).solve()
 
@@ -256,7 +251,7 @@ class _Solver:
             if pairs[frame] != same:
                 missing.append(same)
         if missing:
-            self._note(f"clean frames {format_frames(missing)} are missing: their neighbours stand in")
+            self._note(f"missing in the clean plate: {format_frames(missing)}; neighbours stand in")
         return pairs
 
     def _scout(self, pairs: dict[int, int]) -> dict[int, _Found]:
@@ -272,7 +267,7 @@ class _Solver:
             if one.homography is not None and one.exposure is not None:
                 fitted, valid = self._moved(clean, one.homography, one.fit.flow)
                 leftovers += self._leftovers(frame, look, one.exposure.apply(fitted), valid)
-            if clean.small.shape == look.small.shape and is_same_frame(look.small, clean.small):
+            if clean.small.shape == look.small.shape and is_copy(look.small, clean.small):
                 copies.append(frame)
         # One frame may be mistaken: a lamp that is off, a door.
         if leftovers and 3 * len(leftovers) > len(scouts):
@@ -574,11 +569,8 @@ class _Solver:
             if one.homography is not None:
                 continue
             if still is not None:
-                lender, source, flow = (
-                    None,
-                    replace(still.sources[0], frame=one.fit.sources[0].frame),
-                    still.flow,
-                )
+                whose = "the rest of the shot"
+                source, flow = replace(still.sources[0], frame=one.fit.sources[0].frame), still.flow
             elif good:
                 before = max((known for known in good if known < frame), default=None)
                 after = min((known for known in good if known > frame), default=None)
@@ -586,14 +578,15 @@ class _Solver:
                     (known for known in (before, after) if known is not None),
                     key=lambda known: abs(known - frame),
                 )
+                whose = f"frame {lender}"
                 source, flow = fits[lender].sources[0], fits[lender].flow
                 if before is not None and after is not None:
+                    whose = f"the frames {before} and {after}"
                     source = _between(
                         fits[before].sources[0], fits[after].sources[0], before, after, frame, self.size
                     )
             else:
                 continue
-            whose = "the rest of the shot" if lender is None else f"frame {lender}"
             reason = one.fit.message.partition(": ")[2].partition(";")[0]
             _, valid = warp(np.empty((*self.size[::-1], 1), np.float32), source.matrix, self.size)
             fits[frame] = replace(
