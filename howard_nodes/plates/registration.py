@@ -7,7 +7,7 @@ prove it. Pictures that cannot be registered are refused with a reason, never gu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -61,6 +61,9 @@ class Registration:
         Why not; empty when trusted.
     agreement : Agreement or None
         The tiles.
+    views : tuple of View, optional
+        The pictures as they were compared, fixed and moving: the sharper one blurred to the other's focus.
+        None where it is not trusted.
     """
 
     homography: Array
@@ -71,6 +74,7 @@ class Registration:
     trusted: bool
     reason: str
     agreement: Agreement | None = None
+    views: tuple[View, View] | None = None
 
 
 def register(
@@ -105,10 +109,11 @@ def register(
     if not best.trusted:
         return best
     pair = _equally_sharp(fixed, moving, best, background)
-    if pair is None:
-        return best
-    again = _judged(*pair, *align(*pair, best.homography, background, levels=2), background)
-    return again if again.trusted else best
+    if pair is not None:
+        again = _judged(*pair, *align(*pair, best.homography, background, levels=2), background)
+        if again.trusted:
+            return replace(again, views=pair)
+    return replace(best, views=(fixed, moving))
 
 
 def refine(fixed: View, moving: View, homography: Array, background: Array | None = None) -> Registration:

@@ -369,14 +369,16 @@ class _Solver:
         if not first.trusted:
             return self._failed(frame, look, clean_frame, first)
         background = self._background(look, clean, first.homography)
-        second = refine(look.view, clean.view, first.homography, background)
+        # Compared as they were found to be alike: blurred to one focus.
+        views = first.views or (look.view, clean.view)
+        second = refine(*views, first.homography, background)
         best = second if second.trusted else first
         if np.abs(_displaced(best.homography, self.size)).max() < self._part(_NONE):
             best = replace(best, homography=IDENTITY)
         flow = None
         if self.settings.align in ("auto", "flow"):
             eager = self.settings.align == "flow"
-            bent = residual_flow(look.view, clean.view, best.homography, background, eager=eager)
+            bent = residual_flow(*views, best.homography, background, eager=eager)
             if bent is not None:
                 flow, _, within = bent
                 best = replace(best, residual=min(best.residual, within))
