@@ -637,17 +637,20 @@ def cost(world: World, args: argparse.Namespace) -> None:  # noqa: ARG001
     network = load_weights(None, fused=False).prepared()
     scale = howard.settings.scale_for(large.height, large.width)
     pixels = howard.settings.pixels_for(large.height, large.width)
-    print(
-        f"  {torch.get_num_threads()} threads, {frames} frames in memory; median of {args.cases or 5} pairs"
-    )
+    repeats = args.cases or 5
+    print(f"  {torch.get_num_threads()} threads, pictures in memory, median of {repeats} pairs")
     for motion, align in (("handheld", "homography"), ("handheld", "auto"), ("static", "auto")):
         plates = [both[motion].plate(i) for i in range(frames)]
-        encoded = [encode(torch.from_numpy(picture)).permute(2, 0, 1)[None] for picture in (plates[1], clean)]
-        spent: dict[str, list[float]] = {"fit": [], "apply": [], "network": []}
-        for turn in range((args.cases or 5) + 1):
+        plates += plates[::-1]  # and back again
+        encoded = [encode(torch.from_numpy(one)).permute(2, 0, 1)[None] for one in (plates[1], clean)]
+        spent: dict[str, list[float]] = {"fit": [], "further": [], "apply": [], "network": []}
+        for turn in range(repeats + 1):
+            began = time.perf_counter()
+            fitted(plates[:frames], [clean], align)
+            half = time.perf_counter() - began
             began = time.perf_counter()
             shot = fitted(plates, [clean], align)
-            fit = time.perf_counter() - began
+            whole = time.perf_counter() - began
             began = time.perf_counter()
             for one in shot.frames.values():
                 fitted_clean(one, lambda _: (clean, None), window, window)
@@ -659,18 +662,19 @@ def cost(world: World, args: argparse.Namespace) -> None:  # noqa: ARG001
                     network.refine(encoded[0], encoded[1], coarse, mode="sampling", sample_pixels=pixels)
             if turn:  # the first warms up
                 spent["network"].append((time.perf_counter() - began) / frames)
-                spent["fit"].append(fit / frames)
-                spent["apply"].append(apply / frames)
-        ratios = [
-            (fit + apply) / alone for fit, apply, alone in zip(spent["fit"], spent["apply"], spent["network"])
-        ]
-        ratio = statistics.median(ratios)
+                spent["fit"].append(whole / len(plates))
+                spent["further"].append((whole - half) / frames)
+                spent["apply"].append(apply / len(plates))
         times = ", ".join(f"{name} {1e3 * statistics.median(each):.0f} ms" for name, each in spent.items())
-        print(
-            f"  {motion}, --align {align}: {times} a frame; (fit + apply) / network {ratio:.2f} "
-            f"{against(ratio, 2.0) if align == 'homography' else ''} "
-            f"({min(ratios):.2f} to {max(ratios):.2f}); {shot.summary}"
-        )
+        print(f"  {motion}, --align {align}: {times} a frame; {shot.summary}")
+        for name, what in (("fit", f"a shot of {len(plates)} frames"), ("further", "each further frame")):
+            ratios = [
+                (fit + apply) / alone
+                for fit, apply, alone in zip(spent[name], spent["apply"], spent["network"])
+            ]
+            ratio = statistics.median(ratios)
+            target = against(ratio, 2.0) if align == "homography" else ""
+            print(f"    {what}: {ratio:.2f} x the network ({min(ratios):.2f} to {max(ratios):.2f}) {target}")
 
 
 if __name__ == "__main__":
