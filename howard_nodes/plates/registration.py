@@ -34,6 +34,7 @@ _LEAST_SHARE = (
 _MOST_DEVIATION = 0.0004  # of the longer side: 0.77 px in HD
 _FAR = 0.004  # residual of an alignment that has not found its place, of the longer side
 _MOST_ZOOM = 2.5
+_SAME_KEY = 0.15  # stops by which keys may differ
 _SHARPER = 1.35  # ratio of fine detail from which two pictures are not equally sharp
 _BLURS = (0.5, 0.8, 1.2, 1.7, 2.4, 3.4)  # pixels of the finest level
 
@@ -108,7 +109,7 @@ def register(
     best = _found(fixed, moving, background, initial)
     if not best.trusted:
         return best
-    pair = _equally_sharp(fixed, moving, best, background)
+    pair = _made_alike(fixed, moving, best, background)
     if pair is not None:
         again = _judged(*pair, *align(*pair, best.homography, background, levels=2), background)
         if again.trusted:
@@ -228,27 +229,50 @@ def _judged(
     return Registration(homography, alike, seen.residual, share, deviation, True, "", seen)
 
 
-def _equally_sharp(
+def _made_alike(
     fixed: View, moving: View, found: Registration, background: Array | None
 ) -> tuple[View, View] | None:
-    """Blur the sharper picture to the other's focus; None where they are about equal.
+    """Bring two pictures to one key and one focus; None where they are alike enough.
 
-    An edge beside a highlight seems to move when it is blurred: in linear light first, then encoded.
+    An edge beside a highlight seems to move when it is blurred, in linear light, and then encoded: the more,
+    the brighter it is. The subject changes a picture's own key.
     """
     assert found.agreement is not None
     tiles = found.agreement.alike
     inverse = np.linalg.inv(found.homography)
+    pair = (fixed, moving)
+    key = fixed.key / _light_ratio(fixed, moving, inverse, tiles)
+    if abs(np.log2(key / moving.key)) > _SAME_KEY:
+        pair = (fixed, moving.keyed(key))
     detail = _detail(fixed, None, tiles), _detail(moving, inverse, tiles)
     if max(detail) < _SHARPER * min(detail):
-        return None
-    best: tuple[float, tuple[View, View] | None] = (_likeness(found.agreement, tiles), None)
+        return None if pair[1] is moving else pair
+    likeness = _likeness(found.agreement, tiles)
+    sharper = 0 if detail[0] > detail[1] else 1
+    best = pair
     for sigma in _BLURS:
-        pair = (fixed.blurred(sigma), moving) if detail[0] > detail[1] else (fixed, moving.blurred(sigma))
-        likeness = _likeness(agreement(*pair, found.homography, background), tiles)
-        if likeness < best[0]:
+        tried = (pair[0].blurred(sigma), pair[1]) if sharper == 0 else (pair[0], pair[1].blurred(sigma))
+        alike = _likeness(agreement(*tried, found.homography, background), tiles)
+        if alike < likeness:
             break
-        best = (likeness, pair)
-    return best[1]
+        likeness, best = alike, tried
+    return None if best == (fixed, moving) else best
+
+
+def _light_ratio(fixed: View, moving: View, inverse: Array, tiles: Array) -> float:
+    """Light of the fixed picture beside the moving one's, in tiles that show the same."""
+    to_full = fixed.levels[0].to_full
+    matrix = np.linalg.inv(moving.levels[0].to_full) @ inverse @ to_full
+    height, width = fixed.luminance.shape
+    size = tiles.shape[::-1]
+    moved = cv2.warpPerspective(
+        moving.luminance, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    own, other = (
+        cv2.resize(light, size, interpolation=cv2.INTER_AREA)[tiles] for light in (fixed.luminance, moved)
+    )
+    lit = (own > 1e-5) & (other > 1e-5)
+    return float(np.median(own[lit] / other[lit])) if lit.any() else fixed.key / moving.key
 
 
 def _likeness(seen: Agreement, tiles: Array) -> float:

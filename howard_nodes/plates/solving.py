@@ -179,6 +179,7 @@ class _Solver:
         self.notes: list[str] = []
         self._cleans: OrderedDict[int, _Look] = OrderedDict()
         self._fills: list[int] = []  # offsets of clean frames that filled holes before
+        self._ratio: float | None = None  # light of the plate beside the clean plate's, as last seen
 
     # --- the shot
 
@@ -355,6 +356,9 @@ class _Solver:
         self.size = look.view.size  # a first frame of another size does not speak for the shot
         if self.settings.align == "off":
             return self._measured(frame, look, clean_frame, None, IDENTITY, None, "off")
+        if self._ratio is not None:
+            # The subject changes the plate's own key.
+            look = replace(look, view=look.view.keyed(clean.view.key * self._ratio))
         if still is not None and self._stands(look, clean, still):
             matrix = still.sources[0].matrix
             seen = agreement(look.view, clean.view, matrix, flow=still.flow)
@@ -371,6 +375,7 @@ class _Solver:
         background = self._background(look, clean, first.homography)
         # Compared as they were found to be alike: blurred to one focus.
         views = first.views or (look.view, clean.view)
+        self._ratio = views[0].key / views[1].key
         second = refine(*views, first.homography, background)
         best = second if second.trusted else first
         if np.abs(_displaced(best.homography, self.size)).max() < self._part(_NONE):

@@ -66,17 +66,18 @@ class View:
         Width and height of the full picture.
     luminance : ndarray
         h w float32, scene-linear, at the finest level.
+    key : float
+        Light that is taken for middle grey. By default the picture's median.
     """
 
     size: tuple[int, int]
     luminance: Array
+    key: float
 
     @cached_property
     def encoded(self) -> Array:
         """Luminance at the finest level in the network's encoding, h w, 0 to 1."""
-        lit = self.luminance[self.luminance > _LEAST_LIGHT]
-        key = float(np.median(lit)) if lit.size else 1.0
-        return encode(torch.from_numpy(self.luminance * np.float32(_KEY / key))).numpy()
+        return encode(torch.from_numpy(self.luminance * np.float32(_KEY / self.key))).numpy()
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
@@ -94,7 +95,11 @@ class View:
 
     def blurred(self, sigma: float) -> View:
         """Put the picture out of focus: blurred in linear light, by pixels of the finest level."""
-        return View(self.size, cv2.GaussianBlur(self.luminance, (0, 0), sigma))
+        return View(self.size, cv2.GaussianBlur(self.luminance, (0, 0), sigma), self.key)
+
+    def keyed(self, key: float) -> View:
+        """Take another light for middle grey."""
+        return View(self.size, self.luminance, key)
 
     @cached_property
     def features(self) -> tuple[Array, Array]:
@@ -142,7 +147,9 @@ def prepare(linear: Array, size: tuple[int, int] | None = None) -> View:
     luminance = cv2.transform(linear, np.array([[0.2126, 0.7152, 0.0722]], np.float32))
     if reduced != (width, height):
         luminance = cv2.resize(luminance, reduced, interpolation=cv2.INTER_AREA)
-    return View(size or (width, height), np.maximum(luminance, 0.0))
+    lit = luminance[luminance > _LEAST_LIGHT]
+    key = float(np.median(lit)) if lit.size else 1.0
+    return View(size or (width, height), np.maximum(luminance, 0.0), key)
 
 
 def reduced_size(width: int, height: int) -> tuple[int, int]:
