@@ -179,6 +179,7 @@ class _Solver:
         self.notes: list[str] = []
         self._cleans: OrderedDict[int, _Look] = OrderedDict()
         self._fills: list[int] = []  # offsets of clean frames that filled holes before
+        self._matte: Array | None = None  # of the frame looked at last
         self._ratio: float | None = None  # light of the plate beside the clean plate's, as last seen
 
     # --- the shot
@@ -188,11 +189,11 @@ class _Solver:
         scouts = self._scout(pairs)
         still = self._standing(scouts)
         found: dict[int, _Found] = {}
-        last: tuple[int, Array] | None = None
+        last: Array | None = None
         for frame, look in self._looks(self.takes.frames, known=scouts if still is None else ()):
             one = scouts[frame] if look is None else self._tried(frame, look, pairs[frame], still, last)
             if one.homography is not None:
-                last = (pairs[frame], one.homography)
+                last = one.homography
             found[frame] = one
             self.on_fit(one.fit)
         fits = self._exposures(self._borrowed(found, still))
@@ -259,13 +260,15 @@ class _Solver:
         """Look at some frames all over the shot."""
         scouts: dict[int, _Found] = {}
         copies, leftovers = [], []
+        last: Array | None = None
         for frame, look in self._read(_spread_out(self.takes.frames, _SCOUTS)):
-            one = self._tried(frame, look, pairs[frame], None, None)
+            one = self._tried(frame, look, pairs[frame], None, last)
+            last = one.homography if one.homography is not None else last
             scouts[frame] = one
             if one.fit.motion == "unknown":
                 continue
             clean = self._clean(pairs[frame])
-            if one.homography is not None and one.exposure is not None:
+            if one.homography is not None and one.exposure is not None and self._matte is not None:
                 fitted, valid = self._moved(clean, one.homography, one.fit.flow)
                 leftovers += self._leftovers(frame, look, one.exposure.apply(fitted), valid)
             if clean.small.shape == look.small.shape and is_copy(look.small, clean.small):
@@ -282,13 +285,13 @@ class _Solver:
 
     def _leftovers(self, frame: int, look: _Look, fitted: Array, valid: Array) -> list[str]:
         """Say what the clean plate shows and the plate does not: nothing, or the largest such thing."""
-        matte = _as(self.takes.subject(look.small, fitted), valid.shape)
+        assert self._matte is not None
         scale = self.size[0] / valid.shape[1]
         return [
             f"the clean plate shows something that plate frame {frame} does not, "
             f"{round(found.width * scale)}x{round(found.height * scale)} pixels at {round(found.x * scale)}, "
             f"{round(found.y * scale)}: is somebody still in it?"
-            for found in find_leftovers(look.small, fitted, matte, valid)[:1]
+            for found in find_leftovers(look.small, fitted, self._matte, valid)[:1]
         ]
 
     def _standing(self, scouts: dict[int, _Found]) -> FrameFit | None:
@@ -328,7 +331,7 @@ class _Solver:
         look: _Look,
         clean_frame: int,
         still: FrameFit | None,
-        last: tuple[int, Array] | None,
+        last: Array | None,
     ) -> _Found:
         try:
             return self._frame(frame, look, clean_frame, still, last)
@@ -345,7 +348,7 @@ class _Solver:
         look: _Look,
         clean_frame: int,
         still: FrameFit | None,
-        last: tuple[int, Array] | None,
+        last: Array | None,
     ) -> _Found:
         clean = self._clean(clean_frame)
         if look.view.size != clean.view.size:
@@ -368,7 +371,7 @@ class _Solver:
         if still is not None:
             initial = still.sources[0].matrix
         elif last is not None:
-            initial = last[1]
+            initial = last
         first = register(look.view, clean.view, initial=initial)
         if not first.trusted:
             return self._failed(frame, look, clean_frame, first)
@@ -416,7 +419,7 @@ class _Solver:
         """Where the plate shows background, by the coarse matte of a first fit."""
         fitted, valid = self._moved(clean, homography, None)
         exposure = match_exposure(look.small, fitted, valid)
-        matte = _as(self.takes.subject(look.small, exposure.apply(fitted)), valid.shape)
+        matte = self._matte = _as(self.takes.subject(look.small, exposure.apply(fitted)), valid.shape)
         side = max(3, valid.shape[1] // 60) | 1
         subject = cv2.dilate((matte > _SUBJECT).astype(np.uint8), np.ones((side, side), np.uint8))
         background = (valid * (1 - subject)).astype(np.float32)
