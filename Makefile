@@ -24,6 +24,7 @@ dist: $(VENV)/.ready
 benchmark: $(VENV)/.ready-test
 	$(BIN)/python benchmarks/network_speed.py
 	$(BIN)/python benchmarks/pipeline_speed.py
+	$(BIN)/python benchmarks/plates.py
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info

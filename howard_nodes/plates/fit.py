@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from howard_nodes.errors import InputError
 from howard_nodes.frames import Window, format_frames
 from howard_nodes.plates.fill import fill_holes
-from howard_nodes.plates.photometric import ExposureMatch
+from howard_nodes.plates.photometric import field_stops
 from howard_nodes.plates.warp import warp
 
 __all__ = ["Fitted", "FrameFit", "ShotFit", "Source", "Verdict", "fitted_clean"]
@@ -35,6 +35,8 @@ _FORMAT = "howard-fit"
 _VERSION = 1
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _FEATHER = 12  # pixels over which one clean frame gives way to the next
+_FILL = 4  # holes are filled at this part of the size
+_STRIP = 128  # rows worked on at a time: keeps temporaries small
 _WHOLE = 0.99  # of a moved validity mask: below, a missing pixel had a part in the value
 
 
@@ -323,6 +325,7 @@ def fitted_clean(
     valid: Array | None = None
     size = (window.width, window.height)
     bent = None if fit.flow is None else _flow_on(fit.flow, window, display)
+    picture: Array | None = None
     for number, source in enumerate(fit.sources):
         picture, known = read(source.frame)
         matrix, flow = _matrix_on(source.matrix, window, display), bent if number == 0 else None
@@ -338,12 +341,17 @@ def fitted_clean(
             break
     assert clean is not None
     assert valid is not None
-    clean = _exposed(clean, fit, window, display)
+    if clean is picture and not fit.changes_nothing:
+        clean = np.array(clean, np.float32)  # what was read stays as it was
+    _expose(clean, fit, window, display)
     if fit.ceiling is not None:
-        clean = np.minimum(clean, np.array(fit.ceiling, np.float32))
+        np.minimum(clean, np.array(fit.ceiling, np.float32), out=clean)
     if valid.all():
         return Fitted(clean, None)
-    return Fitted(fill_holes(clean, valid), valid)
+    if clean is picture:
+        clean = np.array(clean, np.float32)
+    _fill(clean, valid)
+    return Fitted(clean, valid)
 
 
 def _matrix_on(matrix: Array, window: Window, display: Window) -> Array:
@@ -366,15 +374,43 @@ def _flow_on(flow: Array, window: Window, display: Window) -> Array:
     return np.asarray(cv2.remap(flow, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _exposed(clean: Array, fit: FrameFit, window: Window, display: Window) -> Array:
-    match = ExposureMatch(fit.gain, fit.gain_field, 0, 0.0, True)
-    if window == display or fit.gain_field is None:
-        return match.apply(clean)
+def _expose(clean: Array, fit: FrameFit, window: Window, display: Window) -> None:
+    """Bring a clean plate to the plate's exposure, in place: pictures are large."""
+    if fit.gain != (1.0, 1.0, 1.0):
+        np.multiply(clean, np.array(fit.gain, np.float32), out=clean)
+    if fit.gain_field is None:
+        return
     # The field belongs to the display window; beyond, its edge goes on.
-    field = match.apply(np.ones((display.height, display.width, 3), np.float32))
     x = np.clip(np.arange(window.width) + window.x - display.x, 0, display.width - 1)
     y = np.clip(np.arange(window.height) + window.y - display.y, 0, display.height - 1)
-    return np.asarray(clean * field[np.ix_(y, x)], np.float32)
+    for top in range(0, window.height, _STRIP):
+        rows = slice(top, top + _STRIP)
+        stops = field_stops(fit.gain_field, display.height, display.width, rows=y[rows], columns=x)
+        clean[rows] *= np.exp2(stops)[..., None]
+
+
+def _fill(clean: Array, valid: Array) -> None:
+    """Fill the holes of a clean plate, in place and smoothly: a quarter of the size is enough to know how."""
+    height, width = valid.shape
+    small = (-(-width // _FILL), -(-height // _FILL))
+    filled = fill_holes(
+        cv2.resize(clean, small, interpolation=cv2.INTER_AREA),
+        cv2.resize(valid, small, interpolation=cv2.INTER_AREA),
+    )
+    x, y = small[0] / width, small[1] / height
+    for top in range(0, height, _STRIP):
+        rows = slice(top, min(top + _STRIP, height))
+        missing = (valid[rows] == 0).astype(np.uint8)
+        if missing.any():
+            matrix = np.array([[x, 0, x / 2 - 0.5], [0, y, (top + 0.5) * y - 0.5]])
+            large = cv2.warpAffine(
+                filled,
+                matrix,
+                (width, rows.stop - top),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            cv2.copyTo(large, missing, clean[rows])
 
 
 def _joined(first: Array, valid: Array, second: Array, covered: Array) -> tuple[Array, Array]:

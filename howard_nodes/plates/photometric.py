@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
 
-__all__ = ["ExposureMatch", "match_exposure"]
+__all__ = ["ExposureMatch", "field_stops", "match_exposure"]
 
 Array = NDArray[Any]
 
@@ -97,7 +97,7 @@ class ExposureMatch:
         )  # whole rows: many times faster than by pixel
         matched = np.multiply(clean.reshape(height, width * 3), gains, dtype=np.float32).reshape(clean.shape)
         if self.field is not None:
-            factor = cv2.exp(_field_stops(self.field, height, width) * np.float32(np.log(2)))
+            factor = cv2.exp(field_stops(self.field, height, width) * np.float32(np.log(2)))
             matched *= cv2.merge([factor] * 3)
         return matched
 
@@ -332,9 +332,33 @@ def _basis(x: Array, y: Array, aspect: float) -> Array:
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, radius * radius])
 
 
-def _field_stops(field: tuple[float, ...], height: int, width: int) -> Array:
-    """Evaluate the field at every pixel, H W: powers of y times factors times powers of x."""
+def field_stops(
+    field: tuple[float, ...],
+    height: int,
+    width: int,
+    *,
+    rows: Array | None = None,
+    columns: Array | None = None,
+) -> Array:
+    """Evaluate a gain field.
+
+    Parameters
+    ----------
+    field : tuple of six floats
+        As of `ExposureMatch`.
+    height, width : int
+        Size of the picture.
+    rows, columns : ndarray, optional
+        Indices of the rows and columns that are wanted; by default all.
+
+    Returns
+    -------
+    ndarray
+        H W float32, stops.
+    """
     x, y = (np.linspace(-1, 1, size) if size > 1 else np.zeros(1) for size in (width, height))
+    # Powers of y times factors times powers of x.
+    x, y = x if columns is None else x[columns], y if rows is None else y[rows]
     a, b = 1 / (1 + (height / width) ** 2), (height / width) ** 2 / (1 + (height / width) ** 2)
     fx, fy, fxx, fxy, fyy, fr = field
     factors = np.zeros((5, 5))  # of y^i x^j

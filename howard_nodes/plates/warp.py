@@ -12,6 +12,8 @@ __all__ = ["warp"]
 
 Array = NDArray[Any]
 
+_STRIP = 128  # rows worked on at a time: keeps temporaries small
+
 
 def warp(
     picture: Array, homography: Array, size: tuple[int, int], *, flow: Array | None = None
@@ -39,10 +41,12 @@ def warp(
         height width float32: 1 where the source covers the pixel and its neighbours, else 0.
     """
     width, height = size
-    inverse = np.linalg.inv(homography)
     if flow is None and np.array_equal(homography, np.eye(3)) and picture.shape[:2] == (height, width):
         return picture, np.ones((height, width), np.float32)
+    inverse = np.linalg.inv(homography)
+    inverse /= inverse[2, 2]
     source = np.ascontiguousarray(picture, np.float32)
+    valid = np.empty((height, width), np.float32)
     if flow is None:
         moved = cv2.warpPerspective(
             source,
@@ -51,20 +55,29 @@ def warp(
             flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
+        large = None
     else:
-        x, y = _coordinates(inverse, size, flow)
-        moved = cv2.remap(source, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        moved = np.empty((height, width, *source.shape[2:]), np.float32)
+        large = cv2.resize(np.asarray(flow, np.float32), size, interpolation=cv2.INTER_CUBIC)
+    for top in range(0, height, _STRIP):
+        rows = slice(top, min(top + _STRIP, height))
+        x, y = _coordinates(inverse, rows, width, None if large is None else large[rows])
+        valid[rows] = _inside(x, y, picture.shape[1], picture.shape[0])
+        if large is not None:
+            part = cv2.remap(source, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            moved[rows] = part.reshape(moved[rows].shape)
     if moved.min() < 0.0 <= source.min():
         np.maximum(moved, 0.0, out=moved)
-    return moved, _covered(picture.shape[:2], inverse, size, flow)
+    return moved, valid
 
 
-def _coordinates(inverse: Array, size: tuple[int, int], flow: Array) -> tuple[Array, Array]:
-    width, height = size
-    large = cv2.resize(np.asarray(flow, np.float32), size, interpolation=cv2.INTER_CUBIC)
-    x = np.arange(width, dtype=np.float32)[None] - large[..., 0]
-    y = np.arange(height, dtype=np.float32)[:, None] - large[..., 1]
-    a = inverse.astype(np.float64) / inverse[2, 2]
+def _coordinates(inverse: Array, rows: slice, width: int, flow: Array | None) -> tuple[Array, Array]:
+    """Where the pixels of some rows of the result lie in the source."""
+    x: Array = np.arange(width, dtype=np.float32)[None]
+    y: Array = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    if flow is not None:
+        x, y = x - flow[..., 0], y - flow[..., 1]
+    a = inverse.astype(np.float64)
     depth = a[2, 0] * x + a[2, 1] * y + 1.0
     return (
         ((a[0, 0] * x + a[0, 1] * y + a[0, 2]) / depth).astype(np.float32),
@@ -72,20 +85,7 @@ def _coordinates(inverse: Array, size: tuple[int, int], flow: Array) -> tuple[Ar
     )
 
 
-def _covered(shape: tuple[int, ...], inverse: Array, size: tuple[int, int], flow: Array | None) -> Array:
-    """Where the source has pixels, its outermost half pixel included."""
-    rows, cols = shape[:2]
-    width, height = size
-    if flow is None:
-        # Exact and cheap: the source's outline, filled, would be off at the corners; the map is affine in w.
-        x = np.arange(width, dtype=np.float32)[None]
-        y = np.arange(height, dtype=np.float32)[:, None]
-        a = (inverse / inverse[2, 2]).astype(np.float32)
-        depth = a[2, 0] * x + a[2, 1] * y + 1.0
-        u, v = a[0, 0] * x + a[0, 1] * y + a[0, 2], a[1, 0] * x + a[1, 1] * y + a[1, 2]
-        inside = (u >= -0.5 * depth) & (u <= (cols - 0.5) * depth)
-        inside &= (v >= -0.5 * depth) & (v <= (rows - 0.5) * depth)
-    else:
-        u, v = _coordinates(inverse, size, flow)
-        inside = (u >= -0.5) & (u <= cols - 0.5) & (v >= -0.5) & (v <= rows - 0.5)
-    return inside.astype(np.float32)
+def _inside(x: Array, y: Array, width: int, height: int) -> Array:
+    """Whether places lie on the picture, its outermost half pixel included."""
+    inside: Array = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    return inside
