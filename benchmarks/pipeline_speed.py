@@ -3,8 +3,8 @@
     python benchmarks/pipeline_speed.py                 # all of it, some minutes
     python benchmarks/pipeline_speed.py --only rate     # or: uhd, length, refine
 
-`rate`: frames a second of a run at 1080p with the clean plate as it is, beside its three stages run alone, one
-after another; and of a run that fits it. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000
+`rate`: frames a second of a run at 1080p with the clean plate as it is, beside its three stages run alone, in
+turn; and of a run that fits it. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000
 frames beside 20. `refine`: time and memory of thresholding beside full refinement, at both sizes. The shot is
 the demo's, enlarged, with grain, so that compression has its usual work.
 """
