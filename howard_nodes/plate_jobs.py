@@ -21,7 +21,7 @@ from howard_nodes.frames import Depth, Sequence, format_frames, validate_compres
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.node import HowardMatte
 from howard_nodes.plates.building import BuiltPlate, build_plate
-from howard_nodes.plates.fit import ShotFit
+from howard_nodes.plates.fit import ShotFit, write_report
 from howard_nodes.plates.solving import FitSettings
 from howard_nodes.takes import VALID_LAYER, Light, Take
 
@@ -339,8 +339,4 @@ def _save_report(path: Path, built: BuiltPlate, frames: tuple[int, ...]) -> None
         "not_used": {str(frame): reason for frame, reason in built.untrusted.items()},
         "gains": {str(frame): [float(value) for value in gain] for frame, gain in built.gains.items()},
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
+    write_report(path, json.dumps(document, indent=1, ensure_ascii=False))

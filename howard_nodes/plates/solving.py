@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import format_frames
-from howard_nodes.plates.alignment import agreement
+from howard_nodes.plates.alignment import Agreement, agreement
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source, Verdict
 from howard_nodes.plates.flow import residual_flow
 from howard_nodes.plates.leftover import find_leftovers, is_copy
@@ -196,7 +196,9 @@ class _Solver:
                 last = one.homography
             found[frame] = one
             self.on_fit(one.fit)
-        fits = self._exposures(self._borrowed(found, still))
+        # A match that was left alone says nothing of the others.
+        unsure = {f for f, one in found.items() if one.exposure is not None and not one.exposure.trusted}
+        fits = self._exposures(self._borrowed(found, still), unsure)
         return ShotFit(self.size, self.takes.space, fits, still is not None, tuple(self.notes))
 
     def _note(self, message: str, *, warning: bool = True) -> None:
@@ -362,16 +364,13 @@ class _Solver:
         if self._ratio is not None:
             # The subject changes the plate's own key.
             look = replace(look, view=look.view.keyed(clean.view.key * self._ratio))
-        if still is not None and self._stands(look, clean, still):
-            matrix = still.sources[0].matrix
-            seen = agreement(look.view, clean.view, matrix, flow=still.flow)
-            known = Registration(matrix, int(seen.alike.sum()), seen.residual, 1.0, 0.0, True, "", seen)
-            return self._measured(frame, look, clean_frame, known, matrix, still.flow, still.motion)
-        initial = None
+        initial = last
         if still is not None:
             initial = still.sources[0].matrix
-        elif last is not None:
-            initial = last
+            seen = agreement(look.view, clean.view, initial, flow=still.flow)
+            if self._stands(seen):
+                known = Registration(initial, int(seen.alike.sum()), seen.residual, 1.0, 0.0, True, "", seen)
+                return self._measured(frame, look, clean_frame, known, initial, still.flow, still.motion)
         first = register(look.view, clean.view, initial=initial)
         if not first.trusted:
             return self._failed(frame, look, clean_frame, first)
@@ -395,9 +394,8 @@ class _Solver:
             frame, look, clean_frame, best, best.homography, flow, motion, background=background
         )
 
-    def _stands(self, look: _Look, clean: _Look, still: FrameFit) -> bool:
-        """Whether a frame keeps to the shot's one motion."""
-        seen = agreement(look.view, clean.view, still.sources[0].matrix, flow=still.flow)
+    def _stands(self, seen: Agreement) -> bool:
+        """Whether a frame, compared under the shot's one motion, keeps to it."""
         if seen.alike.sum() < 12:
             return False
         # The shot's own residual (parallax, noise) is no motion: only what all parts share is.
@@ -500,9 +498,7 @@ class _Solver:
         """Put the verdict into words."""
         longest = max(self.size)
         doubts = []
-        said = {"none": "fits as it is", "off": "not aligned, as asked", "borrowed": "motion borrowed"}.get(
-            fit.motion
-        )
+        said = {"none": "fits as it is", "off": "not aligned, as asked"}.get(fit.motion)
         if said is None:
             moved = np.abs(_displaced(fit.sources[0].matrix, self.size))
             said = f"moved by up to {np.hypot(*moved.T).max():.1f} px"
@@ -610,16 +606,15 @@ class _Solver:
             )
         return fits
 
-    def _exposures(self, fits: dict[int, FrameFit]) -> dict[int, FrameFit]:
+    def _exposures(self, fits: dict[int, FrameFit], unsure: Container[int]) -> dict[int, FrameFit]:
         """One exposure for a shot whose exposure holds; the neighbours' where none was found."""
         if self.settings.match_exposure == "off":
             return fits
         sure = [
             fit
             for fit in fits.values()
-            if "exposure left alone" not in fit.message and fit.motion != "borrowed"
+            if fit.frame not in unsure and fit.motion != "borrowed" and fit.verdict != "failed"
         ]
-        sure = [fit for fit in sure if fit.verdict != "failed"]
         if not sure:
             return fits
         stops = np.log2([fit.gain for fit in sure])
