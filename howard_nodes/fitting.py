@@ -20,7 +20,19 @@ __all__ = ["Plates", "check_folder", "check_size", "choose_frames"]
 
 
 def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
-    """List the frames asked for, missing ones included; all there are by default.
+    """List the frames asked for.
+
+    Parameters
+    ----------
+    footage : Footage
+        What there is.
+    wanted : str or None
+        As `howard_nodes.frames.parse_frames` takes it; None for all.
+
+    Returns
+    -------
+    tuple of int
+        Rising, missing ones included.
 
     Raises
     ------
@@ -36,6 +48,11 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
 
 def check_folder(path: Path) -> None:
     """Make sure that a file can be written, before hours are spent; its folder is made.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
 
     Raises
     ------
@@ -56,7 +73,16 @@ def check_folder(path: Path) -> None:
 
 
 def check_size(what: str, picture: Frame, plate: Frame, frame: int) -> None:
-    """Make sure that a picture is as large as its plate.
+    """Make sure that a picture is as large as its plate, by their display windows.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for the message.
+    picture, plate : Frame
+        Their headers are enough.
+    frame : int
+        Number of the plate's frame, for the message.
 
     Raises
     ------

@@ -14,7 +14,16 @@ import numpy as np
 
 from howard_nodes.errors import InputError
 
-__all__ = ["FFMPEG_ERRORS", "Decoder", "Timing", "UndecodableError", "find_timing", "planes_of", "reason"]
+__all__ = [
+    "FFMPEG_ERRORS",
+    "Decoder",
+    "Timing",
+    "UndecodableError",
+    "find_timing",
+    "planes_of",
+    "reason",
+    "rewind",
+]
 
 FFMPEG_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 """What PyAV raises."""

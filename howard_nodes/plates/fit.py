@@ -277,6 +277,13 @@ class ShotFit:
 def write_report(path: Path, text: str) -> None:
     """Write a text file, whole or not at all; its folder is made.
 
+    Parameters
+    ----------
+    path : Path
+        The file; an older one is replaced.
+    text : str
+        Without the newline at its end.
+
     Raises
     ------
     InputError

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from howard_nodes.plates.views import View
 
-__all__ = ["best_path", "likeness", "thumbnail"]
+__all__ = ["best_path", "interpolated", "likeness", "thumbnail"]
 
 Array = NDArray[Any]
 
@@ -28,6 +28,11 @@ _PAUSE_COST = 1e-4  # a tie is broken towards even progress
 
 def thumbnail(view: View) -> Array:
     """Reduce a picture to what pairing compares: its spectrum's phases.
+
+    Parameters
+    ----------
+    view : View
+        From `howard_nodes.plates.views.prepare`.
 
     Returns
     -------
@@ -103,5 +108,20 @@ def best_path(scores: Array) -> tuple[int, ...]:
 
 
 def interpolated(anchors: Sequence[int], path: Sequence[int], frames: Sequence[int]) -> tuple[int, ...]:
-    """Spread a pairing of some plate frames over all of them, evenly in between."""
+    """Spread a pairing of some plate frames over all of them, evenly in between.
+
+    Parameters
+    ----------
+    anchors : sequence of int
+        Plate frames that are paired, rising.
+    path : sequence of int
+        Index of each one's clean frame, from `best_path`.
+    frames : sequence of int
+        Plate frames to pair.
+
+    Returns
+    -------
+    tuple of int
+        Index of the clean frame for each of `frames`; beyond the anchors that of the nearest.
+    """
     return tuple(round(value) for value in np.interp(frames, anchors, path))

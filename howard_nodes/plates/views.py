@@ -120,7 +120,18 @@ class View:
 
 
 def slopes(picture: Array) -> tuple[Array, Array]:
-    """Give the derivatives of a picture in x and y, per pixel, slightly smoothed (Scharr)."""
+    """Give the derivatives of a picture, slightly smoothed (Scharr's operator).
+
+    Parameters
+    ----------
+    picture : ndarray
+        h w float32.
+
+    Returns
+    -------
+    tuple of two ndarrays
+        In x and in y, h w float32, change a pixel.
+    """
     return (
         cv2.Scharr(picture, cv2.CV_32F, 1, 0, scale=1 / 32),
         cv2.Scharr(picture, cv2.CV_32F, 0, 1, scale=1 / 32),
@@ -153,7 +164,18 @@ def prepare(linear: Array, size: tuple[int, int] | None = None) -> View:
 
 
 def reduced_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height of a picture at the finest level that is compared."""
+    """Size of a picture at the finest level that is compared.
+
+    Parameters
+    ----------
+    width, height : int
+        Pixels of the full picture.
+
+    Returns
+    -------
+    tuple of int
+        Width and height, pixels: the longer at most `FINE`, neither below 8.
+    """
     factor = min(1.0, FINE / max(height, width))
     return max(8, round(width * factor)), max(8, round(height * factor))
 
