@@ -29,15 +29,15 @@ import numpy as np
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from howard_nodes.demo import shot_folder
+from howard_nodes.description import FitSettings, MatteSettings
 from howard_nodes.frames import Sequence, read_frame, write_image
-from howard_nodes.node import MatteSettings
-from howard_nodes.pipeline import MatteJob, Shot, run
-from howard_nodes.plates.solving import FitSettings
+from howard_nodes.jobs import Job
+from howard_nodes.pipeline import Shot, run
 
 SIZES = {"1080p": (1920, 1080), "2160p": (3840, 2160)}
 
 
-def make_shot(folder: Path, width: int, height: int, count: int) -> MatteJob:
+def make_shot(folder: Path, width: int, height: int, count: int) -> Job:
     """Write `count` frames of the demo shot at another size, and give the job that mattes them."""
     rng = np.random.default_rng(0)
     plates = Sequence.find(shot_folder() / "plate.####.exr")
@@ -54,7 +54,11 @@ def make_shot(folder: Path, width: int, height: int, count: int) -> MatteJob:
         (folder / f"plate.{1001 + i}.exr").hardlink_to(folder / f"plate.{1001 + i % different}.exr")
     clean = enlarged(shot_folder() / "clean.exr")
     write_image(folder / "clean.exr", clean, "RGB", colorspace="lin_rec709_scene")
-    return MatteJob(str(folder / "plate.####.exr"), str(folder / "clean.exr"), str(folder / "out/s.####.exr"))
+    return Job(
+        plate=str(folder / "plate.####.exr"),
+        clean=str(folder / "clean.exr"),
+        output=str(folder / "out/s.####.exr"),
+    )
 
 
 def rate(count: int = 24) -> None:
@@ -90,15 +94,16 @@ def rate(count: int = 24) -> None:
 
 _MEASURE = """
 import resource, sys
-from howard_nodes.node import MatteSettings
-from howard_nodes.pipeline import MatteJob, run
-report = run(MatteJob(*sys.argv[1:4], settings=MatteSettings(refine_mode=sys.argv[4])))
+from howard_nodes.description import MatteSettings
+from howard_nodes.jobs import Job
+from howard_nodes.pipeline import run
+report = run(Job(plate=sys.argv[1], clean=sys.argv[2], output=sys.argv[3], settings=MatteSettings(refine_mode=sys.argv[4])))
 assert not report.failed, report.failed
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, report.seconds)
 """
 
 
-def measured(job: MatteJob, mode: str = "sampling") -> tuple[float, float]:
+def measured(job: Job, mode: str = "sampling") -> tuple[float, float]:
     """Run a job in a process of its own: peak memory in GiB, seconds."""
     command = [sys.executable, "-c", _MEASURE, job.plate, job.clean, job.output, mode]
     words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
@@ -130,7 +135,7 @@ def refine() -> None:
             job = make_shot(Path(name), *size, 2)
             shots = {
                 mode: Shot(
-                    MatteJob(job.plate, job.clean, job.output, settings=MatteSettings(refine_mode=mode)),
+                    replace(job, settings=MatteSettings(refine_mode=mode)),
                     lambda _: None,
                 )
                 for mode in ("thresholding", "full")

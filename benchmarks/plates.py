@@ -45,14 +45,15 @@ import torch
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.color.encoding import encode
+from howard_nodes.description import ComputeSettings, FitSettings
+from howard_nodes.engine import Engine
 from howard_nodes.frames import Window, read_frame
 from howard_nodes.network import load_weights
-from howard_nodes.node import HowardMatte
 from howard_nodes.plates.building import build_plate
 from howard_nodes.plates.fit import FrameFit, ShotFit, fitted_clean
 from howard_nodes.plates.photometric import ExposureMatch
 from howard_nodes.plates.registration import prepare, register
-from howard_nodes.plates.solving import FitSettings, Takes, fit_shot
+from howard_nodes.plates.solving import Takes, fit_shot
 from howard_nodes.training.metrics import mad
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -177,8 +178,9 @@ def _display(light: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def node() -> HowardMatte:
-    return HowardMatte(load_weights(None, fused=False), ColorConfig.load(), device="cpu")
+def node() -> Engine:
+    computing = ComputeSettings(device="cpu")
+    return Engine(load_weights(None, fused=False), ColorConfig.load(), computing=computing)
 
 
 def fitted(

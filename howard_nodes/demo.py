@@ -12,7 +12,7 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, write_sheet
 from howard_nodes.errors import InputError
 from howard_nodes.frames import Frame, Sequence, read_frame
-from howard_nodes.pipeline import MatteJob
+from howard_nodes.jobs import Job
 from howard_nodes.solve import composite
 
 __all__ = ["SHEET", "demo_job", "demo_sheet", "shot_folder"]
@@ -41,7 +41,7 @@ def shot_folder() -> Path:
 
 def demo_job(
     output: Path, *, weights: str | None = None, device: str = "auto", frames: str | None = None
-) -> MatteJob:
+) -> Job:
     """Make the job that mattes the demo shot.
 
     Parameters
@@ -49,10 +49,10 @@ def demo_job(
     output : Path
         Folder of the result.
     weights, device, frames
-        As of `MatteJob`.
+        As of `Job`.
     """
     folder = shot_folder()
-    return MatteJob(
+    return Job(
         plate=str(folder / _PLATE),
         clean=str(folder / _CLEAN),
         output=str(output / _RESULT),

@@ -16,6 +16,7 @@ __all__ = [
     "FrameDone",
     "FrameFailed",
     "FrameFitted",
+    "FrameStarted",
     "Note",
     "PlatesFitted",
     "Started",
@@ -123,6 +124,13 @@ class PlatesFitted:
 
 
 @dataclass(frozen=True)
+class FrameStarted:
+    """A frame is being read; two or three are in work at a time."""
+
+    frame: int
+
+
+@dataclass(frozen=True)
 class FrameDone:
     """One frame is on disk, complete.
 
@@ -170,7 +178,7 @@ class Finished:
     seconds: float
 
 
-Event = Started | Note | Step | FrameFitted | PlatesFitted | FrameDone | FrameFailed | Finished
+Event = Started | Note | Step | FrameFitted | PlatesFitted | FrameStarted | FrameDone | FrameFailed | Finished
 
 
 def to_json(event: Event) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from howard_nodes.description import FitSettings
+from howard_nodes.engine import Engine
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.events import Event, FrameFitted, Note, PlatesFitted
 from howard_nodes.frames import Footage, Frame, format_frames, parse_frames
-from howard_nodes.node import HowardMatte
 from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_clean
-from howard_nodes.plates.solving import FitSettings, Takes, fit_shot
+from howard_nodes.plates.solving import Takes, fit_shot
 from howard_nodes.takes import Light, Take
 
-__all__ = ["Plates", "check_folder", "check_size", "choose_frames"]
+__all__ = ["Plates", "check_folder", "check_size", "choose_frames", "seen_by"]
 
 
 def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
@@ -170,17 +172,25 @@ class Plates:
                 "give both the same size."
             )
 
-    def solve(self, node: HowardMatte, given: str | None = None, report: str | None = None) -> None:
+    def solve(
+        self,
+        engine: Engine,
+        given: str | None = None,
+        report: str | None = None,
+        known: ShotFit | None = None,
+    ) -> None:
         """Find out how the clean plate fits, or take what was found before.
 
         Parameters
         ----------
-        node : HowardMatte
+        engine : Engine
             Its coarse stage keeps the subject out of what is measured.
         given : str, optional
             A report to use in place of a new solve.
         report : str, optional
             Where to write what was found.
+        known : ShotFit, optional
+            What was found in this process, and still holds.
 
         Raises
         ------
@@ -194,7 +204,7 @@ class Plates:
             size = (window.width, window.height)
             self.fit = ShotFit.load(Path(given)).covering(present, size, light.space, given)
         elif not self.settings.does_nothing:
-            self.fit = self._solved(node, present)
+            self.fit = known or self._solved(engine, present)
         if self.fit is not None:
             self._tell(PlatesFitted.of(self.fit))
             if report is not None:
@@ -247,7 +257,17 @@ class Plates:
         FrameError
             A file is missing or cannot be read.
         """
-        fit, footage = self.frame_fit(frame), self.clean.footage
+        return self._digests(frame, self.frame_fit(frame))
+
+    def digests_with(self, frame: int, fit: ShotFit) -> dict[str, str] | None:
+        """Hash what a frame would be made of with another fit; None where that cannot be."""
+        try:
+            return self._digests(frame, fit.frames[frame])
+        except FrameError:
+            return None
+
+    def _digests(self, frame: int, fit: FrameFit) -> dict[str, str]:
+        footage = self.clean.footage
         parts = {"plate": self.plate.digest(frame), "fit": fit.fingerprint}
         for source in fit.sources:
             if not footage.exists(source.frame):
@@ -264,9 +284,9 @@ class Plates:
         same = frame + self.offset
         return same if self.settings.align == "off" or footage.exists(same) else footage.frames[0]
 
-    def _solved(self, node: HowardMatte, frames: tuple[int, ...]) -> ShotFit:
+    def _solved(self, engine: Engine, frames: tuple[int, ...]) -> ShotFit:
         plate, clean = self.plate, self.clean
-        space = _first_space(plate, frames) or node.config.scene_linear
+        space = _first_space(plate, frames) or engine.config.scene_linear
 
         def plate_light(frame: int) -> np.ndarray:
             light = plate.light(frame, space)
@@ -283,9 +303,7 @@ class Plates:
             clean_frames=footage.frames[:1] if footage.is_still else footage.frames,
             clean=clean_light,
             same_number=lambda frame: frame + offset,
-            space=space,
-            to_rec709=lambda pixels: node.config.to_linear_rec709(pixels, space),
-            subject=lambda one, other: node.coarse_matte(one, other, space),
+            **seen_by(engine, space),
         )
         return fit_shot(
             takes,
@@ -293,6 +311,28 @@ class Plates:
             on_fit=lambda fit: self._tell(FrameFitted.of(fit)),
             on_note=lambda message, warning: self._tell(Note(message, warning)),
         )
+
+
+def seen_by(engine: Engine, space: str) -> dict[str, Any]:
+    """Give the part of `Takes` that an engine decides.
+
+    Parameters
+    ----------
+    engine : Engine
+        Its coarse stage finds the subject.
+    space : str
+        Colour space of both takes.
+
+    Returns
+    -------
+    dict
+        `space`, `to_rec709` and `subject`.
+    """
+    return {
+        "space": space,
+        "to_rec709": lambda pixels: engine.config.to_linear_rec709(pixels, space),
+        "subject": lambda one, other: engine.coarse_matte(one, other, space),
+    }
 
 
 def _first_space(plate: Take, frames: tuple[int, ...]) -> str | None:

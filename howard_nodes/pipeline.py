@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -23,12 +22,22 @@ from typing import Any
 import numpy as np
 
 from howard_nodes import __version__
+from howard_nodes.cache import key_of
 from howard_nodes.color import ColorConfig
+from howard_nodes.engine import Prediction
 from howard_nodes.errors import FrameError, HowardError, InputError
-from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started
+from howard_nodes.events import (
+    Event,
+    Finished,
+    FrameDone,
+    FrameFailed,
+    FrameFitted,
+    FrameStarted,
+    Note,
+    Started,
+)
 from howard_nodes.fitting import Plates, check_folder, check_size, choose_frames
 from howard_nodes.frames import (
-    Depth,
     Footage,
     Frame,
     Sequence,
@@ -37,22 +46,20 @@ from howard_nodes.frames import (
     open_footage,
     read_attributes,
     sanitize,
-    validate_compression,
     verify_file,
     write_image,
 )
-from howard_nodes.layers import DEFAULT_LAYERS, layer_path, validate_layers
-from howard_nodes.network import describe_weights, load_weights
-from howard_nodes.node import HowardMatte, MatteSettings, Prediction
+from howard_nodes.jobs import Job
+from howard_nodes.layers import layer_path, validate_layers
 from howard_nodes.plates.fit import ShotFit
-from howard_nodes.plates.solving import FitSettings
+from howard_nodes.stages import Matte, Pictures, Stages
 from howard_nodes.takes import Take
+from howard_nodes.warm import KnownFit, Warm
 
 __all__ = [
     "FINGERPRINT_ATTRIBUTE",
     "SETTINGS_ATTRIBUTE",
     "Inputs",
-    "MatteJob",
     "Report",
     "Shot",
     "output_paths",
@@ -74,90 +81,27 @@ _DISPLAY_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
-class MatteJob:
-    """All that a run is asked for; patterns as `howard_nodes.frames.Sequence.find` takes them.
-
-    Attributes
-    ----------
-    plate, clean : str
-        Sequences, movies or stills. A clean plate that is a sequence or movie is paired by frame number where
-        that fits, else by what the frames show.
-    output : str
-        Pattern of the result, `.exr` or `.png`.
-    frames : str, optional
-        `1001-1240`, `1001-1240x2`, `1001,1005`; by default all of the plate's.
-    layers : tuple of str
-        Names from `howard_nodes.layers.LAYERS`.
-    layer, clean_layer : str, optional
-        Layer of the plate's and the clean plate's EXR to read.
-    clean_offset : int
-        Frame n of the plate takes frame n + offset of the clean plate, where the takes are paired by number.
-    fitting : FitSettings
-        How the clean plate is made to fit.
-    fit : str, optional
-        A fit made before, as `report` writes it: no new one is made.
-    report : str, optional
-        Where to write the fit, as JSON.
-    colorspace, clean_colorspace : str, optional
-        In place of what the files say.
-    output_colorspace : str, optional
-        Of colour layers. By default an EXR keeps the plate's space where that is scene-linear, else it is the
-        configuration's scene_linear; a PNG keeps the plate's where that is display-like, else it is sRGB.
-    ocio : str, optional
-        Another OpenColorIO configuration: a file or a built-in name.
-    override_coarse, override_error, inside, outside : str, optional
-        Mattes painted by hand, paired by frame number.
-    weights : str, optional
-        A name or a file; by default those that ship.
-    settings : MatteSettings
-        The node's knobs.
-    device, precision : str
-        See `HowardMatte`.
-    depth : str
-        `half` or `float`, of an EXR.
-    compression : str
-        Of an EXR.
-    resume : bool
-        Leave frames alone that are complete and were made from the same inputs with the same settings.
-    """
-
-    plate: str
-    clean: str
-    output: str
-    frames: str | None = None
-    layers: tuple[str, ...] = DEFAULT_LAYERS
-    layer: str | None = None
-    clean_layer: str | None = None
-    clean_offset: int = 0
-    fitting: FitSettings = field(default_factory=FitSettings)
-    fit: str | None = None
-    report: str | None = None
-    colorspace: str | None = None
-    clean_colorspace: str | None = None
-    output_colorspace: str | None = None
-    ocio: str | None = None
-    override_coarse: str | None = None
-    override_error: str | None = None
-    inside: str | None = None
-    outside: str | None = None
-    weights: str | None = None
-    settings: MatteSettings = field(default_factory=MatteSettings)
-    device: str = "auto"
-    precision: str = "auto"
-    depth: Depth = "half"
-    compression: str = "zip"
-    resume: bool = False
-
-
-@dataclass(frozen=True)
 class Report:
-    """What became of each frame, and how the clean plate fits (None where it was used as it is)."""
+    """What became of each frame, and how the clean plate fits (None where it was used as it is).
+
+    Frames that are none of done, skipped and failed were not begun, since the run was cancelled.
+    """
 
     done: tuple[int, ...]
     skipped: tuple[int, ...]
     failed: dict[int, str]
     seconds: float
     fit: ShotFit | None = None
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class FramePlates:
+    """A frame's plate and fitted clean plate, and the header of the plate's file, without pixels."""
+
+    pictures: Pictures
+    header: Frame
+    file_space: str
 
 
 @dataclass(frozen=True)
@@ -170,41 +114,46 @@ class Inputs:
         Its number.
     fingerprint : str
         Hash of all inputs and settings.
-    complete : bool
-        Its output is there already, made of the same; then all else is empty.
-    plate : Frame or None
-        The plate's header; its pixels are gone.
-    plate_space, space : str
-        Colour space of the plate's file, and the scene-linear one that the arrays are in.
-    linear, clean : ndarray or None
-        Plate and clean plate, H W 3 float32, on the plate's data window.
-    valid : ndarray or None
-        H W, 1 where there is clean plate, 0 where it was filled; None where there is everywhere.
+    plates : FramePlates or None
+        None where the frame's output is there already, made of the same.
     mattes : dict
-        `override_coarse`, `override_error` (H W C) and `inside`, `outside` (H W), where given.
+        `coarse_override`, `error_override` (H W C) and `inside`, `outside` (H W), where given.
     """
 
     frame: int
     fingerprint: str
-    complete: bool = False
-    plate: Frame | None = None
-    plate_space: str = ""
-    space: str = ""
-    linear: np.ndarray | None = None
-    clean: np.ndarray | None = None
-    valid: np.ndarray | None = None
-    mattes: dict[str, np.ndarray] = field(default_factory=dict)
+    plates: FramePlates | None = None
+    mattes: dict[str, Matte] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is to be done."""
+        return self.plates is None
 
 
-def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Report:
+class _Cancelled(Exception):  # noqa: N818
+    """Somebody does not want the rest."""
+
+
+def run(
+    job: Job,
+    on_event: Callable[[Event], None] = lambda _: None,
+    *,
+    warm: Warm | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Report:
     """Matte a shot.
 
     Parameters
     ----------
-    job : MatteJob
+    job : Job
         What to do.
     on_event : callable
         Told of everything that happens, from several threads but one call at a time.
+    warm : Warm, optional
+        What is left of earlier runs, and takes what this one leaves; by default nothing.
+    cancelled : callable
+        Asked between frames whether to stop. Frames in work are finished first.
 
     Returns
     -------
@@ -225,22 +174,33 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
         with lock:
             on_event(event)
 
-    shot = Shot(job, tell)
+    def tell_unless_cancelled(event: Event) -> None:
+        tell(event)
+        if isinstance(event, FrameFitted) and cancelled():
+            raise _Cancelled
+
+    shot = Shot(job, tell_unless_cancelled, warm)
     frames = shot.frames
+    engine = shot.engine
     tell(
         Started(
             format_frames(frames),
             len(frames),
-            str(shot.node.device),
-            shot.node.precision,
+            str(engine.device),
+            engine.precision,
             shot.weights_name,
             job.output,
         )
     )
-    shot.fit_plates()
     done: list[int] = []
     skipped: list[int] = []
     failed: dict[int, str] = {}
+    stopped = cancelled()
+    try:
+        if not stopped:
+            shot.fit_plates()
+    except _Cancelled:
+        stopped = True
 
     def fail(frame: int, error: BaseException) -> None:
         message = str(error) if isinstance(error, HowardError) else f"{type(error).__name__}: {error}"
@@ -261,10 +221,16 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
             last, before = time.monotonic(), last
             tell(FrameDone(frame, paths, last - before))
 
+    def begin(frame: int) -> Inputs:
+        tell(FrameStarted(frame))
+        return shot.read(frame)
+
     writer = ThreadPoolExecutor(1, "howard-write")
     behind: OrderedDict[int, Future[tuple[Path, ...]]] = OrderedDict()
     try:
-        for frame, reading in _ahead(shot.read, frames):
+        for frame, reading in _ahead(begin, () if stopped else frames):
+            if stopped := cancelled():
+                break
             try:
                 inputs = reading.result()
                 if inputs.complete:
@@ -286,7 +252,7 @@ def run(job: MatteJob, on_event: Callable[[Event], None] = lambda _: None) -> Re
         writer.shutdown(wait=True)
         seconds = time.monotonic() - began
         tell(Finished(format_frames(done), format_frames(skipped), format_frames(failed), seconds))
-    return Report(tuple(sorted(done)), tuple(skipped), failed, seconds, shot.fit)
+    return Report(tuple(sorted(done)), tuple(skipped), failed, seconds, shot.fit, stopped)
 
 
 def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path, ...]:
@@ -295,7 +261,7 @@ def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path
     Parameters
     ----------
     output : str
-        Pattern of the result, as in `MatteJob`.
+        Pattern of the result, as in `Job`.
     layers : tuple of str
         Names of layers, validated.
     frame : int
@@ -333,16 +299,18 @@ class Shot:
 
     Parameters
     ----------
-    job : MatteJob
+    job : Job
         What to do.
     tell : callable
         Told what is worth knowing; may be called from any thread.
+    warm : Warm, optional
+        What is left of earlier shots, and takes what this one leaves; by default nothing.
 
     Attributes
     ----------
     frames : tuple of int
         Frames to make, missing ones included.
-    node : HowardMatte
+    engine : Engine
         What computes them.
     weights_name : str
         Name of its weights.
@@ -353,55 +321,60 @@ class Shot:
         The job cannot be done as asked.
     """
 
-    def __init__(self, job: MatteJob, tell: Callable[[Event], None]) -> None:
-        self.job = replace(
-            job, layers=validate_layers(job.layers), compression=validate_compression(job.compression)
-        )
+    def __init__(self, job: Job, tell: Callable[[Event], None], warm: Warm | None = None) -> None:
+        self.job = job
+        self._layers = validate_layers(job.layers)
         self._tell = tell
+        self._warm = warm or Warm(0)
         self._config = ColorConfig.load(job.ocio)
         self._check_spaces()
         plate = Take(job.plate, self._config, tell, layer=job.layer, colorspace=job.colorspace)
         clean = Take(
-            job.clean,
+            job.required_clean,
             self._config,
             tell,
             what="clean plate",
             layer=job.clean_layer,
             colorspace=job.clean_colorspace,
         )
+        painted = {
+            "coarse_override": job.override_coarse,
+            "error_override": job.override_error,
+            "inside": job.inside,
+            "outside": job.outside,
+        }
         self._mattes = {
-            name: open_footage(pattern)
-            for name in ("override_coarse", "override_error", "inside", "outside")
-            if (pattern := getattr(job, name)) is not None
+            name: open_footage(pattern) for name, pattern in painted.items() if pattern is not None
         }
         self.frames = choose_frames(plate.footage, job.frames)
         self._plates = Plates(plate, clean, self.frames, job.fitting, tell, offset=job.clean_offset)
         self._check_output()
         self._plates.check_headers()
-        network = load_weights(job.weights, fused=False)
-        info = describe_weights(job.weights)
-        # A name, or a file's name without its folder: headers are no place for a machine's paths.
-        self.weights_name = Path(info.name).stem
-        self.node = HowardMatte(
-            network,
-            self._config,
-            job.settings,
-            device=job.device,
-            precision=job.precision,
-            on_note=lambda message: tell(Note(message, warning=True)),
+        warm_engine = self._warm.engine(
+            self._config, job.settings, job, lambda message: tell(Note(message, warning=True))
         )
+        self.engine, self.weights_name = warm_engine.engine, warm_engine.weights
+        self._stages = Stages(self.engine, warm_engine.key, self._warm.cache)
+        self._fit_key = key_of(
+            warm_engine.key,
+            asdict(job.fitting),
+            job.settings.exposure,
+            [job.plate, job.layer, job.colorspace],
+            [job.clean, job.clean_layer, job.clean_colorspace, job.clean_offset],
+        )
+        self._known: KnownFit | None = None
         self._settings_text = json.dumps(
             {
                 "numerics": _NUMERICS,
-                "weights": _hash_weights(info.path),
+                "weights": warm_engine.weights_hash,
                 "config": self._config.fingerprint,
                 "settings": asdict(job.settings),
-                "precision": self.node.precision,
-                "layers": self.job.layers,
+                "precision": self.engine.precision,
+                "layers": self._layers,
                 "layer": [job.layer, job.clean_layer],
                 "colorspaces": [job.colorspace, job.clean_colorspace, job.output_colorspace],
                 "depth": job.depth,
-                "compression": self.job.compression,
+                "compression": job.compression,
                 "format": Path(job.output).suffix.lower(),
             },
             sort_keys=True,
@@ -409,7 +382,7 @@ class Shot:
 
     def paths(self, frame: int) -> tuple[Path, ...]:
         """Name the files of a frame."""
-        return output_paths(self.job.output, self.job.layers, frame)
+        return output_paths(self.job.output, self._layers, frame)
 
     # Checks, before anything is computed.
 
@@ -428,8 +401,6 @@ class Shot:
         job, output = self.job, Path(self.job.output)
         if output.suffix.lower() not in _SUFFIXES:
             raise InputError(f"{output}: write to a name that ends in .exr or .png.")
-        if job.depth not in ("half", "float"):
-            raise InputError(f"depth '{job.depth}': use half or float.")
         if len(self.frames) > 1 and Sequence.output(job.output).is_still:
             better = output.with_name(f"{output.stem}.####{output.suffix}")
             raise InputError(f"{output}: {len(self.frames)} frames need a number in the name, as {better}.")
@@ -461,7 +432,11 @@ class Shot:
         InputError
             A fit that was given does not belong to this shot, or the report cannot be written.
         """
-        self._plates.solve(self.node, self.job.fit, self.job.report)
+        plates, present = self._plates, self._plates.plate.footage.select(self.frames)
+        known = self._warm.known_fit(self._fit_key, present, plates.digests_with)
+        plates.solve(self.engine, self.job.fit, self.job.report, known)
+        if plates.fit is not None and self.job.fit is None and plates.fit is not known:
+            self._known = self._warm.keep_fit(self._fit_key, plates.fit)
 
     # The three steps of a frame.
 
@@ -480,37 +455,24 @@ class Shot:
                 raise FrameError(
                     f"no such file: this frame has no {what}.", path=footage.path(frame), frame=frame
                 )
-        fingerprint = self._fingerprint(frame)
+        parts = self._plates.digests(frame)
+        if self._known is not None:
+            self._known.digests[frame] = parts
+        painted = {name: footage.digest(frame) for name, footage in self._mattes.items()}
+        fingerprint = self._fingerprint(parts | painted)
         if self.job.resume and self._complete(frame, fingerprint):
-            return Inputs(frame, fingerprint, complete=True)
-        light, fitted = self._plates.fitted(frame)
-        plate = light.header
-        mattes = {name: self._matte(name, footage, plate, frame) for name, footage in self._mattes.items()}
-        return Inputs(
-            frame,
-            fingerprint,
-            False,
-            plate,
-            light.file_space,
-            light.space,
-            light.pixels,
-            fitted.clean,
-            fitted.valid,
-            mattes,
-        )
+            return Inputs(frame, fingerprint)
+        plates = self._read_plates(frame, parts)
+        mattes = {
+            name: Matte(painted[name], self._matte(name, footage, plates.header, frame))
+            for name, footage in self._mattes.items()
+        }
+        return Inputs(frame, fingerprint, plates, mattes)
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Run the network on what `read` gave: not on `Inputs` that are `complete`."""
-        assert inputs.linear is not None
-        assert inputs.clean is not None
-        return self.node.predict(
-            inputs.linear,
-            inputs.clean,
-            inputs.space,
-            override_coarse=inputs.mattes.get("override_coarse"),
-            override_error=inputs.mattes.get("override_error"),
-            valid=inputs.valid,
-        )
+        assert inputs.plates is not None
+        return self._stages.refined(inputs.plates.pictures, inputs.mattes)
 
     def write(self, inputs: Inputs, prediction: Prediction) -> tuple[Path, ...]:
         """Solve the foreground and write all layers; give the files' names.
@@ -520,23 +482,14 @@ class Shot:
         WriteError
             A file cannot be written; no partial one is left.
         """
-        assert inputs.plate is not None
-        assert inputs.linear is not None
-        assert inputs.clean is not None
-        job, plate = self.job, inputs.plate
-        result = self.node.solve(
-            prediction,
-            inputs.linear,
-            inputs.clean,
-            inside=inputs.mattes.get("inside"),
-            outside=inputs.mattes.get("outside"),
-            valid=inputs.valid,
-        )
+        assert inputs.plates is not None
+        job, pictures, plate = self.job, inputs.plates.pictures, inputs.plates.header
+        result = self._stages.solved(pictures, inputs.mattes, prediction)
         paths = self.paths(inputs.frame)
         is_exr = paths[0].suffix.lower() == ".exr"
-        space = self._output_space(inputs, is_exr)
+        space = self._output_space(inputs.plates, is_exr)
         metadata: dict[str, Any] = dict(plate.metadata)
-        if space != inputs.plate_space:
+        if space != inputs.plates.file_space:
             metadata.pop("chromaticities", None)
         metadata |= {
             FINGERPRINT_ATTRIBUTE: inputs.fingerprint,
@@ -553,19 +506,19 @@ class Shot:
         }
         tag = self._config.interop_id(space) or space
         if is_exr:
-            if space != inputs.space:
-                apart = "difference" in job.layers
+            if space != pictures.space:
+                apart = "difference" in self._layers
                 wanted: dict[str, np.ndarray | None] = {
                     "foreground": result.foreground,
-                    "clean": result.clean if apart or "clean" in job.layers else None,
+                    "clean": result.clean if apart or "clean" in self._layers else None,
                     "plate": result.plate if apart else None,
                 }
                 converted: dict[str, Any] = {
-                    name: None if color is None else self._config.convert(color, inputs.space, space)
+                    name: None if color is None else self._config.convert(color, pictures.space, space)
                     for name, color in wanted.items()
                 }
                 result = replace(result, **converted)
-            pixels, channels = result.exr_channels(job.layers)
+            pixels, channels = result.exr_channels(self._layers)
             del result
             write_image(
                 paths[0],
@@ -577,10 +530,10 @@ class Shot:
                 **common,
             )
             return paths
-        for layer, path in zip(job.layers, paths, strict=True):
+        for layer, path in zip(self._layers, paths, strict=True):
             pixels, channels = result.layer(layer)
             if pixels.shape[2] >= 3:
-                color = self._config.convert(np.ascontiguousarray(pixels[..., :3]), inputs.space, space)
+                color = self._config.convert(np.ascontiguousarray(pixels[..., :3]), pictures.space, space)
                 pixels = np.dstack([color, pixels[..., 3:]]) if pixels.shape[2] > 3 else color
             colorspace = tag if pixels.shape[2] >= 3 else None
             write_image(path, pixels, channels, depth="uint16", colorspace=colorspace, **common)
@@ -604,23 +557,38 @@ class Shot:
             pixels = np.concatenate([pixels[..., :-1] * pixels[..., -1:], pixels[..., -1:]], axis=2)
         return pixels
 
-    def _output_space(self, inputs: Inputs, is_exr: bool) -> str:
+    def _read_plates(self, frame: int, parts: dict[str, str]) -> FramePlates:
+        job = self.job
+        key = key_of(
+            "pictures",
+            parts,
+            self._config.fingerprint,
+            [job.layer, job.colorspace],
+            [job.clean_layer, job.clean_colorspace],
+        )
+
+        def read() -> FramePlates:
+            light, fitted = self._plates.fitted(frame)
+            pictures = Pictures(key, light.pixels, fitted.clean, light.space, fitted.valid)
+            return FramePlates(pictures, light.header, light.file_space)
+
+        return self._warm.cache.get(key, read)
+
+    def _output_space(self, plates: FramePlates, is_exr: bool) -> str:
         requested = self.job.output_colorspace
         if requested is not None:
             return self._config.space(requested)
         if is_exr:
-            return inputs.space
+            return plates.pictures.space
         suffix = Path(self.job.plate).suffix.lower()
-        if suffix in _DISPLAY_SUFFIXES and not self._config.is_scene_linear(inputs.plate_space):
-            return inputs.plate_space
+        if suffix in _DISPLAY_SUFFIXES and not self._config.is_scene_linear(plates.file_space):
+            return plates.file_space
         return self._config.resolve("layer.png", None, None).space
 
     # Resuming.
 
-    def _fingerprint(self, frame: int) -> str:
+    def _fingerprint(self, parts: dict[str, str]) -> str:
         digest = hashlib.blake2b(self._settings_text.encode(), digest_size=16)
-        parts = self._plates.digests(frame)
-        parts |= {name: footage.digest(frame) for name, footage in self._mattes.items()}
         for name in sorted(parts):
             digest.update(f"{name}:{parts[name]}".encode())
         return digest.hexdigest()
@@ -634,11 +602,3 @@ class Shot:
             except FrameError:
                 return False
         return True
-
-
-def _hash_weights(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({os.strerror(error.errno or 0)}).") from error

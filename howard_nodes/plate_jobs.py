@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,77 +17,14 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.errors import FrameError, InputError, WriteError
 from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
 from howard_nodes.fitting import Plates, check_folder, choose_frames
-from howard_nodes.frames import Depth, Sequence, format_frames, validate_compression, write_image
-from howard_nodes.network import describe_weights, load_weights
-from howard_nodes.node import HowardMatte
+from howard_nodes.frames import Depth, Sequence, format_frames, write_image
+from howard_nodes.jobs import Job
 from howard_nodes.plates.building import BuiltPlate, build_plate
 from howard_nodes.plates.fit import ShotFit, write_report
-from howard_nodes.plates.solving import FitSettings
 from howard_nodes.takes import VALID_LAYER, Light, Take
+from howard_nodes.warm import Warm, WarmEngine
 
-__all__ = ["AlignJob", "BuildJob", "PlateReport", "align_plates", "build_plates"]
-
-
-@dataclass(frozen=True)
-class AlignJob:
-    """A clean plate to be fitted.
-
-    Attributes
-    ----------
-    plate, clean, layer, clean_layer, clean_offset, frames, fitting, fit, report
-        As of `howard_nodes.pipeline.MatteJob`.
-    output : str
-        Pattern of the fitted clean plates, `.exr`: `R G B` in the plate's scene-linear space, `valid.A` (1
-        where there is clean plate) and `difference.R/G/B` (how far the plate is from it).
-    colorspace, clean_colorspace, ocio, weights, device, depth, compression
-        As of `MatteJob`.
-    """
-
-    plate: str
-    clean: str
-    output: str
-    frames: str | None = None
-    layer: str | None = None
-    clean_layer: str | None = None
-    clean_offset: int = 0
-    fitting: FitSettings = field(default_factory=FitSettings)
-    fit: str | None = None
-    report: str | None = None
-    colorspace: str | None = None
-    clean_colorspace: str | None = None
-    ocio: str | None = None
-    weights: str | None = None
-    device: str = "auto"
-    depth: Depth = "half"
-    compression: str = "zip"
-
-
-@dataclass(frozen=True)
-class BuildJob:
-    """A clean plate to be built from a take.
-
-    Attributes
-    ----------
-    plate, layer, frames, colorspace, ocio, weights, device, depth, compression
-        As of `howard_nodes.pipeline.MatteJob`.
-    output : str
-        `.exr`: one file is the clean plate as the middle of the move sees it, a pattern gives one a frame,
-        each as that frame's camera sees it. `R G B` and `valid.A`, 1 where background was seen.
-    report : str, optional
-        Where to write, as JSON, what was seen and what never.
-    """
-
-    plate: str
-    output: str
-    frames: str | None = None
-    layer: str | None = None
-    report: str | None = None
-    colorspace: str | None = None
-    ocio: str | None = None
-    weights: str | None = None
-    device: str = "auto"
-    depth: Depth = "half"
-    compression: str = "zip"
+__all__ = ["PlateReport", "align_plates", "build_plates"]
 
 
 @dataclass(frozen=True)
@@ -100,13 +37,16 @@ class PlateReport:
     built: BuiltPlate | None = None
 
 
-def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
+def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
     """Fit a clean plate and write it, a file a frame.
+
+    The EXRs hold `R G B` (the fitted clean plate, in the plate's scene-linear space), `valid.A` (1 where
+    there is clean plate) and `difference.R/G/B` (how far the plate is from it).
 
     Parameters
     ----------
-    job : AlignJob
-        What to do.
+    job : Job
+        What to do; its layers, mattes and refinement are of no concern.
     on_event : callable
         Told of everything that happens.
 
@@ -121,11 +61,10 @@ def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: No
         Nothing can be done as asked; nothing was written.
     """
     began = time.monotonic()
-    compression = validate_compression(job.compression)
     config = ColorConfig.load(job.ocio)
     plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
     clean = Take(
-        job.clean,
+        job.required_clean,
         config,
         on_event,
         what="clean plate",
@@ -136,9 +75,9 @@ def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: No
     output = _output(job.output, frames, (plate, clean), job.report)
     plates = Plates(plate, clean, frames, job.fitting, on_event, offset=job.clean_offset)
     plates.check_headers()
-    node = _node(job.weights, job.device, config, on_event)
-    on_event(_started(frames, node, job))
-    plates.solve(node, job.fit, job.report)
+    warm = _warm(job, config, on_event)
+    on_event(_started(frames, warm, job))
+    plates.solve(warm.engine, job.fit, job.report)
     done: list[int] = []
     failed: dict[int, str] = {}
     for frame in frames:
@@ -153,7 +92,7 @@ def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: No
             fit = plates.frame_fit(frame)
             about = {"howard:fit": fit.message} if fit.message else {}
             path = output.path(frame)
-            _write(path, pixels, channels, light, config, job.depth, compression, about)
+            _write(path, pixels, channels, light, config, job.depth, job.compression, about)
         except (FrameError, WriteError) as error:
             failed[frame] = str(error)
             on_event(FrameFailed(frame, failed[frame]))
@@ -168,13 +107,17 @@ def align_plates(job: AlignJob, on_event: Callable[[Event], None] = lambda _: No
     return PlateReport(tuple(done), failed, fit=plates.fit)
 
 
-def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
+def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
     """Build a clean plate from a take and write it.
+
+    An output that is one file is the clean plate as the middle of the move sees it; a pattern gives one a
+    frame, each as that frame's camera sees it. They hold `R G B` and `valid.A`, 1 where background was seen.
+    The report says what was seen and what never.
 
     Parameters
     ----------
-    job : BuildJob
-        What to do.
+    job : Job
+        What to do, without a clean plate.
     on_event : callable
         Told of everything that happens.
 
@@ -189,7 +132,6 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
         Nothing can be done as asked, or too few frames fit together; nothing was written.
     """
     began = time.monotonic()
-    compression = validate_compression(job.compression)
     config = ColorConfig.load(job.ocio)
     plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
     frames = choose_frames(plate.footage, job.frames)
@@ -199,8 +141,8 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
             f"{job.plate}: one picture does not show what is behind its subject; give a sequence or a movie."
         )
     present = plate.footage.select(frames)
-    node = _node(job.weights, job.device, config, on_event)
-    on_event(_started(present, node, job))
+    warm = _warm(job, config, on_event)
+    on_event(_started(present, warm, job))
     first = plate.light(present[0])
     space, display = first.space, first.header.display_window
     headers: dict[int, Light] = {}
@@ -211,7 +153,7 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
         return light.on(display)[0]
 
     def subject(picture: np.ndarray, other: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        matte = node.coarse_matte(picture, other, space)
+        matte = warm.engine.coarse_matte(picture, other, space)
         return np.asarray(cv2.resize(matte, valid.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
     built = build_plate(
@@ -242,7 +184,7 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
                 headers[frame],
                 config,
                 job.depth,
-                compression,
+                job.compression,
                 {"howard:built": str(built)},
                 on_display=True,
             )
@@ -258,20 +200,15 @@ def build_plates(job: BuildJob, on_event: Callable[[Event], None] = lambda _: No
     return PlateReport(tuple(done), failed, built=built)
 
 
-def _node(
-    weights: str | None, device: str, config: ColorConfig, tell: Callable[[Event], None]
-) -> HowardMatte:
-    return HowardMatte(
-        load_weights(weights, fused=False),
-        config,
-        device=device,
-        on_note=lambda message: tell(Note(message, warning=True)),
+def _warm(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> WarmEngine:
+    return Warm(0).engine(config, job.settings, job, lambda message: tell(Note(message, warning=True)))
+
+
+def _started(frames: tuple[int, ...], warm: WarmEngine, job: Job) -> Started:
+    engine = warm.engine
+    return Started(
+        format_frames(frames), len(frames), str(engine.device), engine.precision, warm.weights, job.output
     )
-
-
-def _started(frames: tuple[int, ...], node: HowardMatte, job: AlignJob | BuildJob) -> Started:
-    name = Path(describe_weights(job.weights).name).stem
-    return Started(format_frames(frames), len(frames), str(node.device), node.precision, name, job.output)
 
 
 def _finished(done: list[int], failed: dict[int, str], began: float) -> Finished:

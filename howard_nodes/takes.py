@@ -45,6 +45,37 @@ class Light:
     pixels: np.ndarray
     valid: np.ndarray | None = None
 
+    @classmethod
+    def of(
+        cls,
+        picture: Frame,
+        file_space: str,
+        config: ColorConfig,
+        space: str | None = None,
+        *,
+        valid: np.ndarray | None = None,
+    ) -> Light:
+        """Convert a picture to scene-linear.
+
+        Parameters
+        ----------
+        picture : Frame
+            With three channels of colour, finite.
+        file_space : str
+            Its colour space.
+        config : ColorConfig
+            Knows it.
+        space : str, optional
+            Scene-linear space to convert to; by default its own where that is scene-linear, else the
+            configuration's.
+        valid : ndarray, optional
+            H W, where it is one.
+        """
+        if space is None:
+            space = file_space if config.is_scene_linear(file_space) else config.scene_linear
+        header = replace(picture, pixels=np.empty((0, 0, len(picture.channels)), np.float32))
+        return cls(header, file_space, space, config.convert(picture.rgb, file_space, space), valid)
+
     def on(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """Place the pixels in another window, 0 where there are none.
 
@@ -147,15 +178,7 @@ class Take:
             self._tell(Note(f"{name}: {bad} pixels are NaN or Inf; replaced by 0 or 65504.", True, frame))
             picture = replace(picture, pixels=pixels)
         file_space = self._space(picture, frame)
-        if space is None:
-            space = file_space if self._config.is_scene_linear(file_space) else self._config.scene_linear
-        light = Light(
-            replace(picture, pixels=np.empty((0, 0, len(picture.channels)), np.float32)),
-            file_space,
-            space,
-            self._config.convert(picture.rgb, file_space, space),
-            self._valid(frame),
-        )
+        light = Light.of(picture, file_space, self._config, space, valid=self._valid(frame))
         if footage.is_still:
             self._still = light
         return light

@@ -14,12 +14,13 @@ import OpenImageIO as oiio  # noqa: N813
 import pytest
 from takes import Subject, Take, make_take, place
 
+from howard_nodes.description import FitSettings
 from howard_nodes.errors import InputError
 from howard_nodes.events import Event, FrameFitted, Note, PlatesFitted
 from howard_nodes.frames import read_frame, write_image
-from howard_nodes.pipeline import MatteJob, Report, run
+from howard_nodes.jobs import Job
+from howard_nodes.pipeline import Report, run
 from howard_nodes.plates.fit import ShotFit
-from howard_nodes.plates.solving import FitSettings
 
 W, H = 208, 118
 FRAMES = (1001, 1002, 1003)
@@ -82,7 +83,7 @@ class Files:
             "depth": "float",
             "device": "cpu",
         }
-        return run(MatteJob(**usual | changes), events.append), events
+        return run(Job(**usual | changes), events.append), events
 
     def layer(self, name: str, frame: int, folder: str = "out") -> np.ndarray:
         pixels = read_frame(self.folder / folder / f"shot.{frame}.exr", layer=name).pixels

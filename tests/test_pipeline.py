@@ -12,11 +12,12 @@ import OpenImageIO as oiio  # noqa: N813
 import pytest
 from shots import gradient
 
+from howard_nodes.description import FitSettings
 from howard_nodes.errors import InputError
 from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, to_json
 from howard_nodes.frames import Window, read_attributes, read_frame, write_image
-from howard_nodes.pipeline import FINGERPRINT_ATTRIBUTE, MatteJob, Report, output_paths, run
-from howard_nodes.plates.solving import FitSettings
+from howard_nodes.jobs import Job
+from howard_nodes.pipeline import FINGERPRINT_ATTRIBUTE, Report, output_paths, run
 
 AS_IT_IS = FitSettings(align="off", match_exposure="off")
 
@@ -25,7 +26,7 @@ def _run(shot, random_weights: Path, /, **changes) -> tuple[Report, list[Event]]
     events: list[Event] = []
     output = str(shot.folder / "out" / "shot.####.exr")
     usual = {"plate": shot.plate, "clean": shot.clean, "output": output, "weights": str(random_weights)}
-    job = MatteJob(**usual | changes)
+    job = Job(**usual | changes)
     return run(job, events.append), events
 
 
@@ -370,9 +371,10 @@ def test_a_full_disk_fails_frames_with_a_reason_and_leaves_nothing(make_shot, ra
 import json, resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-from howard_nodes.pipeline import MatteJob, run
-report = run(MatteJob({shot.plate!r}, {shot.clean!r}, {str(shot.folder / "out" / "s.####.exr")!r},
-                      weights={str(random_weights)!r}, depth="float", compression="none"))
+from howard_nodes.jobs import Job
+from howard_nodes.pipeline import run
+report = run(Job(plate={shot.plate!r}, clean={shot.clean!r},
+                      output={str(shot.folder / "out" / "s.####.exr")!r}, weights={str(random_weights)!r}, depth="float", compression="none"))
 print(json.dumps(report.failed))
 """
     assert resource.RLIMIT_FSIZE is not None

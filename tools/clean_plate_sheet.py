@@ -15,9 +15,10 @@ import numpy as np
 from howard_nodes.color import ColorConfig
 from howard_nodes.contact_sheet import Tile, contact_sheet, for_display
 from howard_nodes.demo import shot_folder
+from howard_nodes.description import FitSettings
 from howard_nodes.frames import read_frame, write_image
-from howard_nodes.pipeline import MatteJob, run
-from howard_nodes.plates.solving import FitSettings
+from howard_nodes.jobs import Job
+from howard_nodes.pipeline import run
 
 FRAME, STOPS = 1004, 0.5
 SPACE = "lin_rec709_scene"
@@ -45,7 +46,7 @@ def main(output: Path) -> None:
         for kind, how in {"off": FitSettings("off", "off"), "auto": FitSettings()}.items():
             made = folder / f"{kind}.exr"
             run(
-                MatteJob(
+                Job(
                     plate=str(folder / "plate.exr"),
                     clean=str(shot / "clean.exr"),
                     output=str(made),

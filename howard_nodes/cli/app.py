@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from howard_nodes import __version__
-from howard_nodes.cli import Terminated, demo, evaluate, info, matte, plate, train, verify, weights
+from howard_nodes.cli import Terminated, demo, evaluate, info, matte, node, plate, train, verify, weights
 from howard_nodes.cli.console import StderrHandler
 from howard_nodes.errors import HowardError, InputError
 
@@ -74,6 +74,7 @@ def howard(
 
 app.command("matte")(matte.matte)
 app.add_typer(plate.app, name="plate")
+app.add_typer(node.app, name="node")
 app.command("info")(info.info)
 app.command("verify")(verify.verify)
 app.add_typer(weights.app, name="weights")

@@ -42,8 +42,8 @@ def evaluate(
 
     [bold]Example:[/bold]  howard evaluate --weights runs/joint/weights.safetensors --pictures held_out
     """
+    from howard_nodes.description import MatteSettings
     from howard_nodes.network import load_weights
-    from howard_nodes.node import MatteSettings
     from howard_nodes.training import evaluate as evaluation
     from howard_nodes.training.samples import HELD_OUT, TRAINING
 

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from howard_nodes.errors import FrameError, InputError
+from howard_nodes.description import FitSettings
+from howard_nodes.errors import FrameError
 from howard_nodes.frames import format_frames
 from howard_nodes.plates.alignment import Agreement, agreement
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source, Verdict
@@ -30,11 +31,9 @@ from howard_nodes.plates.registration import IDENTITY, Registration, refine, reg
 from howard_nodes.plates.views import FINE, View, prepare, reduced_size
 from howard_nodes.plates.warp import warp
 
-__all__ = ["ALIGNMENTS", "FitSettings", "Takes", "fit_shot"]
+__all__ = ["Takes", "fit_shot"]
 
 Array = NDArray[Any]
-
-ALIGNMENTS = ("auto", "off", "homography", "flow")
 
 _SCOUTS = 5  # frames looked at first, to see whether the camera moves
 _STILL = 0.00008  # of the longer side: 0.15 px in HD; motions closer than that are one
@@ -53,34 +52,6 @@ _MOST_ANCHORS = 160
 _BY_NUMBER = 0.97  # of what the best pairing reaches, from which frame numbers are believed
 _CLIPPED = 0.004  # share of a picture that is equally bright, and nothing brighter: clipped
 _FLAT = 0.06  # relative difference of plate and clean plate up to which flat pictures fit as they are
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How a clean plate is made to fit.
-
-    Attributes
-    ----------
-    align : str
-        `auto` (a homography where one is needed, a flow where it helps), `off`, `homography` (never a flow),
-        `flow` (as auto, and for every frame where it helps at all).
-    match_exposure : str
-        `auto` or `off`.
-    """
-
-    align: str = "auto"
-    match_exposure: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.align not in ALIGNMENTS:
-            raise InputError(f"align '{self.align}': use one of {', '.join(ALIGNMENTS)}.")
-        if self.match_exposure not in ("auto", "off"):
-            raise InputError(f"match exposure '{self.match_exposure}': use auto or off.")
-
-    @property
-    def does_nothing(self) -> bool:
-        """Whether clean plates are used as they are."""
-        return self.align == "off" and self.match_exposure == "off"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import torch
 
+from howard_nodes.description import MatteSettings
 from howard_nodes.network import MattingNetwork
-from howard_nodes.node import MatteSettings
 from howard_nodes.training.banks import ForegroundBank, TextureBank
 from howard_nodes.training.metrics import difference_key, grad, mad, mse, unknown_band
 from howard_nodes.training.samples import HELD_OUT, Sample, SampleSource, Style

@@ -12,10 +12,11 @@ import pytest
 import torch
 from takes import Subject, Take, make_take, place
 
+from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.plates.fit import FrameFit, ShotFit
 from howard_nodes.plates.registration import IDENTITY
-from howard_nodes.plates.solving import FitSettings, Takes, fit_shot
+from howard_nodes.plates.solving import Takes, fit_shot
 
 W, H = 256, 144
 AT = (3.4, -2.2)  # where the clean plate's camera stands, in most tests

@@ -1,7 +1,6 @@
-"""HowardMatte, the node: plate and clean plate in, a matte and its straight foreground out.
+"""The engine of the node: the stages of one frame, on arrays.
 
-Host-neutral: arrays and names of colour spaces go in, arrays come out. The command line, and every host, is a
-thin skin over it.
+Arrays and names of colour spaces go in, arrays come out; nothing is remembered.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,23 +17,23 @@ from torch import Tensor
 
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import decode, encode
+from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
-from howard_nodes.network import REFINE_MODES, Coarse, MattingNetwork, Refined, from_coarse, to_coarse
+from howard_nodes.network import Coarse, MattingNetwork, Refined, from_coarse, to_coarse
 from howard_nodes.solve import TRUSTED, apply_inside_outside, merge_override, solve_foreground
 
-__all__ = ["DEVICES", "PRECISIONS", "HowardMatte", "MatteSettings", "Prediction"]
+__all__ = ["PRECISIONS", "CoarseStage", "Engine", "Prediction"]
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS: dict[str, torch.dtype] = {
     "float32": torch.float32,
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
 
+T = TypeVar("T")
+
 _LOG = logging.getLogger(__name__)
-# The authors' setting for HD; for 2160p they take four times as many.
-_HD_AREA, _HD_REFINED = 1920 * 1080, 80_000
 # A network's 0 and 1 are never quite that; an artist's core and background must be.
 _SNAP = 0.006
 # Longer side of a coarse matte that only keeps the subject out.
@@ -43,58 +43,30 @@ _STRIP = 128
 
 
 @dataclass(frozen=True)
-class MatteSettings:
-    """The node's knobs.
+class CoarseStage:
+    """What the coarse stage saw of a frame, and the pictures it saw.
 
     Attributes
     ----------
-    refine_mode : str
-        `sampling` (a fixed number of pixels), `thresholding` or `full`.
-    backbone_scale : float, optional
-        Resolution of the coarse stage, above 0, at most 1. By default 1/2, 1/4, 1/8 or 1/16, so that it sees
-        about 480 to 650 pixels on the longer side: 1/4 for HD, 1/8 for UHD.
-    sample_pixels : int, optional
-        Pixels to refine in mode `sampling`; by default 80,000 at 1920 x 1080, in proportion to the
-        area above, and to its root below: the smaller a picture, the more of it is edge.
-    threshold : float
-        Least error to refine in mode `thresholding`, 0 to 1.
-    exposure : float, optional
-        Stops for the network's eyes only; by default 0, but for very dark or bright clean plates.
+    plate, clean : Tensor
+        1 3 H W, encoded, on the device.
+    coarse : Coarse
+        On the device; the error is 1 where there is no clean plate.
+    alpha, error : ndarray
+        H W float32, 0 to 1: coarse matte and error map, enlarged.
+    exposure : float
+        Stops the encoding had.
+    holes : bool
+        Whether there is clean plate missing.
     """
 
-    refine_mode: str = "sampling"
-    backbone_scale: float | None = None
-    sample_pixels: int | None = None
-    threshold: float = 0.1
-    exposure: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.refine_mode not in REFINE_MODES:
-            raise InputError(f"refine mode '{self.refine_mode}': use one of {', '.join(REFINE_MODES)}.")
-        if self.backbone_scale is not None and not 0 < self.backbone_scale <= 1:
-            raise InputError(f"backbone scale {self.backbone_scale}: must be above 0 and at most 1.")
-        if self.sample_pixels is not None and self.sample_pixels < 0:
-            raise InputError(f"{self.sample_pixels} pixels to refine: must be 0 or more.")
-        if not 0 <= self.threshold <= 1:
-            raise InputError(f"threshold {self.threshold}: must be between 0 and 1.")
-        if self.exposure is not None and not -20 <= self.exposure <= 20:
-            raise InputError(f"exposure {self.exposure}: must be between -20 and 20 stops.")
-
-    def scale_for(self, height: int, width: int) -> float:
-        """Resolution of the coarse stage for a picture of this size."""
-        if self.backbone_scale is not None:
-            return self.backbone_scale
-        scale = 0.5
-        while max(height, width) * scale > 650 and scale > 1 / 16:
-            scale /= 2
-        return scale
-
-    def pixels_for(self, height: int, width: int) -> int:
-        """Pixels to refine in a picture of this size."""
-        if self.sample_pixels is not None:
-            return self.sample_pixels
-        size = height * width / _HD_AREA
-        return min(height * width, round(_HD_REFINED * max(size, size**0.5)))
+    plate: Tensor
+    clean: Tensor
+    coarse: Coarse
+    alpha: np.ndarray
+    error: np.ndarray
+    exposure: float
+    holes: bool
 
 
 @dataclass(frozen=True)
@@ -123,8 +95,8 @@ class Prediction:
     exposure: float
 
 
-class HowardMatte:
-    """The node.
+class Engine:
+    """Network, colour and solve, ready to compute.
 
     Parameters
     ----------
@@ -133,13 +105,18 @@ class HowardMatte:
     config : ColorConfig
         Decides what colour spaces are.
     settings : MatteSettings
-        The knobs.
-    device : str
-        `auto` takes CUDA, then Apple's GPU, then the CPU.
-    precision : str
-        `auto` takes float16 on CUDA, else float32.
+        How the network works; may be replaced between frames.
+    computing : ComputeSettings
+        Its device and precision.
     on_note : callable
-        Told what a user should know, such as a fallback for lack of memory.
+        Told what a user should know, such as a fallback for lack of memory; may be replaced.
+
+    Attributes
+    ----------
+    device : torch.device
+        What computes.
+    precision : str
+        Of the network's numbers: `float32`, `float16` or `bfloat16`.
 
     Raises
     ------
@@ -152,16 +129,16 @@ class HowardMatte:
         network: MattingNetwork,
         config: ColorConfig,
         settings: MatteSettings | None = None,
+        computing: ComputeSettings | None = None,
         *,
-        device: str = "auto",
-        precision: str = "auto",
         on_note: Callable[[str], None] = _LOG.warning,
     ) -> None:
         self.config = config
         self.settings = settings or MatteSettings()
-        self.device = _device(device)
-        self.precision = _precision(precision, self.device)
-        self._on_note = on_note
+        computing = computing or ComputeSettings()
+        self.device = _device(computing.device)
+        self.precision = _precision(computing.precision, self.device)
+        self.on_note = on_note
         self._network = network.prepared()
         self._place()
 
@@ -202,37 +179,26 @@ class HowardMatte:
         InputError
             Sizes that do not fit.
         """
-        prediction = self.predict(
-            plate,
-            clean,
-            space,
-            override_coarse=override_coarse,
-            override_error=override_error,
-            valid=valid,
+        coarse = self.coarse(plate, clean, space, valid=valid)
+        prediction = self.refine(
+            coarse, space, override_coarse=override_coarse, override_error=override_error
         )
         return self.solve(prediction, plate, clean, inside=inside, outside=outside, valid=valid)
 
-    def predict(
-        self,
-        plate: np.ndarray,
-        clean: np.ndarray,
-        space: str,
-        *,
-        override_coarse: np.ndarray | None = None,
-        override_error: np.ndarray | None = None,
-        valid: np.ndarray | None = None,
-    ) -> Prediction:
-        """Run the network: the first half of `evaluate`, which needs the device.
+    def coarse(
+        self, plate: np.ndarray, clean: np.ndarray, space: str, *, valid: np.ndarray | None = None
+    ) -> CoarseStage:
+        """Run the coarse stage: the first of `evaluate`'s three.
 
         Parameters
         ----------
-        plate, clean, space, override_coarse, override_error, valid
+        plate, clean, space, valid
             As for `evaluate`.
 
         Returns
         -------
-        Prediction
-            At the plate's size, in its space.
+        CoarseStage
+            For `refine`.
 
         Raises
         ------
@@ -249,26 +215,61 @@ class HowardMatte:
         if exposure is None:
             # From the clean plate alone: a still one then gives the whole shot one exposure.
             exposure = auto_exposure(clean_709, clean_709)
-        encoded = (
-            _encoded(self.config.to_linear_rec709(plate, space), exposure),
-            _encoded(clean_709, exposure),
-        )
-        coarse, refined = self._with_memory(
-            lambda: self._run(*encoded, override_coarse, override_error, valid)
-        )
+        plate_seen = _encoded(self.config.to_linear_rec709(plate, space), exposure)
+        clean_seen = _encoded(clean_709, exposure)
         height, width = plate.shape[:2]
-        estimate = self.config.from_linear_rec709(_decoded(refined.foreground, exposure), space)
-        region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
+        scale = self.settings.scale_for(height, width)
+
+        @torch.inference_mode()
+        def run() -> tuple[Tensor, Tensor, Coarse]:
+            pictures = self._on_device(plate_seen), self._on_device(clean_seen)
+            return *pictures, self._network.coarse(*pictures, backbone_scale=scale)
+
+        encoded_plate, encoded_clean, coarse = self._with_memory(run)
+        if valid is not None:
+            # Nobody knows the background there: whatever the network thinks of the fill, it may be wrong.
+            missing = to_coarse(torch.from_numpy(1 - valid)[None, None], coarse).to(coarse.error)
+            coarse = replace(coarse, error=torch.where(missing > 0, 1.0, coarse.error))
+        alpha = _plane(from_coarse(coarse.alpha, height, width))
         error = _plane(from_coarse(coarse.error, height, width))
         if valid is not None:
             error[valid == 0] = 1.0
+        return CoarseStage(encoded_plate, encoded_clean, coarse, alpha, error, exposure, valid is not None)
+
+    def refine(
+        self,
+        stage: CoarseStage,
+        space: str,
+        *,
+        override_coarse: np.ndarray | None = None,
+        override_error: np.ndarray | None = None,
+    ) -> Prediction:
+        """Refine a coarse matte: the second of `evaluate`'s three stages.
+
+        Parameters
+        ----------
+        stage : CoarseStage
+            From `coarse`; it is left as it is.
+        space : str
+            Scene-linear colour space of the foreground wanted.
+        override_coarse, override_error
+            As for `evaluate`.
+
+        Returns
+        -------
+        Prediction
+            At the plate's size, in `space`.
+        """
+        refined = self._with_memory(lambda: self._refine(stage, override_coarse, override_error))
+        height, width = stage.alpha.shape
+        region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
         return Prediction(
             alpha=_plane(refined.alpha),
-            foreground=estimate,
-            coarse=_plane(from_coarse(coarse.alpha, height, width)),
-            error=error,
+            foreground=self.config.from_linear_rec709(_decoded(refined.foreground, stage.exposure), space),
+            coarse=stage.alpha,
+            error=stage.error,
             region=_plane(region),
-            exposure=exposure,
+            exposure=stage.exposure,
         )
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
@@ -297,10 +298,7 @@ class HowardMatte:
         )
         with torch.inference_mode():
             coarse = self._network.coarse(
-                *(
-                    _encoded(picture, exposure).to(self.device, self._network.refiner.conv4.weight.dtype)
-                    for picture in (plate, clean)
-                ),
+                *(self._on_device(_encoded(picture, exposure)) for picture in (plate, clean)),
                 backbone_scale=1.0,
             )
             return _plane(from_coarse(coarse.alpha, *plate.shape[:2]))
@@ -315,14 +313,14 @@ class HowardMatte:
         outside: np.ndarray | None = None,
         valid: np.ndarray | None = None,
     ) -> MatteResult:
-        """Solve the foreground in linear light: the second half of `evaluate`, on the CPU alone.
+        """Solve the foreground in linear light: the last of `evaluate`'s stages, on the CPU alone.
 
         Alpha within 0.006 of 0 or 1 becomes that, with a stretch of the rest that keeps it continuous.
 
         Parameters
         ----------
         prediction : Prediction
-            From `predict`, of the same plates.
+            From `refine`, of the same plates.
         plate, clean, inside, outside, valid
             As for `evaluate`.
 
@@ -358,32 +356,26 @@ class HowardMatte:
         )
 
     @torch.inference_mode()
-    def _run(
+    def _refine(
         self,
-        plate: Tensor,
-        clean: Tensor,
+        stage: CoarseStage,
         override_coarse: np.ndarray | None,
         override_error: np.ndarray | None,
-        valid: np.ndarray | None,
-    ) -> tuple[Coarse, Refined]:
-        settings, (height, width) = self.settings, plate.shape[2:]
-        dtype = self._network.refiner.conv4.weight.dtype
-        plate, clean = plate.to(self.device, dtype), clean.to(self.device, dtype)
-        coarse = self._network.coarse(plate, clean, backbone_scale=settings.scale_for(height, width))
-        if valid is not None:
-            # Nobody knows the background there: whatever the network thinks of the fill, it may be wrong.
-            missing = to_coarse(torch.from_numpy(1 - valid)[None, None], coarse).to(coarse.error)
-            coarse = replace(coarse, error=torch.where(missing > 0, 1.0, coarse.error))
-        used, pixels = coarse, settings.pixels_for(height, width)
+    ) -> Refined:
+        settings, (height, width) = self.settings, stage.plate.shape[2:]
+        plate, clean = self._on_device(stage.plate), self._on_device(stage.clean)
+        # The device may be another one since, where a GPU's memory did not suffice.
+        used = Coarse(*(map_.to(plate.device) for map_ in vars(stage.coarse).values()))
+        pixels = settings.pixels_for(height, width)
         if override_coarse is not None:
-            used = replace(used, alpha=_merged(used.alpha, override_coarse, coarse))
+            used = replace(used, alpha=_merged(used.alpha, override_coarse, used))
         if override_error is not None:
-            used = replace(used, error=_merged(used.error, override_error, coarse))
-        if override_error is not None or valid is not None:
+            used = replace(used, error=_merged(used.error, override_error, used))
+        if override_error is not None or stage.holes:
             # What is painted 1 or has no clean plate is refined, however much it is.
             share = float((used.error >= 0.999).float().mean())
             pixels = max(pixels, round(share * height * width) + 16)
-        refined = self._network.refine(
+        return self._network.refine(
             plate,
             clean,
             used,
@@ -391,9 +383,11 @@ class HowardMatte:
             sample_pixels=pixels,
             threshold=settings.threshold,
         )
-        return coarse, refined
 
-    def _with_memory(self, compute: Callable[[], tuple[Coarse, Refined]]) -> tuple[Coarse, Refined]:
+    def _on_device(self, picture: Tensor) -> Tensor:
+        return picture.to(self.device, self._network.refiner.conv4.weight.dtype)
+
+    def _with_memory(self, compute: Callable[[], T]) -> T:
         """Compute; where the device's memory does not suffice, step down and say so."""
         while True:
             try:
@@ -405,10 +399,10 @@ class HowardMatte:
                     torch.cuda.empty_cache()
                 if self.precision == "float32":
                     self.precision = "float16"
-                    self._on_note(f"{self.device} is out of memory: going on in float16.")
+                    self.on_note(f"{self.device} is out of memory: going on in float16.")
                 else:
                     self.device, self.precision = torch.device("cpu"), "float32"
-                    self._on_note(f"the GPU is out of memory ({error}): going on with the CPU, slower.")
+                    self.on_note(f"the GPU is out of memory ({error}): going on with the CPU, slower.")
                 self._place()
 
     def _place(self) -> None:
@@ -422,8 +416,6 @@ class HowardMatte:
 
 
 def _device(name: str) -> torch.device:
-    if name not in DEVICES:
-        raise InputError(f"device '{name}': use one of {', '.join(DEVICES)}.")
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -439,8 +431,6 @@ def _device(name: str) -> torch.device:
 def _precision(name: str, device: torch.device) -> str:
     if name == "auto":
         return "float16" if device.type == "cuda" else "float32"
-    if name not in PRECISIONS:
-        raise InputError(f"precision '{name}': use auto, {', '.join(PRECISIONS)}.")
     if name == "float16" and device.type == "cpu":
         raise InputError("precision 'float16' is for GPUs; use float32 or bfloat16 on the CPU.")
     return name

@@ -6,9 +6,10 @@ import torch
 from shots import disc_over_gradient, gradient
 
 from howard_nodes.color import ColorConfig
+from howard_nodes.description import ComputeSettings, MatteSettings
+from howard_nodes.engine import Engine
 from howard_nodes.errors import InputError
 from howard_nodes.network import load_weights
-from howard_nodes.node import HowardMatte, MatteSettings
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +18,14 @@ def config() -> ColorConfig:
 
 
 @pytest.fixture
-def node(random_weights, config) -> HowardMatte:
-    return HowardMatte(load_weights(random_weights, fused=False), config)
+def engine(random_weights, config) -> Engine:
+    return Engine(load_weights(random_weights, fused=False), config)
 
 
-def test_any_size_comes_back_as_it_came(node):
+def test_any_size_comes_back_as_it_came(engine):
     for height, width in ((1, 1), (7, 5), (33, 66), (72, 104)):
         plate, _ = disc_over_gradient(0, height, width)
-        result = node.evaluate(plate, gradient(height, width), "lin_rec709")
+        result = engine.evaluate(plate, gradient(height, width), "lin_rec709")
         assert result.alpha.shape == (height, width)
         assert result.foreground.shape == (height, width, 3)
         assert result.alpha.min() >= 0
@@ -32,17 +33,17 @@ def test_any_size_comes_back_as_it_came(node):
         assert np.isfinite(result.foreground).all()
 
 
-def test_foreground_over_clean_plate_gives_the_plate_back_where_alpha_is_one(node):
+def test_foreground_over_clean_plate_gives_the_plate_back_where_alpha_is_one(engine):
     plate, _ = disc_over_gradient(0)
-    result = node.evaluate(plate, gradient(), "lin_rec709", inside=np.ones((72, 104), np.float32))
+    result = engine.evaluate(plate, gradient(), "lin_rec709", inside=np.ones((72, 104), np.float32))
     np.testing.assert_array_equal(result.foreground, plate)
     np.testing.assert_array_equal(result.alpha, 1)
 
 
-def test_a_plate_and_a_clean_plate_of_other_sizes_are_refused(node):
+def test_a_plate_and_a_clean_plate_of_other_sizes_are_refused(engine):
     plate, _ = disc_over_gradient(0)
     with pytest.raises(InputError, match="104x72"):
-        node.evaluate(plate, gradient(50, 104), "lin_rec709")
+        engine.evaluate(plate, gradient(50, 104), "lin_rec709")
 
 
 def test_the_usual_scale_sees_hd_at_a_quarter_and_uhd_at_an_eighth():
@@ -72,38 +73,38 @@ def test_knobs_out_of_range_are_refused_with_their_value(wrong):
         MatteSettings(**wrong)
 
 
-def test_exposure_is_the_same_for_every_plate_over_one_clean_plate(node, config):
+def test_exposure_is_the_same_for_every_plate_over_one_clean_plate(engine, config):
     dark = gradient() * 2.0**-9
     exposures = set()
     for level in (0.1, 1.0, 10.0):
         plate = dark.copy()
         plate[20:50, 20:50] = level
-        exposures.add(node.predict(plate, dark, "lin_rec709").exposure)
+        exposures.add(engine.coarse(plate, dark, "lin_rec709").exposure)
     assert len(exposures) == 1
     assert exposures.pop() > 1
 
 
 def test_an_exposure_given_is_the_exposure_used(random_weights, config):
-    node = HowardMatte(load_weights(random_weights, fused=False), config, MatteSettings(exposure=1.5))
+    engine = Engine(load_weights(random_weights, fused=False), config, MatteSettings(exposure=1.5))
     plate, _ = disc_over_gradient(0)
-    assert node.predict(plate, gradient(), "lin_rec709").exposure == 1.5
+    assert engine.coarse(plate, gradient(), "lin_rec709").exposure == 1.5
 
 
 def test_without_memory_it_steps_down_and_says_so(random_weights, config):
     """No GPU here: a meta device stands for one, and the network's own call runs out of memory twice."""
     notes: list[str] = []
-    node = HowardMatte(load_weights(random_weights, fused=False), config, on_note=notes.append)
-    node.device = torch.device("meta")
+    engine = Engine(load_weights(random_weights, fused=False), config, on_note=notes.append)
+    engine.device = torch.device("meta")
     attempts = []
 
     def compute() -> str:
-        attempts.append((node.device.type, node.precision))
+        attempts.append((engine.device.type, engine.precision))
         if len(attempts) < 3:
             raise torch.OutOfMemoryError("2 GiB wanted")
         return "done"
 
-    node._place = lambda: None
-    assert node._with_memory(compute) == "done"
+    engine._place = lambda: None
+    assert engine._with_memory(compute) == "done"
     assert attempts == [("meta", "float32"), ("meta", "float16"), ("cpu", "float32")]
     assert len(notes) == 2
     assert "float16" in notes[0]
@@ -114,6 +115,8 @@ def test_bfloat16_gives_about_the_same_matte(random_weights, config):
     plate, _ = disc_over_gradient(0)
     mattes = []
     for precision in ("float32", "bfloat16"):
-        node = HowardMatte(load_weights(random_weights, fused=False), config, precision=precision)
-        mattes.append(node.predict(plate, gradient(), "lin_rec709").coarse)
+        engine = Engine(
+            load_weights(random_weights, fused=False), config, computing=ComputeSettings(precision=precision)
+        )
+        mattes.append(engine.coarse(plate, gradient(), "lin_rec709").alpha)
     assert np.abs(mattes[0] - mattes[1]).max() < 0.05

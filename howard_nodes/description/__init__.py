@@ -1,0 +1,39 @@
+"""What the node is, for every host: its sockets, its knobs, and the options of a job on files.
+
+The one definition. Command line, worker and hosts build what they show from it and check what they are given
+against it; neither torch nor numpy is imported here.
+"""
+
+from howard_nodes.description.document import describe, schema
+from howard_nodes.description.knob import Choice, Knob, checked, knobs_of
+from howard_nodes.description.options import OPTIONS, FileOptions
+from howard_nodes.description.settings import (
+    KNOBS,
+    STAGES,
+    ComputeSettings,
+    FitSettings,
+    MatteSettings,
+    knobs_checked,
+)
+from howard_nodes.description.sockets import INPUTS, OUTPUTS, Socket, inputs_checked
+
+__all__ = [
+    "INPUTS",
+    "KNOBS",
+    "OPTIONS",
+    "OUTPUTS",
+    "STAGES",
+    "Choice",
+    "ComputeSettings",
+    "FileOptions",
+    "FitSettings",
+    "Knob",
+    "MatteSettings",
+    "Socket",
+    "checked",
+    "describe",
+    "inputs_checked",
+    "knobs_checked",
+    "knobs_of",
+    "schema",
+]

@@ -1,0 +1,239 @@
+"""The node's knobs, declared where their values live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from howard_nodes.description.knob import Knob, check_fields, checked, knob, knobs_of
+
+__all__ = ["KNOBS", "STAGES", "ComputeSettings", "FitSettings", "MatteSettings", "knobs_checked"]
+
+STAGES = ("read", "fit", "coarse", "refine", "solve")
+"""What happens to a frame, in order; each needs those before it."""
+
+_QUALITY, _REFINEMENT, _CLEAN, _COLOUR, _COMPUTE = (
+    "Quality",
+    "Refinement",
+    "Clean plate",
+    "Colour",
+    "Computing",
+)
+# The authors' setting for HD; for 2160p they take four times as many.
+_HD_AREA, _HD_REFINED = 1920 * 1080, 80_000
+# Quality: longest side that the coarse stage sees, and how many times the usual pixels are refined.
+_QUALITIES = {"draft": (325, 0.5), "standard": (650, 1.0), "high": (1300, 2.0)}
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a clean plate is made to fit. Each field is a knob; see `KNOBS`."""
+
+    align: str = knob(
+        "auto",
+        label="Align",
+        help="How the clean plate is registered to the plate.",
+        group=_CLEAN,
+        stage="fit",
+        choices={
+            "auto": ("Automatic", "A homography where one is needed, a flow where it helps."),
+            "off": ("Off", "The clean plate is used where it lies."),
+            "homography": ("Homography", "As a plane: never a flow."),
+            "flow": ("Flow", "As automatic, and a flow for every frame where it helps at all."),
+        },
+    )
+    match_exposure: str = knob(
+        "auto",
+        label="Match exposure",
+        help="Brings the clean plate to the plate's exposure and white balance.",
+        group=_CLEAN,
+        stage="fit",
+        choices={
+            "auto": ("Automatic", "A gain for each channel, and a field of light where one is seen."),
+            "off": ("Off", "The clean plate keeps its light."),
+        },
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def does_nothing(self) -> bool:
+        """Whether clean plates are used as they are."""
+        return self.align == "off" and self.match_exposure == "off"
+
+
+@dataclass(frozen=True)
+class MatteSettings:
+    """How the network works. Each field is a knob; see `KNOBS`."""
+
+    quality: str = knob(
+        "standard",
+        label="Quality",
+        help="How closely the coarse stage looks and how many pixels are refined, where those are automatic.",
+        group=_QUALITY,
+        stage="coarse",
+        choices={
+            "draft": ("Draft", "Half of standard's resolution and refined pixels: quick, for a first look."),
+            "standard": ("Standard", "The coarse stage sees 325 to 650 pixels on the longer side."),
+            "high": ("High", "Twice standard's resolution and refined pixels; slower."),
+        },
+    )
+    backbone_scale: float | None = knob(
+        None,
+        type="float",
+        label="Backbone scale",
+        help="Resolution of the coarse stage, as a part of the plate's.",
+        group=_QUALITY,
+        minimum=0.01,
+        maximum=1.0,
+        step=0.05,
+        automatic="by quality and size: at standard 1/4 for HD, 1/8 for UHD",
+        stage="coarse",
+        metavar="S",
+    )
+    refine_mode: str = knob(
+        "sampling",
+        label="Refine mode",
+        help="Which pixels the refiner works on.",
+        group=_REFINEMENT,
+        stage="refine",
+        flag="--refine",
+        choices={
+            "sampling": ("Sampling", "A number of pixels, where the error map is highest."),
+            "thresholding": ("Thresholding", "All whose error is above the threshold."),
+            "full": ("Full", "All: slow, and it takes memory."),
+        },
+    )
+    sample_pixels: int | None = knob(
+        None,
+        type="int",
+        label="Pixels",
+        help="How many pixels are refined, where the refine mode is sampling.",
+        group=_REFINEMENT,
+        minimum=0,
+        step=10_000,
+        unit="pixels",
+        automatic="by quality and size: at standard 80000 at 1920 x 1080",
+        stage="refine",
+        flag="--refine-pixels",
+        metavar="N",
+    )
+    threshold: float = knob(
+        0.1,
+        label="Threshold",
+        help="The least error that is refined, where the refine mode is thresholding.",
+        group=_REFINEMENT,
+        minimum=0.0,
+        maximum=1.0,
+        step=0.01,
+        stage="refine",
+        metavar="T",
+    )
+    exposure: float | None = knob(
+        None,
+        type="float",
+        label="Exposure",
+        help="Stops added for the network's eyes only; the result keeps its light.",
+        group=_COLOUR,
+        minimum=-20.0,
+        maximum=20.0,
+        step=0.1,
+        unit="stops",
+        automatic="0, but for very dark or bright clean plates",
+        stage="fit",
+        metavar="STOPS",
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def scale_for(self, height: int, width: int) -> float:
+        """Resolution of the coarse stage for a picture of this size, above 0, at most 1."""
+        if self.backbone_scale is not None:
+            return self.backbone_scale
+        most = _QUALITIES[self.quality][0]
+        scale = 1.0 if self.quality == "high" else 0.5
+        while max(height, width) * scale > most and scale > 1 / 32:
+            scale /= 2
+        return scale
+
+    def pixels_for(self, height: int, width: int) -> int:
+        """Pixels to refine in a picture of this size."""
+        if self.sample_pixels is not None:
+            return self.sample_pixels
+        # With the area above HD, with its root below: the smaller a picture, the more of it is edge.
+        size = height * width / _HD_AREA
+        usual = _HD_REFINED * max(size, size**0.5) * _QUALITIES[self.quality][1]
+        return min(height * width, round(usual))
+
+
+@dataclass(frozen=True)
+class ComputeSettings:
+    """What computes. Each field is a knob; see `KNOBS`."""
+
+    weights: str | None = knob(
+        None,
+        type="text",
+        label="Weights",
+        help="Name or file of the network's weights; howard weights list shows those there are.",
+        group=_COMPUTE,
+        automatic="those that ship with Howard",
+        stage="fit",
+        metavar="NAME|FILE",
+    )
+    device: str = knob(
+        "auto",
+        label="Device",
+        help="What computes.",
+        group=_COMPUTE,
+        stage="fit",
+        choices={
+            "auto": ("Automatic", "A GPU where there is one, else the CPU."),
+            "cpu": ("CPU", "The processor."),
+            "cuda": ("CUDA", "An NVIDIA GPU."),
+            "mps": ("MPS", "Apple's GPU."),
+        },
+    )
+    precision: str = knob(
+        "auto",
+        label="Precision",
+        help="Of the network's numbers.",
+        group=_COMPUTE,
+        stage="fit",
+        choices={
+            "auto": ("Automatic", "float16 on CUDA, else float32."),
+            "float32": ("32 bit", "Exact."),
+            "float16": ("16 bit", "For GPUs: faster, less memory."),
+            "bfloat16": ("bfloat16", "On CPUs faster; moves alpha by up to 0.04 on a pixel."),
+        },
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+KNOBS: tuple[Knob, ...] = (*knobs_of(MatteSettings), *knobs_of(FitSettings), *knobs_of(ComputeSettings))
+"""All knobs of the node, in the order hosts show them."""
+
+
+def knobs_checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Make sure of some of the node's knobs.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        Any part of `KNOBS`, by name.
+
+    Returns
+    -------
+    dict
+        The same, as the knobs' types have them.
+
+    Raises
+    ------
+    InputError
+        An unknown knob or a value that will not do.
+    """
+    return checked(values, KNOBS)

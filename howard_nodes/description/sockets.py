@@ -1,0 +1,204 @@
+"""The node's sockets: what goes in and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from howard_nodes.description.knob import named
+from howard_nodes.errors import InputError
+
+__all__ = ["INPUTS", "OUTPUTS", "Socket", "inputs_checked"]
+
+T = TypeVar("T")
+
+SocketType = Literal["color", "matte", "image"]
+
+
+@dataclass(frozen=True)
+class Socket:
+    """One input or output.
+
+    Attributes
+    ----------
+    name : str
+        Its name everywhere: in JSON, in Python, in hosts' scripts.
+    label : str
+        What a host shows.
+    type : str
+        `color` (three channels, red green blue), `matte` (one channel) or `image` (red, green, blue and
+        alpha, premultiplied).
+    help : str
+        Tooltip.
+    stage : str
+        Stage of the node that takes it in, or that it comes from.
+    required : bool
+        Of an input: whether the node works without it.
+    layer : str
+        Of an output: its layer in an EXR, a name from `howard_nodes.layers.LAYERS`.
+    flag : str
+        Of an input: on the command line; empty for the argument itself.
+    """
+
+    name: str
+    label: str
+    type: SocketType
+    help: str
+    stage: str
+    required: bool = False
+    layer: str = ""
+    flag: str = ""
+
+    @property
+    def channels(self) -> int:
+        """How many channels it has."""
+        return {"color": 3, "matte": 1, "image": 4}[self.type]
+
+    @property
+    def role(self) -> str:
+        """`color` where colour management applies, `data` where it must not."""
+        return "data" if self.type == "matte" else "color"
+
+    def document(self) -> dict[str, Any]:
+        """Write it as the node's description has it."""
+        about: dict[str, Any] = {
+            "name": self.name,
+            "label": self.label,
+            "type": self.type,
+            "channels": self.channels,
+            "role": self.role,
+            "help": self.help,
+            "stage": self.stage,
+        }
+        if self.layer:
+            return about | {"layer": self.layer}
+        return about | {"required": self.required, "default": None, "flag": self.flag}
+
+
+INPUTS: tuple[Socket, ...] = (
+    Socket(
+        "plate",
+        "Plate",
+        "color",
+        "Somebody or something in front of a place.",
+        "read",
+        required=True,
+    ),
+    Socket(
+        "clean_plate",
+        "Clean Plate",
+        "color",
+        "The same place without them. It need not fit: it is registered and its exposure matched.",
+        "read",
+        required=True,
+        flag="--clean",
+    ),
+    Socket(
+        "coarse_override",
+        "Coarse Matte Override",
+        "matte",
+        "Replaces the coarse matte before the refiner; one with an alpha (premultiplied) only where that is.",
+        "refine",
+        flag="--override-coarse",
+    ),
+    Socket(
+        "error_override",
+        "Error Map Override",
+        "matte",
+        "Replaces the error map: 1 refines, 0 protects the coarse matte; one with an alpha (premultiplied) "
+        "only where that is.",
+        "refine",
+        flag="--override-error",
+    ),
+    Socket("inside", "Inside", "matte", "Core matte: alpha is 1 there.", "solve", flag="--inside"),
+    Socket(
+        "outside",
+        "Outside",
+        "matte",
+        "Garbage matte: alpha is 0 there; it wins over inside.",
+        "solve",
+        flag="--outside",
+    ),
+)
+"""What goes in, in the order hosts show it."""
+
+OUTPUTS: tuple[Socket, ...] = (
+    Socket(
+        "image",
+        "Image",
+        "image",
+        "Premultiplied foreground and alpha, scene-linear: put it over anything.",
+        "solve",
+        layer="rgba",
+    ),
+    Socket(
+        "foreground",
+        "Foreground",
+        "color",
+        "Straight foreground, scene-linear, spread beyond the edge.",
+        "solve",
+        layer="foreground",
+    ),
+    Socket("alpha", "Alpha", "matte", "Coverage in linear light, refined.", "solve", layer="alpha"),
+    Socket(
+        "coarse_matte",
+        "Coarse Matte",
+        "matte",
+        "What the coarse stage saw, before any override.",
+        "coarse",
+        layer="coarse",
+    ),
+    Socket(
+        "error_map",
+        "Error Map",
+        "matte",
+        "Where the coarse stage expects to be wrong, before any override.",
+        "coarse",
+        layer="error",
+    ),
+    Socket(
+        "refine_region", "Refine Region", "matte", "1 where the refiner worked.", "refine", layer="region"
+    ),
+    Socket(
+        "fitted_clean_plate",
+        "Fitted Clean Plate",
+        "color",
+        "The clean plate as it was used: registered, and its exposure matched.",
+        "fit",
+        layer="clean",
+    ),
+)
+"""What comes out, in the order hosts show it."""
+
+
+def inputs_checked(
+    given: Mapping[str, T | None], required: Collection[str] = ("plate", "clean_plate")
+) -> dict[str, T]:
+    """Make sure that inputs are the node's, and that none is missing.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        By name of socket; None where nothing is connected.
+    required : collection of str
+        What must be there; by default what the node needs.
+
+    Returns
+    -------
+    dict
+        Those that are connected, in the sockets' order.
+
+    Raises
+    ------
+    InputError
+        An unknown input, or a required one that is missing.
+    """
+    known = {socket.name: socket for socket in INPUTS}
+    for name in given:
+        named(name, known, "input")
+    connected = {name: value for name in known if (value := given.get(name)) is not None}
+    for socket in INPUTS:
+        if socket.name in required and socket.name not in connected:
+            raise InputError(f"no {socket.label.lower()}: connect one to the input '{socket.name}'.")
+    return connected

@@ -1,0 +1,134 @@
+"""A job on files: what `howard matte` and `howard plate` are asked for, and what the worker evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from howard_nodes.description import (
+    KNOBS,
+    OPTIONS,
+    ComputeSettings,
+    FileOptions,
+    FitSettings,
+    MatteSettings,
+    checked,
+    inputs_checked,
+    knobs_of,
+)
+from howard_nodes.errors import InputError
+
+__all__ = ["Job"]
+
+_FIELDS = {
+    "plate": "plate",
+    "clean_plate": "clean",
+    "coarse_override": "override_coarse",
+    "error_override": "override_error",
+    "inside": "inside",
+    "outside": "outside",
+}
+"""Fields of a job by the node's input."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(FileOptions, ComputeSettings):
+    """All that a job on files is asked for. Patterns are as `howard_nodes.frames.open_footage` takes them.
+
+    Its other fields are those of `FileOptions` and `ComputeSettings`.
+
+    Attributes
+    ----------
+    plate : str
+        Sequence, movie or still.
+    clean : str, optional
+        The clean plate. A sequence or movie is paired by frame number where that fits, else by what the
+        frames show. Only a job that builds a clean plate does without.
+    output : str
+        Pattern of the result.
+    override_coarse, override_error, inside, outside : str, optional
+        Mattes painted by hand, paired by frame number.
+    fitting : FitSettings
+        How the clean plate is made to fit.
+    settings : MatteSettings
+        How the network works.
+
+    Raises
+    ------
+    InputError
+        An option or knob that will not do.
+    """
+
+    plate: str
+    output: str
+    clean: str | None = None
+    override_coarse: str | None = None
+    override_error: str | None = None
+    inside: str | None = None
+    outside: str | None = None
+    fitting: FitSettings = field(default_factory=FitSettings)
+    settings: MatteSettings = field(default_factory=MatteSettings)
+
+    def __post_init__(self) -> None:
+        FileOptions.__post_init__(self)
+        ComputeSettings.__post_init__(self)
+
+    @property
+    def required_clean(self) -> str:
+        """The clean plate, where a job cannot do without. Raises `InputError` where there is none."""
+        if self.clean is None:
+            raise InputError(f"{self.plate}: there is no clean plate; give one.")
+        return self.clean
+
+    @classmethod
+    def of(
+        cls,
+        inputs: Mapping[str, str | None],
+        output: str,
+        knobs: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        *,
+        required: Collection[str] = ("plate", "clean_plate"),
+    ) -> Job:
+        """Make a job from the names of the node's description.
+
+        Parameters
+        ----------
+        inputs : mapping of str to str
+            Patterns by name of input (`howard_nodes.description.INPUTS`).
+        output : str
+            Pattern of the result.
+        knobs, options : mapping of str to object, optional
+            Any part of `KNOBS` and of `OPTIONS`, by name.
+        required : collection of str
+            Inputs that must be there.
+
+        Returns
+        -------
+        Job
+            Checked as far as is possible without looking at files.
+
+        Raises
+        ------
+        InputError
+            An unknown name, a value that will not do, or a missing input.
+        """
+        connected = inputs_checked(inputs, required)
+        for name, pattern in (*connected.items(), ("output", output)):
+            if not isinstance(pattern, str) or not pattern or "\0" in pattern:
+                raise InputError(f"{name.replace('_', ' ')}: name a file or a pattern of files.")
+        values = checked(knobs or {}, KNOBS)
+
+        def part(settings: Any) -> dict[str, Any]:
+            names = {one.name for one in knobs_of(settings)}
+            return {name: value for name, value in values.items() if name in names}
+
+        more: dict[str, Any] = {_FIELDS[name]: pattern for name, pattern in connected.items()}
+        more |= part(ComputeSettings) | checked(options or {}, OPTIONS, "option")
+        return cls(
+            output=output,
+            fitting=FitSettings(**part(FitSettings)),
+            settings=MatteSettings(**part(MatteSettings)),
+            **more,
+        )

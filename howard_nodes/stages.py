@@ -1,0 +1,174 @@
+"""The stages of a frame with what they gave before: only what depends on a change runs again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from howard_nodes.cache import StageCache, key_of
+from howard_nodes.engine import CoarseStage, Engine, Prediction
+from howard_nodes.layers import MatteResult
+
+__all__ = ["Matte", "Pictures", "Stages"]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the stages read and fit give: plate and clean plate of a frame.
+
+    Attributes
+    ----------
+    key : str
+        Of all that they were made of.
+    plate, clean : ndarray
+        H W 3 float32, scene-linear.
+    space : str
+        Their colour space.
+    valid : ndarray, optional
+        H W, 1 where there is clean plate; None for everywhere.
+    """
+
+    key: str
+    plate: np.ndarray
+    clean: np.ndarray
+    space: str
+    valid: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Matte:
+    """An override, or an inside or outside matte: its pixels (H W, or H W C), and a key of them."""
+
+    key: str
+    pixels: np.ndarray
+
+
+class Stages:
+    """The stages coarse, refine and solve, each remembered by what it depends on.
+
+    Parameters
+    ----------
+    engine : Engine
+        What computes them, with its settings of now.
+    key : str
+        Of the engine's weights, configuration, device and precision.
+    cache : StageCache
+        What they gave before.
+    on_stage : callable
+        Told the name of each stage that runs.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        key: str,
+        cache: StageCache,
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.engine = engine
+        self.cache = cache
+        self._key = key
+        self._on_stage = on_stage
+
+    def refined(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> Prediction:
+        """Run the stages coarse and refine, as far as they are not known.
+
+        Parameters
+        ----------
+        pictures : Pictures
+            Plate and clean plate.
+        mattes : mapping of str to Matte
+            `coarse_override` and `error_override`, where given; others are left alone.
+
+        Returns
+        -------
+        Prediction
+            Shared with the cache: leave it as it is.
+
+        Raises
+        ------
+        InputError
+            Sizes that do not fit.
+        """
+
+        def compute() -> Prediction:
+            coarse = self._coarse(pictures)
+            self._on_stage("refine")
+            return self.engine.refine(
+                coarse,
+                pictures.space,
+                override_coarse=_pixels(mattes, "coarse_override"),
+                override_error=_pixels(mattes, "error_override"),
+            )
+
+        return self.cache.get(self._refine_key(pictures, mattes), compute)
+
+    def solved(
+        self, pictures: Pictures, mattes: Mapping[str, Matte], prediction: Prediction | None = None
+    ) -> MatteResult:
+        """Run all three stages, as far as they are not known.
+
+        Parameters
+        ----------
+        pictures, mattes
+            As for `refined`; here `inside` and `outside` act too.
+        prediction : Prediction, optional
+            From `refined`, where that was called already.
+
+        Returns
+        -------
+        MatteResult
+            Shared with the cache: leave it as it is.
+
+        Raises
+        ------
+        InputError
+            Sizes that do not fit.
+        """
+
+        def compute() -> MatteResult:
+            known = self.refined(pictures, mattes) if prediction is None else prediction
+            self._on_stage("solve")
+            return self.engine.solve(
+                known,
+                pictures.plate,
+                pictures.clean,
+                inside=_pixels(mattes, "inside"),
+                outside=_pixels(mattes, "outside"),
+                valid=pictures.valid,
+            )
+
+        refine = self._refine_key(pictures, mattes)
+        return self.cache.get(key_of("solve", refine, _keys(mattes, "inside", "outside")), compute)
+
+    def _coarse(self, pictures: Pictures) -> CoarseStage:
+        def compute() -> CoarseStage:
+            self._on_stage("coarse")
+            return self.engine.coarse(pictures.plate, pictures.clean, pictures.space, valid=pictures.valid)
+
+        return self.cache.get(self._coarse_key(pictures), compute)
+
+    def _coarse_key(self, pictures: Pictures) -> str:
+        settings, (height, width) = self.engine.settings, pictures.plate.shape[:2]
+        scale = settings.scale_for(height, width)
+        return key_of("coarse", self._key, pictures.key, scale, settings.exposure)
+
+    def _refine_key(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> str:
+        settings, (height, width) = self.engine.settings, pictures.plate.shape[:2]
+        amount: float | None = None
+        if settings.refine_mode == "sampling":
+            amount = settings.pixels_for(height, width)
+        elif settings.refine_mode == "thresholding":
+            amount = settings.threshold
+        overrides = _keys(mattes, "coarse_override", "error_override")
+        return key_of("refine", self._coarse_key(pictures), settings.refine_mode, amount, overrides)
+
+
+def _pixels(mattes: Mapping[str, Matte], name: str) -> np.ndarray | None:
+    return mattes[name].pixels if name in mattes else None
+
+
+def _keys(mattes: Mapping[str, Matte], *names: str) -> dict[str, str]:
+    return {name: mattes[name].key for name in names if name in mattes}
