@@ -11,10 +11,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import xxhash
 from torch import Tensor
 
-__all__ = ["StageCache", "content_key", "key_of"]
+__all__ = ["StageCache", "key_of"]
 
 T = TypeVar("T")
 
@@ -34,24 +33,6 @@ def key_of(*parts: object) -> str:
     """
     text = json.dumps(parts, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def content_key(pixels: np.ndarray) -> str:
-    """Make a key of an array's values, shape and type.
-
-    Parameters
-    ----------
-    pixels : ndarray
-        Of any shape; fastest where it is C-contiguous.
-
-    Returns
-    -------
-    str
-        128 bits of XXH3: safe against chance, not against somebody who looks for collisions.
-    """
-    digest = xxhash.xxh3_128(f"{pixels.shape}{pixels.dtype}".encode())
-    digest.update(np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
 
 
 @dataclass

@@ -15,15 +15,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from howard_nodes import __version__
-from howard_nodes.cache import key_of
 from howard_nodes.color import ColorConfig
+from howard_nodes.connected import Connected, ConnectedFrame
 from howard_nodes.engine import Prediction
 from howard_nodes.errors import FrameError, HowardError, InputError
 from howard_nodes.events import (
@@ -36,25 +36,20 @@ from howard_nodes.events import (
     Note,
     Started,
 )
-from howard_nodes.fitting import Plates, check_folder, check_size, choose_frames
+from howard_nodes.fitting import Plates, check_folder, choose_frames
 from howard_nodes.frames import (
-    Footage,
-    Frame,
     Sequence,
-    fit_window,
     format_frames,
     open_footage,
     read_attributes,
-    sanitize,
     verify_file,
     write_image,
 )
 from howard_nodes.jobs import Job
 from howard_nodes.layers import layer_path, validate_layers
 from howard_nodes.plates.fit import ShotFit
-from howard_nodes.stages import Matte, Pictures, Stages
 from howard_nodes.takes import Take
-from howard_nodes.warm import KnownFit, Warm
+from howard_nodes.warm import Warm
 
 __all__ = [
     "FINGERPRINT_ATTRIBUTE",
@@ -96,17 +91,8 @@ class Report:
 
 
 @dataclass(frozen=True)
-class FramePlates:
-    """A frame's plate and fitted clean plate, and the header of the plate's file, without pixels."""
-
-    pictures: Pictures
-    header: Frame
-    file_space: str
-
-
-@dataclass(frozen=True)
 class Inputs:
-    """One frame, read.
+    """One frame to be made.
 
     Attributes
     ----------
@@ -114,21 +100,18 @@ class Inputs:
         Its number.
     fingerprint : str
         Hash of all inputs and settings.
-    plates : FramePlates or None
+    read : ConnectedFrame or None
         None where the frame's output is there already, made of the same.
-    mattes : dict
-        `coarse_override`, `error_override` (H W C) and `inside`, `outside` (H W), where given.
     """
 
     frame: int
     fingerprint: str
-    plates: FramePlates | None = None
-    mattes: dict[str, Matte] = field(default_factory=dict)
+    read: ConnectedFrame | None = None
 
     @property
     def complete(self) -> bool:
         """Whether nothing is to be done."""
-        return self.plates is None
+        return self.read is None
 
 
 class _Cancelled(Exception):  # noqa: N818
@@ -328,7 +311,8 @@ class Shot:
         self._warm = warm or Warm(0)
         self._config = ColorConfig.load(job.ocio)
         self._check_spaces()
-        plate = Take(job.plate, self._config, tell, layer=job.layer, colorspace=job.colorspace)
+        cache = self._warm.cache
+        plate = Take(job.plate, self._config, tell, layer=job.layer, colorspace=job.colorspace, cache=cache)
         clean = Take(
             job.required_clean,
             self._config,
@@ -336,6 +320,7 @@ class Shot:
             what="clean plate",
             layer=job.clean_layer,
             colorspace=job.clean_colorspace,
+            cache=cache,
         )
         painted = {
             "coarse_override": job.override_coarse,
@@ -354,15 +339,7 @@ class Shot:
             self._config, job.settings, job, lambda message: tell(Note(message, warning=True))
         )
         self.engine, self.weights_name = warm_engine.engine, warm_engine.weights
-        self._stages = Stages(self.engine, warm_engine.key, self._warm.cache)
-        self._fit_key = key_of(
-            warm_engine.key,
-            asdict(job.fitting),
-            job.settings.exposure,
-            [job.plate, job.layer, job.colorspace],
-            [job.clean, job.clean_layer, job.clean_colorspace, job.clean_offset],
-        )
-        self._known: KnownFit | None = None
+        self._connected = Connected(self._plates, self._mattes, warm_engine, self._warm, tell)
         self._settings_text = json.dumps(
             {
                 "numerics": _NUMERICS,
@@ -432,11 +409,7 @@ class Shot:
         InputError
             A fit that was given does not belong to this shot, or the report cannot be written.
         """
-        plates, present = self._plates, self._plates.plate.footage.select(self.frames)
-        known = self._warm.known_fit(self._fit_key, present, plates.digests_with)
-        plates.solve(self.engine, self.job.fit, self.job.report, known)
-        if plates.fit is not None and self.job.fit is None and plates.fit is not known:
-            self._known = self._warm.keep_fit(self._fit_key, plates.fit)
+        self._connected.solve_fit(self.job.fit, self.job.report)
 
     # The three steps of a frame.
 
@@ -448,31 +421,16 @@ class Shot:
         FrameError
             A file is missing, damaged or of another size.
         """
-        self._plates.frame_fit(frame)
-        for name, footage in self._mattes.items():
-            if not footage.exists(frame):
-                what = name.replace("_", " ")
-                raise FrameError(
-                    f"no such file: this frame has no {what}.", path=footage.path(frame), frame=frame
-                )
-        parts = self._plates.digests(frame)
-        if self._known is not None:
-            self._known.digests[frame] = parts
-        painted = {name: footage.digest(frame) for name, footage in self._mattes.items()}
-        fingerprint = self._fingerprint(parts | painted)
+        content = self._connected.content(frame)
+        fingerprint = self._fingerprint(content.plates | content.mattes)
         if self.job.resume and self._complete(frame, fingerprint):
             return Inputs(frame, fingerprint)
-        plates = self._read_plates(frame, parts)
-        mattes = {
-            name: Matte(painted[name], self._matte(name, footage, plates.header, frame))
-            for name, footage in self._mattes.items()
-        }
-        return Inputs(frame, fingerprint, plates, mattes)
+        return Inputs(frame, fingerprint, self._connected.read(frame, content))
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Run the network on what `read` gave: not on `Inputs` that are `complete`."""
-        assert inputs.plates is not None
-        return self._stages.refined(inputs.plates.pictures, inputs.mattes)
+        assert inputs.read is not None
+        return self._connected.refined(inputs.read)
 
     def write(self, inputs: Inputs, prediction: Prediction) -> tuple[Path, ...]:
         """Solve the foreground and write all layers; give the files' names.
@@ -482,14 +440,14 @@ class Shot:
         WriteError
             A file cannot be written; no partial one is left.
         """
-        assert inputs.plates is not None
-        job, pictures, plate = self.job, inputs.plates.pictures, inputs.plates.header
-        result = self._stages.solved(pictures, inputs.mattes, prediction)
+        assert inputs.read is not None
+        job, pictures, plate = self.job, inputs.read.pictures, inputs.read.header
+        result = self._connected.solved(inputs.read, prediction)
         paths = self.paths(inputs.frame)
         is_exr = paths[0].suffix.lower() == ".exr"
-        space = self._output_space(inputs.plates, is_exr)
+        space = self._output_space(inputs.read, is_exr)
         metadata: dict[str, Any] = dict(plate.metadata)
-        if space != inputs.plates.file_space:
+        if space != inputs.read.file_space:
             metadata.pop("chromaticities", None)
         metadata |= {
             FINGERPRINT_ATTRIBUTE: inputs.fingerprint,
@@ -539,53 +497,18 @@ class Shot:
             write_image(path, pixels, channels, depth="uint16", colorspace=colorspace, **common)
         return paths
 
-    # Parts of reading.
+    # Colour and resuming.
 
-    def _matte(self, name: str, footage: Footage, plate: Frame, frame: int) -> np.ndarray:
-        picture = footage.read(frame)
-        pixels, bad = sanitize(picture.pixels)
-        if bad:
-            path = footage.path(frame)
-            self._tell(Note(f"{path}: {bad} pixels are NaN or Inf; taken as 0.", True, frame))
-        check_size(name.replace("_", " "), picture, plate, frame)
-        pixels = fit_window(pixels, picture.data_window, plate.data_window)
-        if name in ("inside", "outside"):
-            # A garbage matte is its alpha where it has one, else its first channel.
-            index = picture.channels.index("A") if "A" in picture.channels else 0
-            return np.ascontiguousarray(pixels[..., index])
-        if picture.straight_alpha and "A" in picture.channels:
-            pixels = np.concatenate([pixels[..., :-1] * pixels[..., -1:], pixels[..., -1:]], axis=2)
-        return pixels
-
-    def _read_plates(self, frame: int, parts: dict[str, str]) -> FramePlates:
-        job = self.job
-        key = key_of(
-            "pictures",
-            parts,
-            self._config.fingerprint,
-            [job.layer, job.colorspace],
-            [job.clean_layer, job.clean_colorspace],
-        )
-
-        def read() -> FramePlates:
-            light, fitted = self._plates.fitted(frame)
-            pictures = Pictures(key, light.pixels, fitted.clean, light.space, fitted.valid)
-            return FramePlates(pictures, light.header, light.file_space)
-
-        return self._warm.cache.get(key, read)
-
-    def _output_space(self, plates: FramePlates, is_exr: bool) -> str:
+    def _output_space(self, read: ConnectedFrame, is_exr: bool) -> str:
         requested = self.job.output_colorspace
         if requested is not None:
             return self._config.space(requested)
         if is_exr:
-            return plates.pictures.space
+            return read.pictures.space
         suffix = Path(self.job.plate).suffix.lower()
-        if suffix in _DISPLAY_SUFFIXES and not self._config.is_scene_linear(plates.file_space):
-            return plates.file_space
+        if suffix in _DISPLAY_SUFFIXES and not self._config.is_scene_linear(read.file_space):
+            return read.file_space
         return self._config.resolve("layer.png", None, None).space
-
-    # Resuming.
 
     def _fingerprint(self, parts: dict[str, str]) -> str:
         digest = hashlib.blake2b(self._settings_text.encode(), digest_size=16)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from howard_nodes.cache import StageCache, key_of
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import FrameError
 from howard_nodes.events import Event, Note
-from howard_nodes.frames import Frame, Window, fit_window, open_footage, sanitize
+from howard_nodes.frames import Footage, Frame, Window, fit_window, open_footage, sanitize
 
 __all__ = ["VALID_LAYER", "Light", "Take"]
 
@@ -105,8 +106,8 @@ class Take:
 
     Parameters
     ----------
-    pattern : str
-        As `howard_nodes.frames.open_footage` takes it.
+    footage : str or Footage
+        A pattern as `howard_nodes.frames.open_footage` takes it, or what it gave.
     config : ColorConfig
         Decides what colour spaces are.
     tell : callable
@@ -115,11 +116,17 @@ class Take:
         What it is, for messages: `plate`, `clean plate`.
     layer, colorspace : str, optional
         Layer to read; colour space in place of what the files say.
+    cache : StageCache, optional
+        Keeps frames that were read; by default none but a still.
+    on_stage : callable
+        Told `read` where a frame is read that the cache does not have.
 
     Attributes
     ----------
     footage : Footage
         The files.
+    layer, requested : str or None
+        Layer that is read, and colour space in place of the files' own, as they were given.
 
     Raises
     ------
@@ -129,22 +136,27 @@ class Take:
 
     def __init__(
         self,
-        pattern: str,
+        footage: str | Footage,
         config: ColorConfig,
         tell: Callable[[Event], None],
         *,
         what: str = "plate",
         layer: str | None = None,
         colorspace: str | None = None,
+        cache: StageCache | None = None,
+        on_stage: Callable[[str], None] = lambda _: None,
     ) -> None:
         if colorspace is not None:
             config.space(colorspace)
-        self.footage = open_footage(pattern)
+        self.footage: Footage = open_footage(footage) if isinstance(footage, str) else footage
         self.layer = layer
-        self._config, self._tell, self._what, self._requested = config, tell, what, colorspace
+        self.requested = colorspace
+        self._config, self._tell, self._what = config, tell, what
         self._told: set[str] = set()
         self._still: Light | None = None
-        self._digest: str | None = None
+        self._digests: dict[int, str] = {}
+        self._cache = StageCache(0) if cache is None else cache
+        self._on_stage = on_stage
         for note in self.footage.notes():
             tell(Note(note, warning=True))
 
@@ -171,6 +183,23 @@ class Take:
             raise FrameError(
                 f"no such file: this frame has no {self._what}.", path=footage.path(frame), frame=frame
             )
+        light = self._known(frame, space) if self._cache.limit else self._read(frame, space)
+        if footage.is_still:
+            self._still = light
+        return light
+
+    def _known(self, frame: int, space: str | None) -> Light:
+        # The path too: it may decide the colour space.
+        path = str(self.footage.path(frame))
+        key = key_of(self.digest(frame), path, self.layer, self.requested, self._config.fingerprint)
+        light = self._cache.get(key_of("read", key), lambda: self._read(frame, None))
+        if space in (None, light.space):
+            return light
+        return self._cache.get(key_of("read", key, space), lambda: self._read(frame, space))
+
+    def _read(self, frame: int, space: str | None) -> Light:
+        self._on_stage("read")
+        footage = self.footage
         picture = footage.read(frame, layer=self.layer)
         pixels, bad = sanitize(picture.pixels)
         if bad:
@@ -178,24 +207,20 @@ class Take:
             self._tell(Note(f"{name}: {bad} pixels are NaN or Inf; replaced by 0 or 65504.", True, frame))
             picture = replace(picture, pixels=pixels)
         file_space = self._space(picture, frame)
-        light = Light.of(picture, file_space, self._config, space, valid=self._valid(frame))
-        if footage.is_still:
-            self._still = light
-        return light
+        return Light.of(picture, file_space, self._config, space, valid=self._valid(frame))
 
     def digest(self, frame: int) -> str:
-        """Hash what a frame is made of.
+        """Hash what a frame is made of, once.
 
         Raises
         ------
         FrameError
             It cannot be read.
         """
-        if not self.footage.is_still:
-            return self.footage.digest(frame)
-        if self._digest is None:
-            self._digest = self.footage.digest(frame)
-        return self._digest
+        number = 0 if self.footage.is_still else frame
+        if number not in self._digests:
+            self._digests[number] = self.footage.digest(frame)
+        return self._digests[number]
 
     def _valid(self, frame: int) -> np.ndarray | None:
         footage = self.footage
@@ -208,7 +233,7 @@ class Take:
         resolved = self._config.resolve(
             str(path),
             picture.colorspace,
-            self._requested,
+            self.requested,
             chromaticities=picture.metadata.get("chromaticities"),
         )
         # Once for every way a space is found, not once a frame.

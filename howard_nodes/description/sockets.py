@@ -197,7 +197,11 @@ def inputs_checked(
     known = {socket.name: socket for socket in INPUTS}
     for name in given:
         named(name, known, "input")
-    connected = {name: value for name in known if (value := given.get(name)) is not None}
+    connected: dict[str, T] = {}
+    for name in known:
+        value = given.get(name)
+        if value is not None:
+            connected[name] = value
     for socket in INPUTS:
         if socket.name in required and socket.name not in connected:
             raise InputError(f"no {socket.label.lower()}: connect one to the input '{socket.name}'.")

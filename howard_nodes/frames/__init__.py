@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from howard_nodes.frames.footage import Footage, open_footage
 from howard_nodes.frames.frame import HALF_MAX, Frame, Window, fit_window, sanitize
+from howard_nodes.frames.held import Held
 from howard_nodes.frames.metadata import COLORSPACE_ATTRIBUTE, TypedValue
 from howard_nodes.frames.movie import MOVIE_SUFFIXES, Movie, MovieInfo, is_movie
 from howard_nodes.frames.reading import (
@@ -30,6 +31,7 @@ __all__ = [
     "FileInfo",
     "Footage",
     "Frame",
+    "Held",
     "Movie",
     "MovieInfo",
     "PartInfo",

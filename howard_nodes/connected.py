@@ -1,0 +1,204 @@
+"""What is connected to the node's inputs, frame by frame through its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from howard_nodes.cache import key_of
+from howard_nodes.engine import Prediction
+from howard_nodes.errors import FrameError
+from howard_nodes.events import Event, Note
+from howard_nodes.fitting import Plates, check_size
+from howard_nodes.frames import Footage, Frame, fit_window, sanitize
+from howard_nodes.layers import MatteResult
+from howard_nodes.plates.fit import ShotFit
+from howard_nodes.stages import Matte, Pictures, Stages
+from howard_nodes.warm import KnownFit, Warm, WarmEngine
+
+__all__ = ["Connected", "ConnectedFrame", "Content"]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a frame is made of: hashes of plate, clean frames, fit and mattes, by name."""
+
+    plates: dict[str, str]
+    mattes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _FittedPlates:
+    pictures: Pictures
+    header: Frame
+    file_space: str
+
+
+@dataclass(frozen=True)
+class ConnectedFrame:
+    """One frame, read and fitted.
+
+    Attributes
+    ----------
+    pictures : Pictures
+        Plate and fitted clean plate.
+    header : Frame
+        Of the plate's file, without pixels.
+    file_space : str
+        Colour space of the plate's file.
+    mattes : dict of str to Matte
+        `coarse_override`, `error_override` (H W C) and `inside`, `outside` (H W), where connected.
+    """
+
+    pictures: Pictures
+    header: Frame
+    file_space: str
+    mattes: dict[str, Matte] = field(default_factory=dict)
+
+
+class Connected:
+    """Plate, clean plate and mattes of a shot, and the stages that make a result of them.
+
+    Parameters
+    ----------
+    plates : Plates
+        Plate and clean plate.
+    mattes : mapping of str to Footage
+        By name of input.
+    engine : WarmEngine
+        What computes.
+    warm : Warm
+        What is known from before, and takes what is found out.
+    tell : callable
+        Told what happens.
+    on_stage : callable
+        Told the name of each stage that runs, `read` left out: that is the takes'.
+    """
+
+    def __init__(
+        self,
+        plates: Plates,
+        mattes: Mapping[str, Footage],
+        engine: WarmEngine,
+        warm: Warm,
+        tell: Callable[[Event], None],
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.plates = plates
+        self._mattes = mattes
+        self._engine, self._warm = engine, warm
+        self._tell, self._on_stage = tell, on_stage
+        self._stages = Stages(engine.engine, engine.key, warm.cache, on_stage)
+        self._kept: KnownFit | None = None
+        takes = [(take.footage.pattern, take.layer, take.requested) for take in (plates.plate, plates.clean)]
+        exposure = engine.engine.settings.exposure
+        self._fit_key = key_of("fit", engine.key, vars(plates.settings), exposure, takes, plates.offset)
+
+    @property
+    def fit(self) -> ShotFit | None:
+        """How the clean plate fits; None before `solve_fit`, and where it is used as it is."""
+        return self.plates.fit
+
+    def solve_fit(self, given: str | None = None, report: str | None = None) -> None:
+        """Find out how the clean plate fits, or take what is known.
+
+        Parameters
+        ----------
+        given : str, optional
+            A report to use in place of a new solve.
+        report : str, optional
+            Where to write what was found.
+
+        Raises
+        ------
+        InputError
+            A fit that was given does not belong to this shot, or the report cannot be written.
+        """
+        plates = self.plates
+        known = None
+        if given is None and not plates.settings.does_nothing:
+            present = plates.plate.footage.select(plates.frames)
+            known = self._warm.known_fit(self._fit_key, present, plates.digests_with)
+            if known is None:
+                self._on_stage("fit")
+        plates.solve(self._engine.engine, given, report, known)
+        if plates.fit is not None and given is None and known is None:
+            self._kept = self._warm.keep_fit(self._fit_key, plates.fit)
+
+    def content(self, frame: int) -> Content:
+        """Hash all that a frame is made of.
+
+        Raises
+        ------
+        FrameError
+            A file is missing or cannot be read.
+        """
+        self.plates.frame_fit(frame)
+        for name, footage in self._mattes.items():
+            if not footage.exists(frame):
+                what = name.replace("_", " ")
+                raise FrameError(
+                    f"no such file: this frame has no {what}.", path=footage.path(frame), frame=frame
+                )
+        plates = self.plates.digests(frame)
+        if self._kept is not None:
+            self._kept.digests[frame] = plates
+        return Content(plates, {name: footage.digest(frame) for name, footage in self._mattes.items()})
+
+    def read(self, frame: int, content: Content) -> ConnectedFrame:
+        """Read a frame and make its clean plate fit: the stages read and fit.
+
+        Parameters
+        ----------
+        frame : int
+            Its number.
+        content : Content
+            From `content`, of this frame.
+
+        Raises
+        ------
+        FrameError
+            A file is missing, damaged or of another size.
+        """
+        plates = self.plates
+        takes = [(take.layer, take.requested) for take in (plates.plate, plates.clean)]
+        paths = [str(path) for path in plates.paths(frame)]
+        key = key_of("pictures", self._engine.engine.config.fingerprint, content.plates, takes, paths)
+
+        def fitted() -> _FittedPlates:
+            light, clean = plates.fitted(frame)
+            pictures = Pictures(key, light.pixels, clean.clean, light.space, clean.valid)
+            return _FittedPlates(pictures, light.header, light.file_space)
+
+        both = self._warm.cache.get(key, fitted)
+        mattes = {
+            name: Matte(content.mattes[name], self._matte(name, footage, both.header, frame))
+            for name, footage in self._mattes.items()
+        }
+        return ConnectedFrame(both.pictures, both.header, both.file_space, mattes)
+
+    def refined(self, inputs: ConnectedFrame) -> Prediction:
+        """Run the network: the stages coarse and refine."""
+        return self._stages.refined(inputs.pictures, inputs.mattes)
+
+    def solved(self, inputs: ConnectedFrame, prediction: Prediction | None = None) -> MatteResult:
+        """Run the stages up to solve; a prediction from `refined` saves asking for it again."""
+        return self._stages.solved(inputs.pictures, inputs.mattes, prediction)
+
+    def _matte(self, name: str, footage: Footage, plate: Frame, frame: int) -> np.ndarray:
+        picture = footage.read(frame)
+        pixels, bad = sanitize(picture.pixels)
+        if bad:
+            path = footage.path(frame)
+            self._tell(Note(f"{path}: {bad} pixels are NaN or Inf; taken as 0.", True, frame))
+        check_size(name.replace("_", " "), picture, plate, frame)
+        pixels = fit_window(pixels, picture.data_window, plate.data_window)
+        if name in ("inside", "outside"):
+            # A garbage matte is its alpha where it has one, else its first channel.
+            index = picture.channels.index("A") if "A" in picture.channels else 0
+            return np.ascontiguousarray(pixels[..., index])
+        if picture.straight_alpha and "A" in picture.channels:
+            pixels = np.concatenate([pixels[..., :-1] * pixels[..., -1:], pixels[..., -1:]], axis=2)
+        return pixels
