@@ -97,7 +97,8 @@ import resource, sys
 from howard_nodes.description import MatteSettings
 from howard_nodes.jobs import Job
 from howard_nodes.pipeline import run
-report = run(Job(plate=sys.argv[1], clean=sys.argv[2], output=sys.argv[3], settings=MatteSettings(refine_mode=sys.argv[4])))
+plate, clean, output, mode = sys.argv[1:]
+report = run(Job(plate=plate, clean=clean, output=output, settings=MatteSettings(refine_mode=mode)))
 assert not report.failed, report.failed
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, report.seconds)
 """

@@ -27,7 +27,7 @@ from howard_nodes.description import (
     knobs_checked,
     knobs_of,
 )
-from howard_nodes.errors import InputError
+from howard_nodes.errors import FrameError, InputError
 from howard_nodes.events import Event, Note
 from howard_nodes.fitting import Plates
 from howard_nodes.frames import Footage, Frame, Held, Window, open_footage
@@ -264,6 +264,8 @@ class HowardMatte:
         connected: dict[str, Picture] = inputs_checked(inputs)
         shot = self._connect(connected, frames, space, lambda _: None, on_event)
         shot.solve_fit()
+        for frame in shot.fit.frames if shot.fit is not None else ():
+            shot.content(frame)  # a frame that is evaluated alone then keeps this fit
         return shot.fit
 
     def _connect(
@@ -299,6 +301,11 @@ class HowardMatte:
             )
             for name, what in (("plate", "plate"), ("clean_plate", "clean plate"))
         ]
+        plate = takes[0].footage
+        if not plate.select(frames):
+            raise FrameError(
+                "there is no such frame of the plate.", path=plate.path(frames[0]), frame=frames[0]
+            )
         plates = Plates(takes[0], takes[1], frames, self._fitting, tell)
         plates.check_headers()
         return Connected(plates, footage, self._engine, self._warm, tell, on_stage)
