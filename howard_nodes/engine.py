@@ -77,8 +77,8 @@ class Prediction:
     ----------
     alpha : ndarray
         H W, 0 to 1, refined.
-    foreground : ndarray
-        H W 3, straight, scene-linear in the plate's space: the network's estimate.
+    encoded : ndarray
+        H W 3, the straight foreground as the network estimates it, in its own encoding.
     coarse, error : ndarray
         H W, 0 to 1, of the coarse stage, before any override.
     region : ndarray
@@ -88,7 +88,7 @@ class Prediction:
     """
 
     alpha: np.ndarray
-    foreground: np.ndarray
+    encoded: np.ndarray
     coarse: np.ndarray
     error: np.ndarray
     region: np.ndarray
@@ -180,10 +180,8 @@ class Engine:
             Sizes that do not fit.
         """
         coarse = self.coarse(plate, clean, space, valid=valid)
-        prediction = self.refine(
-            coarse, space, override_coarse=override_coarse, override_error=override_error
-        )
-        return self.solve(prediction, plate, clean, inside=inside, outside=outside, valid=valid)
+        prediction = self.refine(coarse, override_coarse=override_coarse, override_error=override_error)
+        return self.solve(prediction, plate, clean, space, inside=inside, outside=outside, valid=valid)
 
     def coarse(
         self, plate: np.ndarray, clean: np.ndarray, space: str, *, valid: np.ndarray | None = None
@@ -239,7 +237,6 @@ class Engine:
     def refine(
         self,
         stage: CoarseStage,
-        space: str,
         *,
         override_coarse: np.ndarray | None = None,
         override_error: np.ndarray | None = None,
@@ -250,22 +247,20 @@ class Engine:
         ----------
         stage : CoarseStage
             From `coarse`; it is left as it is.
-        space : str
-            Scene-linear colour space of the foreground wanted.
         override_coarse, override_error
             As for `evaluate`.
 
         Returns
         -------
         Prediction
-            At the plate's size, in `space`.
+            At the plate's size.
         """
         refined = self._with_memory(lambda: self._refine(stage, override_coarse, override_error))
         height, width = stage.alpha.shape
         region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
         return Prediction(
             alpha=_plane(refined.alpha),
-            foreground=self.config.from_linear_rec709(_decoded(refined.foreground, stage.exposure), space),
+            encoded=refined.foreground[0].permute(1, 2, 0).float().cpu().numpy(),
             coarse=stage.alpha,
             error=stage.error,
             region=_plane(region),
@@ -308,6 +303,7 @@ class Engine:
         prediction: Prediction,
         plate: np.ndarray,
         clean: np.ndarray,
+        space: str,
         *,
         inside: np.ndarray | None = None,
         outside: np.ndarray | None = None,
@@ -321,7 +317,7 @@ class Engine:
         ----------
         prediction : Prediction
             From `refine`, of the same plates.
-        plate, clean, inside, outside, valid
+        plate, clean, space, inside, outside, valid
             As for `evaluate`.
 
         Returns
@@ -340,7 +336,7 @@ class Engine:
             plate,
             clean,
             alpha,
-            prediction.foreground,
+            self._estimate(prediction, alpha, space),
             outside=outside,
             trusted=TRUSTED / 2.0**prediction.exposure,
         )
@@ -354,6 +350,15 @@ class Engine:
             plate=plate,
             valid=valid,
         )
+
+    def _estimate(self, prediction: Prediction, alpha: np.ndarray, space: str) -> np.ndarray:
+        """Take the network's foreground to scene-linear where it matters, at partial alpha; 0 elsewhere."""
+        estimate = np.zeros((*alpha.shape, 3), np.float32)
+        partial = (alpha > 0.0) & (alpha < 1.0)
+        if partial.any():
+            seen = decode(torch.from_numpy(prediction.encoded[partial]), prediction.exposure)
+            estimate[partial] = self.config.from_linear_rec709(seen.numpy()[None], space)[0]
+        return estimate
 
     @torch.inference_mode()
     def _refine(
@@ -443,15 +448,6 @@ def _encoded(linear: np.ndarray, exposure: float) -> Tensor:
     for y in range(0, len(source), _STRIP):
         out[y : y + _STRIP] = encode(source[y : y + _STRIP], exposure)
     return out.permute(2, 0, 1)[None]
-
-
-def _decoded(encoded: Tensor, exposure: float) -> np.ndarray:
-    """1 3 H W encoded to H W 3 linear Rec.709."""
-    source = encoded[0].permute(1, 2, 0).float().cpu()
-    out = torch.empty(source.shape)
-    for y in range(0, len(source), _STRIP):
-        out[y : y + _STRIP] = decode(source[y : y + _STRIP], exposure)
-    return out.numpy()
 
 
 def _plane(x: Tensor) -> np.ndarray:

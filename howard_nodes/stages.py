@@ -98,7 +98,6 @@ class Stages:
             self._on_stage("refine")
             return self.engine.refine(
                 coarse,
-                pictures.space,
                 override_coarse=_pixels(mattes, "coarse_override"),
                 override_error=_pixels(mattes, "error_override"),
             )
@@ -135,6 +134,7 @@ class Stages:
                 known,
                 pictures.plate,
                 pictures.clean,
+                pictures.space,
                 inside=_pixels(mattes, "inside"),
                 outside=_pixels(mattes, "outside"),
                 valid=pictures.valid,

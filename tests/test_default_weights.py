@@ -97,7 +97,7 @@ def test_foreground_over_clean_plate_gives_the_plate_back(result, demo):
 
 
 def _refined(node, plate, clean, space):
-    return node.refine(node.coarse(plate, clean, space), space).alpha
+    return node.refine(node.coarse(plate, clean, space)).alpha
 
 
 @pytest.mark.parametrize("space", _SPACES)
