@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.engine import Engine
 from howard_nodes.errors import InputError
+from howard_nodes.frames.digests import file_digest
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.plates.fit import ShotFit
 
@@ -162,7 +162,6 @@ class Warm:
 
 def _hash_file(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return file_digest(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({os.strerror(error.errno or 0)}).") from error

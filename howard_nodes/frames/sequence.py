@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from pathlib import Path
 import fileseq
 
 from howard_nodes.errors import FrameError, InputError
+from howard_nodes.frames.digests import file_digest
 from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.reading import has_layer, inspect_file, read_frame
 
@@ -205,8 +205,6 @@ class Sequence:
     def digest(self, frame: int) -> str:
         """Hash a frame's file: a copied or touched file is still the same input.
 
-        A still is hashed at every call.
-
         Raises
         ------
         FrameError
@@ -214,8 +212,7 @@ class Sequence:
         """
         path = self.path(frame)
         try:
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+            return file_digest(path)
         except OSError as error:
             raise FrameError(
                 f"cannot be read ({os.strerror(error.errno or 0)}).", path=path, frame=frame
