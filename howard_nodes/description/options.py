@@ -35,6 +35,7 @@ class FileOptions:
         help="Which frames: 1001-1240, 1001-1240x10 or 1001,1005.",
         group=_FRAMES,
         automatic="all of the plate's",
+        manual="",
         metavar="RANGE",
     )
     layer: str | None = knob(
@@ -44,6 +45,7 @@ class FileOptions:
         help="Layer of the plate's EXR to read.",
         group=_FRAMES,
         automatic="the main one",
+        manual="",
         metavar="NAME",
     )
     clean_layer: str | None = knob(
@@ -53,6 +55,7 @@ class FileOptions:
         help="Layer of the clean plate's EXR to read.",
         group=_FRAMES,
         automatic="the main one",
+        manual="",
         metavar="NAME",
     )
     clean_offset: int = knob(
@@ -73,6 +76,7 @@ class FileOptions:
         help="Use a fit of the clean plate that was written before.",
         group=_CLEAN,
         automatic="a new one is made",
+        manual="",
         metavar="FILE",
     )
     report: str | None = knob(
@@ -82,6 +86,7 @@ class FileOptions:
         help="Write there, as JSON, how the clean plate fits.",
         group=_CLEAN,
         automatic="none is written",
+        manual="",
         metavar="FILE",
     )
     colorspace: str | None = knob(
@@ -91,6 +96,7 @@ class FileOptions:
         help="Colour space of the plate's files.",
         group=_COLOUR,
         automatic="the files' own tags, else the configuration's file rules",
+        manual="",
         metavar="NAME",
     )
     clean_colorspace: str | None = knob(
@@ -100,6 +106,7 @@ class FileOptions:
         help="Colour space of the clean plate's files.",
         group=_COLOUR,
         automatic="the files' own tags, else the configuration's file rules",
+        manual="",
         metavar="NAME",
     )
     output_colorspace: str | None = knob(
@@ -110,6 +117,7 @@ class FileOptions:
         group=_COLOUR,
         automatic="the plate's where that is scene-linear, else the configuration's scene_linear; "
         "for PNG the plate's where that is display-like, else sRGB",
+        manual="",
         metavar="NAME",
     )
     ocio: str | None = knob(
@@ -119,6 +127,7 @@ class FileOptions:
         help="OpenColorIO file or built-in name, as ocio://studio-config-latest.",
         group=_COLOUR,
         automatic="$OCIO, else Howard's own",
+        manual="",
         metavar="CONFIG",
     )
     layers: str | tuple[str, ...] = knob(

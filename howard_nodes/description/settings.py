@@ -91,6 +91,7 @@ class MatteSettings:
         maximum=1.0,
         step=0.05,
         automatic="by quality and size: at standard 1/4 for HD, 1/8 for UHD",
+        manual=0.25,
         stage="coarse",
         metavar="S",
     )
@@ -117,6 +118,7 @@ class MatteSettings:
         step=10_000,
         unit="pixels",
         automatic="by quality and size: at standard 80000 at 1920 x 1080",
+        manual=_HD_REFINED,
         stage="refine",
         flag="--refine-pixels",
         metavar="N",
@@ -143,6 +145,7 @@ class MatteSettings:
         step=0.1,
         unit="stops",
         automatic="0, but for very dark or bright clean plates",
+        manual=0.0,
         stage="fit",
         metavar="STOPS",
     )
@@ -181,6 +184,7 @@ class ComputeSettings:
         help="Name or file of the network's weights; howard weights list shows those there are.",
         group=_COMPUTE,
         automatic="those that ship with Howard",
+        manual="",
         stage="fit",
         metavar="NAME|FILE",
     )

@@ -114,6 +114,9 @@ def test_every_field_of_the_settings_is_a_knob():
 def test_defaults_are_values_that_knobs_take():
     for knob in (*KNOBS, *OPTIONS):
         assert knob.check(knob.default) == knob.default
+        if knob.automatic:
+            assert knob.manual is not None
+            assert knob.check(knob.manual) == knob.manual
 
 
 @pytest.mark.parametrize(

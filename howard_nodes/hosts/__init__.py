@@ -1,0 +1,1 @@
+"""Skins over the node for the programs that host it: Nuke, ComfyUI."""

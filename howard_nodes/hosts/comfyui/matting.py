@@ -1,0 +1,394 @@
+"""Howard Matte, Howard Fit Clean Plate, Howard Refine: the node on ComfyUI's batches.
+
+Frames of a batch are numbered from 1 in messages and reports.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from howard_nodes.description import INPUTS, KNOBS, OUTPUTS, STAGES, ComputeSettings, FitSettings, knobs_of
+from howard_nodes.errors import InputError
+from howard_nodes.events import Event, FrameFitted, PlatesFitted
+from howard_nodes.frames import Window
+from howard_nodes.hosts.comfyui.host import Progress, say
+from howard_nodes.hosts.comfyui.pictures import (
+    Batch,
+    Stack,
+    color_config,
+    images,
+    masks,
+    space_named,
+    space_widget,
+    to_graph,
+)
+from howard_nodes.hosts.comfyui.widgets import inputs_of, knob_values, outputs_of, widgets_of
+from howard_nodes.node import HowardMatte
+from howard_nodes.plates.fit import FrameFit, ShotFit, Source, fitted_clean
+
+__all__ = ["MATTED", "WHERE", "FitCleanPlate", "Matte", "Matted", "Painted", "Refine"]
+
+MATTED = "HOWARD_MATTE"
+"""ComfyUI's name for the type `Matted`."""
+
+WHERE = "_where"
+"""End of the name of an input that says where the override before it counts."""
+
+_LOG = logging.getLogger(__name__)
+_PLATES = tuple(socket for socket in INPUTS if socket.required)
+_MATTES = tuple(socket for socket in INPUTS if not socket.required)
+_FITTING = (*knobs_of(FitSettings), *knobs_of(ComputeSettings))
+_REFINING = tuple(knob for knob in KNOBS if knob.stage in STAGES[STAGES.index("refine") :])
+_TYPES, _NAMES, _TOOLTIPS = outputs_of(OUTPUTS)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A matte made by hand, and where it counts (1) and where it does not (0); None for everywhere."""
+
+    values: Batch
+    where: Batch | None = None
+
+    def frame(self, index: int) -> np.ndarray:
+        """Give one frame as the node takes it: H W, or H W 2 with coverage, premultiplied."""
+        pixels = self.values.frame(index)
+        if self.where is None:
+            return pixels
+        coverage = np.clip(self.where.frame(index), 0.0, 1.0)
+        return np.dstack([pixels * coverage, coverage])
+
+
+@dataclass(frozen=True)
+class Matted:
+    """What a matte was made of, for Howard Refine to go on from.
+
+    Attributes
+    ----------
+    plate, clean : Batch
+        The pictures.
+    space : str
+        Their colour space, as the widget says it.
+    knobs : dict
+        Values of all knobs.
+    mattes : dict of str to Painted
+        By name of input.
+    fit : ShotFit, optional
+        How the clean plate fits; None before it was found out, and where it is used as it is.
+    """
+
+    plate: Batch
+    clean: Batch
+    space: str
+    knobs: dict[str, Any]
+    mattes: dict[str, Painted] = field(default_factory=dict)
+    fit: ShotFit | None = None
+
+
+class _GivesAll:
+    """What Howard Matte and Howard Refine have in common."""
+
+    CATEGORY = "Howard"
+    RETURN_TYPES = (*_TYPES, MATTED)
+    RETURN_NAMES = (*_NAMES, "matte")
+    OUTPUT_TOOLTIPS = (*_TOOLTIPS, "For Howard Refine.")
+
+
+class Matte(_GivesAll):
+    """Howard Matte: plate and clean plate in; alpha, straight foreground, coarse matte and error map out."""
+
+    DESCRIPTION = (
+        "Pulls a matte from a plate and a clean plate. A batch is a shot: the clean plate is fitted to all "
+        "of it. In masks 1 is the subject; those of ComfyUI's Load Image have it the other way round."
+    )
+    FUNCTION = "matte"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Declare inputs and widgets."""
+        return {
+            "required": {**inputs_of(_PLATES), **space_widget()},
+            "optional": {**_matte_inputs(), **widgets_of(KNOBS)},
+            "hidden": {"unique_id": "UNIQUE_ID"},
+        }
+
+    def matte(
+        self, plate: Any, clean_plate: Any, space: str, unique_id: str | None = None, **given: Any
+    ) -> tuple[Any, ...]:
+        """Matte a batch.
+
+        Parameters
+        ----------
+        plate : Tensor
+            IMAGE, B H W 3; an alpha is left out.
+        clean_plate : Tensor
+            IMAGE of the same size: one frame, as many as the plate, or another take's, which is paired by
+            what it shows.
+        space : str
+            Their colour space, one of `spaces`; colour comes back in it.
+        unique_id : str, optional
+            The node's number.
+        **given
+            Mattes, and values of widgets.
+
+        Returns
+        -------
+        tuple
+            The node's outputs in order, then a `Matted`.
+
+        Raises
+        ------
+        InputError
+            What is connected does not fit together.
+        """
+        asked = Matted(
+            _color("plate", plate),
+            _color("clean_plate", clean_plate),
+            space,
+            knob_values(given, KNOBS),
+            _painted(given),
+        )
+        return _matted(asked, unique_id)
+
+
+class Refine(_GivesAll):
+    """Howard Refine: overrides on a matte that was made before; only refine and solve run again."""
+
+    DESCRIPTION = (
+        "Goes on from Howard Matte with other overrides, inside and outside mattes, and another refinement; "
+        "what it does not replace stays. Coarse stage and clean plate's fit are kept, and not made again."
+    )
+    FUNCTION = "refine"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Declare inputs and widgets."""
+        return {
+            "required": {"matte": (MATTED, {"tooltip": "From Howard Matte, or another Howard Refine."})},
+            "optional": {**_matte_inputs(), **widgets_of(_REFINING)},
+            "hidden": {"unique_id": "UNIQUE_ID"},
+        }
+
+    def refine(self, matte: Matted, unique_id: str | None = None, **given: Any) -> tuple[Any, ...]:
+        """Refine a batch again.
+
+        Parameters
+        ----------
+        matte : Matted
+            From `Matte.matte` or from here.
+        unique_id : str, optional
+            The node's number.
+        **given
+            Mattes, and values of widgets.
+
+        Returns
+        -------
+        tuple
+            As of `Matte.matte`.
+
+        Raises
+        ------
+        InputError
+            What is connected does not fit together.
+        """
+        if not isinstance(matte, Matted):
+            raise InputError("matte: connect the output matte of Howard Matte.")
+        knobs = matte.knobs | knob_values(given, _REFINING)
+        return _matted(replace(matte, knobs=knobs, mattes=matte.mattes | _painted(given)), unique_id)
+
+
+class FitCleanPlate:
+    """Howard Fit Clean Plate: a clean plate registered to its plate, its exposure matched."""
+
+    CATEGORY = "Howard"
+    DESCRIPTION = (
+        "Makes a clean plate fit every frame of a plate, as Howard Matte does by itself: to look at, to "
+        "mend, or for other nodes. Howard Matte takes it as it is with align and match_exposure off."
+    )
+    RETURN_TYPES = ("IMAGE", "MASK", "STRING")
+    RETURN_NAMES = ("fitted_clean_plate", "valid", "report")
+    OUTPUT_TOOLTIPS = (
+        next(socket.help for socket in OUTPUTS if socket.name == "fitted_clean_plate"),
+        "1 where there is clean plate, 0 where it was filled.",
+        "How well it fits, in words.",
+    )
+    FUNCTION = "fit"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Declare inputs and widgets."""
+        return {
+            "required": {**inputs_of(_PLATES), **space_widget()},
+            "optional": widgets_of(_FITTING),
+            "hidden": {"unique_id": "UNIQUE_ID"},
+        }
+
+    def fit(
+        self, plate: Any, clean_plate: Any, space: str, unique_id: str | None = None, **given: Any
+    ) -> tuple[Any, Any, str]:
+        """Fit a clean plate to a batch.
+
+        Parameters
+        ----------
+        plate, clean_plate, space, unique_id
+            As for `Matte.matte`.
+        **given
+            Values of widgets.
+
+        Returns
+        -------
+        fitted_clean_plate : Tensor
+            B H W 3.
+        valid : Tensor
+            B H W, 1 where there is clean plate, 0 where it was filled.
+        report : str
+            A line on the shot, then one on each frame that does not fit well.
+
+        Raises
+        ------
+        InputError
+            What is connected does not fit together.
+        """
+        knobs = {knob.name: knob.default for knob in KNOBS} | knob_values(given, _FITTING)
+        asked = Matted(_color("plate", plate), _color("clean_plate", clean_plate), space, knobs)
+        count = len(asked.plate)
+        progress = Progress(2 * count)
+        fit = _fit(asked, progress, unique_id)
+        config, source = color_config(), space_named(color_config(), space)
+        light = fit.space if fit is not None else config.scene_linear
+
+        def clean(number: int) -> tuple[np.ndarray, None]:
+            return config.convert(asked.clean.frame(number - 1), source, light), None
+
+        width, height = asked.plate.size
+        window = Window(0, 0, width, height)
+        fitted, valid = Stack(count), Stack(count)
+        for number in range(1, count + 1):
+            one = FrameFit(number, (Source(number),)) if fit is None else fit.frames[number]
+            made = fitted_clean(one, clean, window, window)
+            fitted.add(to_graph(config, made.clean, light, space))
+            valid.add(np.ones((height, width), np.float32) if made.valid is None else made.valid)
+            progress.reach(count + number)
+        return fitted.tensor(), valid.tensor(), _report(fit)
+
+
+@lru_cache(maxsize=1)
+def _node() -> HowardMatte:
+    """Give the one node of this process: its cache serves all workflows, which ComfyUI runs one by one."""
+    return HowardMatte(config=color_config())
+
+
+def _matted(asked: Matted, unique_id: str | None) -> tuple[Any, ...]:
+    """Evaluate a batch, frame by frame."""
+    count = len(asked.plate)
+    for painted in asked.mattes.values():
+        for batch in (painted.values, painted.where):
+            if batch is not None:
+                batch.must_go_with(asked.plate)
+    progress = Progress(2 * count)
+    fit = asked.fit or _fit(asked, progress, unique_id)
+    node = _configured(asked)
+    space = space_named(node.config, asked.space)
+    stacks = {name: Stack(count) for name in _NAMES}
+    for number in range(1, count + 1):
+        inputs = {name: painted.frame(number - 1) for name, painted in asked.mattes.items()}
+        inputs["plate"] = asked.plate.frame(number - 1)
+        sources = (number,) if fit is None else (source.frame for source in fit.frames[number].sources)
+        outputs = node.evaluate(
+            number, inputs | {"clean_plate": _clean(asked, sources)}, space=space, fit=fit
+        )
+        for name, pixels in outputs.items():
+            if pixels.ndim == 3:
+                color = np.ascontiguousarray(pixels[..., :3])
+                pixels = np.dstack(
+                    [to_graph(node.config, color, outputs.space, asked.space), pixels[..., 3:]]
+                )
+            stacks[name].add(pixels)
+        progress.reach(count + number)
+    return *(stacks[name].tensor() for name in _NAMES), replace(asked, fit=fit)
+
+
+def _fit(asked: Matted, progress: Progress, unique_id: str | None) -> ShotFit | None:
+    """Fit the clean plate to the batch as a shot, and say how well it fits."""
+    plate, clean = asked.plate, asked.clean
+    if asked.knobs["align"] == "off":
+        clean.must_go_with(plate)
+    else:
+        clean.must_have_size_of(plate)
+    node = _configured(asked)
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, FrameFitted):
+            progress.step()
+
+    numbers = tuple(range(1, len(plate) + 1))
+    pictures = {
+        "plate": {number: plate.frame(number - 1) for number in numbers},
+        "clean_plate": _clean(asked, range(1, len(clean) + 1)),
+    }
+    space = space_named(node.config, asked.space)
+    fit = node.fit(numbers, pictures, space=space, on_event=on_event)
+    progress.reach(len(plate))
+    if fit is not None:
+        say(fit.summary, unique_id)
+        for number, message in PlatesFitted.of(fit).messages.items():
+            _LOG.warning("Howard: frame %d: %s", number, message)
+    return fit
+
+
+def _configured(asked: Matted) -> HowardMatte:
+    node = _node()
+    node.configure(**asked.knobs)
+    return node
+
+
+def _clean(asked: Matted, numbers: Iterable[int]) -> np.ndarray | dict[int, np.ndarray]:
+    """Give frames of the clean plate; one that is alone stands for all."""
+    if len(asked.clean) == 1:
+        return asked.clean.frame(0)
+    return {number: asked.clean.frame(number - 1) for number in numbers}
+
+
+def _color(name: str, value: Any) -> Batch:
+    batch = images(name, value)
+    return replace(batch, tensor=batch.tensor[..., :3])
+
+
+def _matte_inputs() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Declare mattes made by hand; what replaces the network's has a mask of where it does."""
+    declared: dict[str, tuple[str, dict[str, Any]]] = {}
+    for socket in _MATTES:
+        declared |= inputs_of([socket])
+        if socket.stage == "refine":
+            tooltip = f"1 where {socket.name} counts, 0 where the network's stays; without it, everywhere."
+            declared[socket.name + WHERE] = ("MASK", {"tooltip": tooltip})
+    return declared
+
+
+def _painted(given: Mapping[str, Any]) -> dict[str, Painted]:
+    """Take the mattes that are connected, by name of input."""
+    painted: dict[str, Painted] = {}
+    for socket in _MATTES:
+        values, where = given.get(socket.name), given.get(socket.name + WHERE)
+        if values is not None:
+            place = None if where is None else masks(socket.name + WHERE, where)
+            painted[socket.name] = Painted(masks(socket.name, values), place)
+        elif where is not None:
+            raise InputError(
+                f"{socket.name}{WHERE}: says where {socket.name} counts, which is not connected; "
+                "connect it too."
+            )
+    return painted
+
+
+def _report(fit: ShotFit | None) -> str:
+    if fit is None:
+        return "clean plate: used as it is"
+    told = PlatesFitted.of(fit)
+    frames = (f"frame {number}: {message}" for number, message in told.messages.items())
+    return "\n".join((told.summary, *fit.notes, *frames))
