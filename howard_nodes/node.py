@@ -34,7 +34,7 @@ from howard_nodes.frames import Footage, Frame, Held, Window, open_footage
 from howard_nodes.layers import MatteResult
 from howard_nodes.plates.fit import FrameFit, ShotFit
 from howard_nodes.takes import Take
-from howard_nodes.warm import CACHE_BYTES, Warm, WarmEngine
+from howard_nodes.warm import Warm, WarmEngine
 
 __all__ = ["HowardMatte", "Outputs", "Picture"]
 
@@ -112,8 +112,8 @@ class HowardMatte:
     ----------
     config : ColorConfig, optional
         Decides what colour spaces are; by default `$OCIO`, else Howard's own.
-    cache_bytes : int
-        Memory for what stages gave; the least recently used goes first.
+    warm : Warm, optional
+        What is known from before, and its bounded memory; by default nothing, and 1 GB.
     on_note : callable
         Told what a user should know, in words.
     **knobs
@@ -133,12 +133,12 @@ class HowardMatte:
         self,
         *,
         config: ColorConfig | None = None,
-        cache_bytes: int = CACHE_BYTES,
+        warm: Warm | None = None,
         on_note: Callable[[str], None] = _LOG.warning,
         **knobs: Any,
     ) -> None:
         self.config = config or ColorConfig.load()
-        self._warm = Warm(cache_bytes)
+        self._warm = warm or Warm()
         self._on_note = on_note
         self._fitting, self._matting, self._computing = FitSettings(), MatteSettings(), ComputeSettings()
         self._engine: WarmEngine | None = None

@@ -120,7 +120,7 @@ def test_only_what_depends_on_a_change_runs_again(node, inputs, change, ran):
     outputs = node.evaluate(1001, inputs | pictures)
     # As it is, without a fit, there is no stage fit to run.
     assert outputs.ran == tuple(stage for stage in ran if stage != "fit" or "match_exposure" in change)
-    fresh = HowardMatte(config=node.config, cache_bytes=0, **node.values)
+    fresh = HowardMatte(config=node.config, warm=Warm(0), **node.values)
     for name, pixels in fresh.evaluate(1001, inputs | pictures).items():
         np.testing.assert_array_equal(outputs[name], pixels, err_msg=name)
     node.configure(**{knob.name: knob.default for knob in KNOBS if knob.name in knobs} | AS_IT_IS)
@@ -157,7 +157,7 @@ def test_a_host_may_change_its_arrays_afterwards(node, inputs):
 
 def test_memory_is_bounded(random_weights):
     size = HEIGHT * WIDTH * 3 * 4
-    node = HowardMatte(cache_bytes=30 * size, weights=str(random_weights), **AS_IT_IS)
+    node = HowardMatte(warm=Warm(30 * size), weights=str(random_weights), **AS_IT_IS)
     for number in range(12):
         plate, _ = disc_over_gradient(number)
         node.evaluate(number, {"plate": plate, "clean_plate": gradient()})
@@ -279,7 +279,7 @@ def test_any_order_of_changes_gives_what_a_fresh_node_gives(node, changes):
             given[change] = _matte(0.2 * (number % 5))
         outputs = node.evaluate(1001, given)
     if changes:
-        fresh = HowardMatte(config=node.config, cache_bytes=0, **node.values).evaluate(1001, given)
+        fresh = HowardMatte(config=node.config, warm=Warm(0), **node.values).evaluate(1001, given)
         for name, pixels in fresh.items():
             np.testing.assert_array_equal(outputs[name], pixels)
 

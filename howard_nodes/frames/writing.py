@@ -19,7 +19,14 @@ from howard_nodes.frames.frame import HALF_MAX, Window, fit_window, sanitize
 from howard_nodes.frames.metadata import COLORSPACE_ATTRIBUTE, set_attribute
 from howard_nodes.frames.reading import verify_file
 
-__all__ = ["EXR_COMPRESSIONS", "Depth", "validate_compression", "write_image"]
+__all__ = [
+    "EXR_COMPRESSIONS",
+    "MARK",
+    "Depth",
+    "remove_unfinished",
+    "validate_compression",
+    "write_image",
+]
 
 Depth = Literal["half", "float", "uint16"]
 
@@ -223,12 +230,15 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+MARK = uuid.uuid4().hex[:12]
+"""In the names of this process's unfinished files, `.howard-MARK-*.tmp`: what outlives it can remove them."""
+
 _unfinished: set[Path] = set()
 
 
 @atexit.register
-def _remove_unfinished() -> None:
-    """Remove what an interrupt in the very moment of cleaning up left behind."""
+def remove_unfinished() -> None:
+    """Remove what is being written: for a process that ends in the middle of it."""
     for temporary in tuple(_unfinished):
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -237,7 +247,7 @@ def _remove_unfinished() -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Give a hidden file beside `path` that takes its place when all went well, and is gone otherwise."""
-    temporary = path.absolute().parent / f".howard-{uuid.uuid4().hex}.tmp"
+    temporary = path.absolute().parent / f".howard-{MARK}-{uuid.uuid4().hex}.tmp"
     _unfinished.add(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
