@@ -1,0 +1,251 @@
+"""The whole node: plate and clean plate as they are in the script, everything it finds side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from howard_nodes.color import BRIGHTEST_KEY, DARKEST_KEY
+from howard_nodes.color.encoding import SHOULDER
+from howard_nodes.hosts.nuke.inference.coarse import CoarseNetwork
+from howard_nodes.hosts.nuke.inference.refine import RefineNetwork, select
+from howard_nodes.hosts.nuke.inference.solve import Solve
+from howard_nodes.network import MattingNetwork
+from howard_nodes.solve import PRIOR_STRENGTH, TRUSTED
+
+__all__ = ["CHANNELS_IN", "CHANNELS_OUT", "InferenceModel", "Quality"]
+
+_nn: Any = torch._C._nn
+
+CHANNELS_IN = ("rgba.red", "rgba.green", "rgba.blue", "forward.u", "forward.v", "backward.u")
+"""Nuke's channels for the plate's and the clean plate's red, green and blue."""
+
+CHANNELS_OUT = (
+    *("rgba.red", "rgba.green", "rgba.blue", "rgba.alpha"),
+    *("forward.u", "forward.v", "backward.u"),
+    *("mask.a", "rotopaint_mask.a", "mask_planartrack.a"),
+)
+"""Nuke's channels for the image (premultiplied), straight foreground, coarse matte, error map and region."""
+
+# Light beyond is bounded, as `howard_nodes.color` bounds what it converts.
+_BRIGHTEST = 1e9
+# The most that a half float holds.
+_HALF = 65504.0
+
+
+class Quality(NamedTuple):
+    """What a quality chooses.
+
+    Attributes
+    ----------
+    first_scale, least_scale : float
+        Of the coarse stage: it is halved from the first on, not below the least,
+    longest_side : float
+        until the coarse stage sees no more pixels than these on the longer side.
+    hd_pixels : float
+        To refine at 1920 x 1080.
+    """
+
+    first_scale: float
+    least_scale: float
+    longest_side: float
+    hd_pixels: float
+
+
+class InferenceModel(nn.Module):
+    """The node without its files: one clean plate that fits, no overrides, no inside or outside matte.
+
+    Its attributes are the node's knobs: `quality` (0 draft, 1 standard, 2 high), `backbone_scale`,
+    `refine_mode` (0 sampling, 1 thresholding, 2 full), `sample_pixels`, `threshold` and `exposure`; where
+    NAME_automatic is true, the node chooses the value of NAME.
+
+    Parameters
+    ----------
+    network : MattingNetwork
+        As trained: not `prepared`.
+    to_rec709, from_rec709 : sequence of 9 float
+        Matrices, row by row, from the script's working space to linear Rec.709 and back.
+    qualities : sequence of Quality
+        What each value of `quality` chooses.
+    """
+
+    def __init__(
+        self,
+        network: MattingNetwork,
+        to_rec709: Sequence[float],
+        from_rec709: Sequence[float],
+        qualities: Sequence[Quality],
+    ) -> None:
+        super().__init__()
+        self.quality = 1
+        self.backbone_scale = 0.25
+        self.backbone_scale_automatic = True
+        self.refine_mode = 0
+        self.sample_pixels = 80_000
+        self.sample_pixels_automatic = True
+        self.threshold = 0.1
+        self.exposure = 0.0
+        self.exposure_automatic = True
+
+        self.to_rec709 = [float(value) for value in to_rec709]
+        self.from_rec709 = [float(value) for value in from_rec709]
+        self.first_scales = [one.first_scale for one in qualities]
+        self.least_scales = [one.least_scale for one in qualities]
+        self.longest_sides = [one.longest_side for one in qualities]
+        self.hd_pixels = [one.hd_pixels for one in qualities]
+        self.shoulder, self.trusted = SHOULDER, TRUSTED
+        self.darkest_key = DARKEST_KEY
+        self.low, self.high = math.log2(DARKEST_KEY), math.log2(BRIGHTEST_KEY)
+        self.brightest, self.most_half = _BRIGHTEST, _HALF
+        self.coarse = CoarseNetwork(network)
+        self.refiner = RefineNetwork(network.refiner)
+        self.solve = Solve(PRIOR_STRENGTH)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Matte one frame.
+
+        Parameters
+        ----------
+        input : Tensor
+            1 6 H W, plate and clean plate, scene-linear in the working space, unbounded; half or float.
+
+        Returns
+        -------
+        Tensor
+            1 10 H W, of the input's type: premultiplied foreground and alpha, straight foreground, coarse
+            matte, error map, refine region.
+        """
+        # Light and geometry are computed in float32, whatever the host halves: a half has eleven bits.
+        pictures = input.to(torch.float32)
+        pictures = torch.where(pictures == pictures, pictures, torch.zeros_like(pictures))  # NaN is not
+        pictures = torch.clamp(pictures, -self.brightest, self.brightest)
+        plate, clean = pictures[:, 0:3], pictures[:, 3:6]
+        height, width = pictures.shape[2], pictures.shape[3]
+        numbers: torch.dtype = torch.float32
+        if input.is_cuda:
+            numbers = self.refiner.conv1.weight.dtype
+
+        plate709, clean709 = self.converted(plate, self.to_rec709), self.converted(clean, self.to_rec709)
+        exposure = self.exposure
+        if self.exposure_automatic:
+            exposure = self.find_exposure(clean709)
+        gain = 2.0**exposure
+        encoded = self.encode(torch.cat([plate709, clean709], 1) * gain)
+        below, right = (4 - height % 4) % 4, (4 - width % 4) % 4
+        if below > 0 or right > 0:
+            encoded = _nn.replication_pad2d(encoded, [0, right, 0, below])
+        high, wide = height + below, width + right
+
+        small = self.downsample(encoded, self.find_scale(height, width)).to(numbers)
+        raw = self.coarse(small[:, 0:3], small[:, 3:]).to(torch.float32)
+        coarse_alpha, error = torch.clamp(raw[:, 0:1], 0.0, 1.0), torch.clamp(raw[:, 4:5], 0.0, 1.0)
+        seen = torch.cat([torch.relu(raw[:, 5:]), coarse_alpha, raw[:, 1:4]], 1)
+        pixels = self.find_pixels(height, width)
+        region = select(error, high // 4, wide // 4, self.refine_mode, pixels, self.threshold)
+        refined = self.refiner(encoded, seen, region, numbers)[:, :, 0:height, 0:width]
+
+        # A network's 0 and 1 are never quite that; an artist's core and background must be.
+        alpha = torch.clamp((torch.clamp(refined[:, 0:1], 0.0, 1.0) - 0.006) * (1.0 / 0.988), 0.0, 1.0)
+        estimate = torch.clamp(refined[:, 1:] + encoded[:, 0:3, 0:height, 0:width], 0.0, 1.0)
+        estimate = self.converted(self.decode(estimate) * (1.0 / gain), self.from_rec709)
+        foreground = self.solve(plate, clean, alpha, estimate, self.trusted / gain)
+
+        maps = _nn.upsample_bilinear2d(torch.cat([coarse_alpha, error], 1), [high, wide], False)
+        patches = _nn.upsample_nearest2d(region.to(torch.float32), [high, wide])
+        maps = torch.cat([maps, patches], 1)[:, :, 0:height, 0:width]
+        out = torch.cat([foreground * alpha, alpha, foreground, maps], 1)
+        if input.dtype == torch.float16:
+            out = torch.clamp(out, -self.most_half, self.most_half)
+        return out.to(input.dtype)
+
+    def converted(self, x: Tensor, matrix: list[float]) -> Tensor:
+        """Take N 3 H W through a matrix."""
+        r, g, b = x[:, 0:1], x[:, 1:2], x[:, 2:3]
+        if matrix == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]:
+            return x
+        return torch.cat(
+            [
+                r * matrix[0] + g * matrix[1] + b * matrix[2],
+                r * matrix[3] + g * matrix[4] + b * matrix[5],
+                r * matrix[6] + g * matrix[7] + b * matrix[8],
+            ],
+            1,
+        )
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Encode light for the network, see `howard_nodes.color.encoding.encode`."""
+        x = torch.clamp(x, min=0.0)
+        over = torch.clamp(x - self.shoulder, min=0.0) / (1.0 - self.shoulder)
+        x = torch.clamp(x, max=self.shoulder) + (1.0 - self.shoulder) * over / (1.0 + over)
+        curve = 1.055 * torch.pow(torch.clamp(x, min=0.0031308), 1.0 / 2.4) - 0.055
+        return torch.where(x <= 0.0031308, x * 12.92, curve)
+
+    def decode(self, y: Tensor) -> Tensor:
+        """Take the encoding back to light, see `howard_nodes.color.encoding.decode`."""
+        curve = torch.pow((torch.clamp(y, min=0.04045) + 0.055) / 1.055, 2.4)
+        x = torch.where(y <= 0.04045, y / 12.92, curve)
+        rolled = torch.clamp((x - self.shoulder) / (1.0 - self.shoulder), 0.0, 0.9998)
+        return torch.where(
+            x <= self.shoulder, x, self.shoulder + (1.0 - self.shoulder) * rolled / (1.0 - rolled)
+        )
+
+    def downsample(self, x: Tensor, scale: float) -> Tensor:
+        """Bring a padded picture to the coarse stage's resolution, as `MattingNetwork.downsample` does."""
+        height, width = x.shape[2], x.shape[3]
+        high, wide = max(1, int(height * scale)), max(1, int(width * scale))
+        if high == height and wide == width:
+            return x
+        if not self.coarse.means:
+            return _nn.upsample_bilinear2d(x, [high, wide], False)
+        factor = int(round(1.0 / scale))  # noqa: RUF046 - TorchScript's gives a float
+        if high == height // factor and wide == width // factor:
+            return _nn.avg_pool2d(x, [factor, factor], [factor, factor])
+        return _nn.adaptive_avg_pool2d(x, [high, wide])
+
+    def find_scale(self, height: int, width: int) -> float:
+        """Choose the coarse stage's resolution, see `MatteSettings.scale_for`."""
+        if not self.backbone_scale_automatic:
+            return min(1.0, max(0.01, self.backbone_scale))
+        which = min(max(self.quality, 0), len(self.first_scales) - 1)
+        scale = self.first_scales[which]
+        while max(height, width) * scale > self.longest_sides[which] and scale > self.least_scales[which]:
+            scale = scale / 2.0
+        return scale
+
+    def find_pixels(self, height: int, width: int) -> int:
+        """Choose how many pixels to refine, see `MatteSettings.pixels_for`."""
+        if not self.sample_pixels_automatic:
+            return self.sample_pixels
+        which = min(max(self.quality, 0), len(self.hd_pixels) - 1)
+        size = float(height * width) / 2073600.0
+        usual = self.hd_pixels[which] * max(size, size**0.5)
+        return min(height * width, int(round(usual)))  # noqa: RUF046 - as above
+
+    def find_exposure(self, clean: Tensor) -> float:
+        """Choose the exposure of a clean plate, see `howard_nodes.color.auto_exposure`."""
+        height, width = clean.shape[2], clean.shape[3]
+        count = min(height, 96)
+        rows = ((torch.arange(count).to(torch.float64) + 0.5) * float(height) / float(count)).to(torch.int64)
+        # A few rows on the CPU, in double precision: the same on every device.
+        picked = clean[0].index_select(1, rows.to(clean.device)).cpu()
+        light = 0.2126 * picked[0] + 0.7152 * picked[1] + 0.0722 * picked[2]
+        sums = torch.cat([torch.zeros([count, 1], dtype=torch.float64), light.to(torch.float64)], 1)
+        sums = torch.cumsum(sums, 1)
+        parts = min(width, 160)
+        edges = torch.arange(parts + 1) * width // parts
+        means = sums.index_select(1, edges[1:]) - sums.index_select(1, edges[0:parts])
+        means = (means / (edges[1:] - edges[0:parts]).to(torch.float64)).reshape([-1])
+        levels = torch.log2(torch.clamp(means[means != 0.0], min=self.darkest_key / 256.0))
+        # The pair of pictures that is asked about is the clean plate twice.
+        levels = torch.sort(torch.cat([levels, levels]))[0]
+        if levels.shape[0] == 0:
+            return 0.0
+        quarter = levels.shape[0] // 4
+        key = float(torch.mean(levels[quarter : levels.shape[0] - quarter]).item())
+        if key < self.high:
+            return min(max(self.low - key, 0.0), 8.0)
+        return self.high - key
