@@ -10,7 +10,21 @@ import typer
 from typer.core import TyperGroup
 
 from howard_nodes import __version__
-from howard_nodes.cli import Terminated, demo, evaluate, info, matte, node, plate, train, verify, weights
+from howard_nodes.cli import (
+    Terminated,
+    comfyui,
+    demo,
+    evaluate,
+    info,
+    matte,
+    node,
+    nuke,
+    plate,
+    train,
+    verify,
+    weights,
+    worker,
+)
 from howard_nodes.cli.console import StderrHandler
 from howard_nodes.errors import HowardError, InputError
 
@@ -75,6 +89,9 @@ def howard(
 app.command("matte")(matte.matte)
 app.add_typer(plate.app, name="plate")
 app.add_typer(node.app, name="node")
+app.command("worker")(worker.worker)
+app.add_typer(nuke.app, name="nuke")
+app.add_typer(comfyui.app, name="comfyui")
 app.command("info")(info.info)
 app.command("verify")(verify.verify)
 app.add_typer(weights.app, name="weights")

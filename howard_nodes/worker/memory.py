@@ -1,0 +1,77 @@
+"""Pixels in shared memory that a host made: attached to for a moment, never unlinked."""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+import numpy as np
+
+from howard_nodes.frames.frame import HALF_MAX
+from howard_nodes.worker.protocol import Code, RequestError
+from howard_nodes.worker.requests import Block
+
+__all__ = ["attach", "put"]
+
+
+def attach(name: str, block: Block) -> np.ndarray:
+    """Give the pixels of a block as they lie in memory.
+
+    Parameters
+    ----------
+    name : str
+        Of the socket, for messages.
+    block : Block
+        Where they are.
+
+    Returns
+    -------
+    ndarray
+        Of the block's shape and type. The memory stays attached while something looks at it.
+
+    Raises
+    ------
+    RequestError
+        It is not there, or too small.
+    """
+    name = name.replace("_", " ")
+    # Up to Python 3.12, multiprocessing.shared_memory unlinks what a process only attached to when that ends.
+    # The call beneath it does not.
+    import _posixshmem  # type: ignore[import-not-found]
+
+    try:
+        descriptor = _posixshmem.shm_open(f"/{block.memory}", os.O_RDWR, mode=0o600)
+    except OSError as error:
+        raise RequestError(
+            Code.REFUSED,
+            f"{name}: the shared memory {block.memory} cannot be opened ({error.strerror})",
+            remedy="Keep the memory until the answer is there.",
+        ) from None
+    try:
+        size = os.fstat(descriptor).st_size
+        if block.offset + block.nbytes > size:
+            raise RequestError(
+                Code.REFUSED,
+                f"{name}: {block.nbytes} bytes from {block.offset} on do not fit into the shared memory "
+                f"{block.memory} of {size}",
+            )
+        memory = mmap.mmap(descriptor, size)
+    finally:
+        os.close(descriptor)
+    items = block.nbytes // np.dtype(block.dtype).itemsize
+    return np.frombuffer(memory, block.dtype, items, block.offset).reshape(block.shape)
+
+
+def put(pixels: np.ndarray, into: np.ndarray) -> None:
+    """Copy pixels into a block.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        H W C or H W, float32. Values beyond the range of float16 become its ends there.
+    into : ndarray
+        From `attach`, of as many pixels.
+    """
+    if into.dtype == np.float16:
+        pixels = np.clip(pixels, -HALF_MAX, HALF_MAX)
+    into[...] = pixels.reshape(into.shape)
