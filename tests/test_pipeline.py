@@ -367,14 +367,15 @@ def test_names_may_hold_spaces_quotes_and_other_scripts(make_shot, random_weight
 
 def test_a_full_disk_fails_frames_with_a_reason_and_leaves_nothing(make_shot, random_weights):
     shot = make_shot(2)
+    output = str(shot.folder / "out" / "s.####.exr")
     script = f"""
 import json, resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 from howard_nodes.jobs import Job
 from howard_nodes.pipeline import run
-report = run(Job(plate={shot.plate!r}, clean={shot.clean!r},
-                      output={str(shot.folder / "out" / "s.####.exr")!r}, weights={str(random_weights)!r}, depth="float", compression="none"))
+report = run(Job(plate={shot.plate!r}, clean={shot.clean!r}, output={output!r},
+                      weights={str(random_weights)!r}, depth="float", compression="none"))
 print(json.dumps(report.failed))
 """
     assert resource.RLIMIT_FSIZE is not None

@@ -8,7 +8,20 @@ import pytest
 
 from howard_nodes import __version__
 
-COMMANDS = ("matte", "info", "verify", "weights", "train", "evaluate", "demo")
+COMMANDS = (
+    "matte",
+    "plate",
+    "node",
+    "worker",
+    "nuke",
+    "comfyui",
+    "info",
+    "verify",
+    "weights",
+    "train",
+    "evaluate",
+    "demo",
+)
 
 
 def test_version(howard):
