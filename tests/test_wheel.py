@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -51,6 +52,24 @@ def test_the_wheel_holds_weights_config_demo_and_licence(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in sizes)
     assert not [name for name in sizes if name.startswith(("tests", "tools", "benchmarks"))]
     assert wheel.stat().st_size < _MOST_MEGABYTES * 1_000_000
+
+
+def test_the_wheel_installs_hosts_and_describes_the_node(installed, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+
+    def howard(*arguments: str) -> str:
+        script = "from howard_nodes.cli import main; main()"
+        command = [sys.executable, "-c", script, *arguments]
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    assert json.loads(howard("node", "describe", "--schema"))["title"] == "The Howard node"
+    howard("nuke", "install", str(tmp_path))
+    assert (tmp_path / "howard" / "howard_nuke" / "host.py").is_file()
+    (tmp_path / "custom_nodes").mkdir()
+    howard("comfyui", "install", str(tmp_path / "custom_nodes"))
+    assert (tmp_path / "custom_nodes" / "howard" / "__init__.py").is_file()
 
 
 def test_the_wheel_runs_the_demo_outside_the_checkout_without_a_network(installed, tmp_path):
