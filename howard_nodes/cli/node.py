@@ -42,7 +42,7 @@ def describe(
             return ", ".join(choice.value for choice in knob.choices)
         if knob.minimum is None and knob.maximum is None:
             return knob.type
-        low, high = ("" if limit is None else f"{limit:g}" for limit in (knob.minimum, knob.maximum))
+        low, high = ("" if limit is None else f"{limit:.10g}" for limit in (knob.minimum, knob.maximum))
         return f"{low} to {high}" if high else f"{low} or more"
 
     for title, sockets in (("Inputs", INPUTS), ("Outputs", OUTPUTS)):

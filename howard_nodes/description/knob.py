@@ -170,9 +170,9 @@ class Knob:
         kind = "a whole number" if self.type == "int" else "a number"
         unit = f" {self.unit}" if self.unit else ""
         if self.minimum is not None and self.maximum is not None:
-            return f"must be {kind} between {self.minimum:g} and {self.maximum:g}{unit}"
+            return f"must be {kind} between {self.minimum:.10g} and {self.maximum:.10g}{unit}"
         if self.minimum is not None:
-            return f"must be {kind}, {self.minimum:g}{unit} or more"
+            return f"must be {kind}, {self.minimum:.10g}{unit} or more"
         return f"must be {kind}"
 
     def _refused(self, value: object, why: str) -> InputError:
