@@ -47,6 +47,7 @@ Arrays are H W C (H W for a matte), float16, float32 or float64: scene-linear li
 to 1 for a matte.
 """
 
+_LAYERS = {socket.name: socket.layer for socket in OUTPUTS}
 _CHANNELS = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 
 
@@ -97,9 +98,6 @@ class Outputs(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(_LAYERS)
-
-
-_LAYERS = {socket.name: socket.layer for socket in OUTPUTS}
 
 
 class HowardMatte:
@@ -283,7 +281,8 @@ class HowardMatte:
 
         if self._engine is None:
             self._engine = self._warm.engine(self.config, self._matting, self._computing, self._on_note)
-        self._engine.engine.settings = self._matting
+        # Somebody else who shares what is warm may have used it since.
+        self._engine.engine.settings, self._engine.engine.on_note = self._matting, self._on_note
         footage = {
             socket.name: self._footage(socket, connected[socket.name], space)
             for socket in INPUTS

@@ -20,12 +20,12 @@ def demo(
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="The result goes here.")
     ] = Path("out/demo"),
     as_json: Json = False,
-    **described: Any,
+    **values: Any,
 ) -> None:
     """Matte the demo shot that ships, and put the layers and a comp on a contact sheet to look at."""
     from howard_nodes.demo import demo_job, demo_sheet
 
-    run_job(demo_job(output, **described), as_json=as_json)
+    run_job(demo_job(output, **values), as_json=as_json)
     sheet = demo_sheet(output)
     if as_json:
         print_json({"event": "contact_sheet", "path": sheet})

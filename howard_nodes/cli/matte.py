@@ -16,7 +16,7 @@ __all__ = ["matte", "run_job"]
 
 
 @described()
-def matte(as_json: Json = False, **described: Any) -> None:
+def matte(as_json: Json = False, **values: Any) -> None:
     """Matte a shot: plate and clean plate in, alpha, straight foreground, coarse matte and error map out.
 
     [bold]Examples:[/bold]
@@ -27,7 +27,7 @@ def matte(as_json: Json = False, **described: Any) -> None:
 
     Exit codes: 0 all done, 1 some frames failed (the others are there), 2 wrong input, 130 interrupted.
     """
-    run_job(as_job(described), as_json=as_json)
+    run_job(as_job(values), as_json=as_json)
 
 
 def run_job(job: Job, *, as_json: bool) -> None:

@@ -29,7 +29,7 @@ def described(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the described sockets, knobs and options as flags.
 
-    The command takes them as ``**described``, by the names of the description; `as_job` makes a job of them.
+    The command takes them as ``**values``, by the names of the description; `as_job` makes a job of them.
     The plate is an argument and the output ``-o``.
 
     Parameters

@@ -48,7 +48,7 @@ _ALIGN = (
 
 @app.command()
 @described(only=_ALIGN)
-def align(as_json: Json = False, **described: Any) -> None:
+def align(as_json: Json = False, **values: Any) -> None:
     """Fit a clean plate to every frame of its plate: motion, exposure, and how well it worked.
 
     Writes R G B (the fitted clean plate), valid.A (1 where there is clean plate) and difference.R/G/B (what
@@ -60,13 +60,13 @@ def align(as_json: Json = False, **described: Any) -> None:
     """
     from howard_nodes.plate_jobs import align_plates
 
-    job = as_job(described)
+    job = as_job(values)
     _run(lambda tell: align_plates(job, tell), as_json)
 
 
 @app.command()
 @described(only=_BUILD)
-def build(as_json: Json = False, **described: Any) -> None:
+def build(as_json: Json = False, **values: Any) -> None:
     """Build a clean plate from the take itself, where none was shot.
 
     Works as far as the subject uncovers each place in some frame; what it never uncovers is filled, marked 0
@@ -79,7 +79,7 @@ def build(as_json: Json = False, **described: Any) -> None:
     """
     from howard_nodes.plate_jobs import build_plates
 
-    job = as_job(described)
+    job = as_job(values)
     _run(lambda tell: build_plates(job, tell), as_json)
 
 
