@@ -17,10 +17,10 @@ from howard_nodes.frames.digests import file_digest
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.plates.fit import ShotFit
 
-__all__ = ["CACHE_BYTES", "KnownFit", "Warm", "WarmEngine"]
+__all__ = ["CACHE_VARIABLE", "KnownFit", "Warm", "WarmEngine"]
 
-CACHE_BYTES = 1 << 30
-"""What hosts keep of stages, unless they say otherwise: some five frames in HD."""
+CACHE_VARIABLE = "HOWARD_CACHE_MB"
+"""Environment variable with the megabytes that hosts keep of stages; else 1024: some five frames in HD."""
 
 _ENGINES = 2
 _FITS = 16
@@ -61,12 +61,18 @@ class Warm:
 
     Parameters
     ----------
-    cache_bytes : int
-        Memory for what stages gave; 0 for a process that sees every frame once.
+    cache_bytes : int, optional
+        Memory for what stages gave; 0 for a process that sees every frame once. By default as
+        `CACHE_VARIABLE` says.
+
+    Raises
+    ------
+    InputError
+        The variable is no number of megabytes.
     """
 
-    def __init__(self, cache_bytes: int = CACHE_BYTES) -> None:
-        self.cache = StageCache(cache_bytes)
+    def __init__(self, cache_bytes: int | None = None) -> None:
+        self.cache = StageCache(_cache_bytes() if cache_bytes is None else cache_bytes)
         self._engines: OrderedDict[str, WarmEngine] = OrderedDict()
         self._fits: OrderedDict[str, KnownFit] = OrderedDict()
 
@@ -158,6 +164,13 @@ class Warm:
         if len(self._fits) > _FITS:
             self._fits.popitem(last=False)
         return known
+
+
+def _cache_bytes() -> int:
+    text = os.environ.get(CACHE_VARIABLE, "1024")
+    if not text.strip().isdecimal():
+        raise InputError(f"{CACHE_VARIABLE}={text}: must be a whole number of megabytes, as 1024.")
+    return int(text) << 20
 
 
 def _hash_file(path: Path) -> str:

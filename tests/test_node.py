@@ -165,6 +165,15 @@ def test_memory_is_bounded(random_weights):
     assert len(node._warm.cache) > 4
 
 
+def test_memory_can_be_set_for_hosts(monkeypatch):
+    assert Warm().cache.limit == 1 << 30
+    monkeypatch.setenv("HOWARD_CACHE_MB", "256")
+    assert Warm().cache.limit == 256 << 20
+    monkeypatch.setenv("HOWARD_CACHE_MB", "lots")
+    with pytest.raises(InputError, match="HOWARD_CACHE_MB=lots"):
+        HowardMatte()
+
+
 def test_a_display_space_is_converted(node, inputs):
     linear = {name: np.clip(pixels, 0, 1) for name, pixels in inputs.items()}
     rec709, srgb = "lin_rec709_scene", "srgb_rec709_scene"

@@ -54,7 +54,12 @@ def main() -> None:
     threading.Thread(target=process.listen, name="howard-requests", daemon=True).start()
     from howard_nodes.worker.computing import Computing
 
-    process.serve(Computing())
+    try:
+        computing = Computing()
+    except HowardError as error:
+        print(f"howard worker: {error}", file=sys.stderr)
+        sys.exit(2)
+    process.serve(computing)
 
 
 class _Process:
