@@ -315,7 +315,7 @@ class Runner:
             raise RequestError(
                 Code.CRASHED,
                 f"the compute process does not start ({how})",
-                remedy="Look at the worker's log: is Howard installed completely?",
+                remedy="The worker's log says why; Howard may not be installed completely.",
             ) from None
         return compute
 
