@@ -25,6 +25,7 @@ benchmark: $(VENV)/.ready-test
 	$(BIN)/python benchmarks/network_speed.py
 	$(BIN)/python benchmarks/pipeline_speed.py
 	$(BIN)/python benchmarks/plates.py
+	$(BIN)/python benchmarks/node_stages.py
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info
