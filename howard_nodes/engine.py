@@ -117,6 +117,9 @@ class Engine:
         What computes.
     precision : str
         Of the network's numbers: `float32`, `float16` or `bfloat16`.
+    free_memory : callable
+        Asked, where the device's memory does not suffice, to free what others keep there; says whether it
+        did. May be replaced.
 
     Raises
     ------
@@ -139,6 +142,7 @@ class Engine:
         self.device = _device(computing.device)
         self.precision = _precision(computing.precision, self.device)
         self.on_note = on_note
+        self.free_memory: Callable[[], bool] = lambda: False
         self._network = network.prepared()
         self._place()
 
@@ -400,8 +404,11 @@ class Engine:
             except torch.OutOfMemoryError as error:
                 if self.device.type == "cpu":
                     raise
+                is_freed = self.free_memory()
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
+                if is_freed:
+                    continue
                 if self.precision == "float32":
                     self.precision = "float16"
                     self.on_note(f"{self.device} is out of memory: going on in float16.")

@@ -10,6 +10,7 @@ from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.engine import Engine
 from howard_nodes.errors import InputError
 from howard_nodes.network import load_weights
+from howard_nodes.warm import Warm
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,26 @@ def test_without_memory_it_steps_down_and_says_so(random_weights, config):
     assert len(notes) == 2
     assert "float16" in notes[0]
     assert "CPU" in notes[1]
+
+
+def test_without_memory_others_are_asked_first(random_weights, config):
+    notes: list[str] = []
+    warm = Warm()
+    computing = ComputeSettings(weights=str(random_weights))
+    engine = warm.engine(config, MatteSettings(), computing, notes.append).engine
+    engine.device = torch.device("meta")
+    warm.cache.get("a", lambda: np.zeros(8))
+    attempts = []
+
+    def compute() -> str:
+        attempts.append(engine.precision)
+        if len(attempts) < 2:
+            raise torch.OutOfMemoryError("2 GiB wanted")
+        return "done"
+
+    assert engine._with_memory(compute) == "done"
+    assert attempts == ["float32", "float32"]
+    assert (len(warm.cache), notes) == (0, [])
 
 
 def test_bfloat16_gives_about_the_same_matte(random_weights, config):
