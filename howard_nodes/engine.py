@@ -357,12 +357,13 @@ class Engine:
 
     def _estimate(self, prediction: Prediction, alpha: np.ndarray, space: str) -> np.ndarray:
         """Take the network's foreground to scene-linear where it matters, at partial alpha; 0 elsewhere."""
-        estimate = np.zeros((*alpha.shape, 3), np.float32)
-        partial = (alpha > 0.0) & (alpha < 1.0)
-        if partial.any():
-            seen = decode(torch.from_numpy(prediction.encoded[partial]), prediction.exposure)
-            estimate[partial] = self.config.from_linear_rec709(seen.numpy()[None], space)[0]
-        return estimate
+        estimate = np.zeros((alpha.size, 3), np.float32)
+        partial = np.flatnonzero((alpha > 0.0) & (alpha < 1.0))
+        if partial.size:
+            seen = prediction.encoded.reshape(-1, 3).take(partial, axis=0)
+            light = decode(torch.from_numpy(seen), prediction.exposure).numpy()
+            estimate[partial] = self.config.from_linear_rec709(light[None], space)[0]
+        return estimate.reshape(*alpha.shape, 3)
 
     @torch.inference_mode()
     def _refine(
