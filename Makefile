@@ -1,22 +1,34 @@
 # make demo: set up, matte the shot that ships into out/demo.   make test: set up, check and test everything.
+# make addon: build Blender's add-on and a repository of it into dist.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test lint dist benchmark clean
+# Which Blenders to test in: the newest that this Python can import; in CI all; or as in BLENDERS="4.2 4.5".
+BLENDERS ?= $(if $(CI),all)
+
+.PHONY: demo test lint blenders addon dist benchmark clean
 
 demo: $(VENV)/.ready
 	$(BIN)/howard demo --output out/demo
 
-test: lint
+test: lint blenders
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Blender as a Python module, into .venv-bpy: 16 s and 1 GB each.
+blenders: | $(BIN)/python
+	$(BIN)/python tests/blender/wheels.py $(BLENDERS)
+
+addon: $(VENV)/.ready blenders
+	$(BIN)/python tools/addon/build.py --output dist --repository --bpy-python \
+		$$(ls -d .venv-bpy/*/bin/python | tail -n 1)
 
 dist: $(VENV)/.ready
 	$(PIP) wheel --no-deps --wheel-dir dist .
@@ -28,7 +40,7 @@ benchmark: $(VENV)/.ready-test
 	$(BIN)/python benchmarks/node_stages.py
 
 clean:
-	rm -rf $(VENV) build dist out *.egg-info
+	rm -rf $(VENV) .venv-bpy build dist out *.egg-info
 
 # Debian and Ubuntu keep venv in a package of its own; as root it is installed, else the message says how.
 $(BIN)/python:

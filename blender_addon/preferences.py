@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 Howard Matting contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's preferences: where howard is, and whether it works."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+
+from . import waiting, worker
+from .client import Worker
+
+__all__ = ["command", "register", "unregister"]
+
+
+def command(context: bpy.types.Context) -> list[str]:
+    """Choose the howard command.
+
+    Raises
+    ------
+    AddonError
+        It is not there.
+    """
+    return worker.command(bpy.path.abspath(_ours(context).command), os.environ)
+
+
+class HowardPreferences(bpy.types.AddonPreferences):
+    """Where howard is."""
+
+    bl_idname = __package__
+    __annotations__ = {
+        "command": StringProperty(
+            name="Howard",
+            description="The howard command. Empty: HOWARD of the environment, else it is searched for",
+            subtype="FILE_PATH",
+        ),
+        "tested": StringProperty(options={"SKIP_SAVE", "HIDDEN"}),
+    }
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """Show it, and how the last test went."""
+        column = self.layout.column()
+        column.prop(self, "command")
+        column.operator(TestWorker.bl_idname)
+        for line in self.tested.splitlines():
+            column.label(text=line)
+
+
+class TestWorker(waiting.Waiting, bpy.types.Operator):
+    """Try whether the worker works."""
+
+    bl_idname = "howard.test"
+    bl_label = "Test"
+    bl_description = "Start Howard's worker, and say its version and what it computes on"
+
+    def begin(self, context: bpy.types.Context) -> worker.Work:
+        """Start the worker and load the network."""
+        _ours(context).tested = "Starting Howard"
+        return worker.Work(command(context), _introduce)
+
+    def show(self, context: bpy.types.Context, work: worker.Work) -> str:
+        """Say what it is."""
+        found = work.result()
+        said = f"Howard {found['howard']} computes on {found['device']}, {found['precision']}"
+        _ours(context).tested = said
+        self.report({"INFO"}, said)
+        return ""
+
+    def tell(self, context: bpy.types.Context, problem: str) -> None:
+        """Keep what is wrong beside the button."""
+        _ours(context).tested = problem
+
+
+def register() -> None:
+    """Register the preferences."""
+    bpy.utils.register_class(TestWorker)
+    bpy.utils.register_class(HowardPreferences)
+
+
+def unregister() -> None:
+    """Take them back."""
+    bpy.utils.unregister_class(HowardPreferences)
+    bpy.utils.unregister_class(TestWorker)
+
+
+def _ours(context: bpy.types.Context) -> HowardPreferences:
+    return context.preferences.addons[__package__].preferences
+
+
+def _introduce(running: Worker, _on_progress: Any) -> dict[str, Any]:
+    return {"howard": running.describe()["howard"], **running.configure(warm=True)}

@@ -1,0 +1,186 @@
+# SPDX-FileCopyrightText: 2026 Howard Matting contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one worker that all nodes share, and the threads that wait for it. Nothing here touches Blender."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import queue
+import shlex
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .client import CANCELLED, NOT_STARTED, Request, Worker, WorkerError
+from .errors import AddonError
+
+__all__ = ["Work", "close", "command", "words"]
+
+_LOCK = threading.Lock()
+_STARTED: list[tuple[list[str], Worker]] = []
+_WHERE = "Set the path of the howard command in the preferences: Add-ons, Howard Matte."
+
+Task = Callable[[Worker, Callable[[dict[str, Any]], None]], "Request | dict[str, Any]"]
+
+
+def command(preference: str, environ: Mapping[str, str]) -> list[str]:
+    """Choose the howard command.
+
+    Parameters
+    ----------
+    preference : str
+        The path that the artist set, or a command with arguments; empty to search: the environment's
+        `HOWARD`, then the PATH, then where it is usually installed.
+    environ : mapping of str to str
+        The environment.
+
+    Returns
+    -------
+    list of str
+        Its words.
+
+    Raises
+    ------
+    AddonError
+        It is not there.
+    """
+    for origin, text in (
+        ("The preference", preference),
+        ("The environment variable HOWARD", environ.get("HOWARD", "")),
+    ):
+        text = text.strip()
+        if not text:
+            continue
+        # A path may have blanks, a command may have arguments.
+        chosen = [text] if Path(text).exists() else shlex.split(text)
+        if shutil.which(chosen[0], path=environ.get("PATH")) is None:
+            raise AddonError(f"{origin} says that howard is {text}, which cannot be run. {_WHERE}")
+        return chosen
+    found = shutil.which("howard", path=environ.get("PATH"))
+    if found is None:
+        # A desktop starts Blender with a PATH that knows nothing of these.
+        found = next((str(path) for path in _usual_places() if os.access(path, os.X_OK)), None)
+    if found is None:
+        raise AddonError(f"The howard command was not found. {_WHERE}")
+    return [found]
+
+
+def words(error: Exception) -> str:
+    """Say what went wrong, and what to do about it in Blender."""
+    if isinstance(error, WorkerError) and error.code == NOT_STARTED:
+        return f"{error.message}\n{_WHERE}"
+    return str(error)
+
+
+class Work:
+    """Something that the worker does, in a thread of its own; ask it how far it is from Blender's.
+
+    Parameters
+    ----------
+    command : list of str
+        From `command`.
+    task : callable
+        Called in the thread with the worker and with what takes progress; gives a request, which is waited
+        for, or what came of it.
+    """
+
+    def __init__(self, command: list[str], task: Task) -> None:
+        self._command, self._task = command, task
+        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._request: Request | None = None
+        self._result: dict[str, Any] = {}
+        self._error: WorkerError | None = None
+        self._is_cancelled = False
+        self._thread = threading.Thread(target=self._run, name="howard-work", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is a result, or an error."""
+        return not self._thread.is_alive()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._is_cancelled
+
+    def cancel(self) -> None:
+        """Ask for an end: frames in work are finished."""
+        with self._lock:
+            self._is_cancelled = True
+            if self._request is not None:
+                self._request.cancel()
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Give the progress that came since, without waiting."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield self._events.get_nowait()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end, some time."""
+        self._thread.join(seconds)
+
+    def result(self) -> dict[str, Any]:
+        """Give what came of it, when it is over.
+
+        Raises
+        ------
+        WorkerError
+            Nothing; its `data` may say which frames were done.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def _run(self) -> None:
+        try:
+            given = self._task(_worker(self._command), self._events.put)
+            if isinstance(given, dict):
+                self._result = given
+                return
+            with self._lock:
+                self._request = given
+                if self._is_cancelled:
+                    given.cancel()
+            self._result = given.result()
+        except WorkerError as error:
+            self._error = error
+        except Exception as error:  # whatever it is, an artist who waits is told
+            self._error = WorkerError(CANCELLED if self._is_cancelled else NOT_STARTED, repr(error))
+
+
+def close() -> None:
+    """End the worker; what it does is cancelled."""
+    with _LOCK:
+        while _STARTED:
+            _STARTED.pop()[1].close()
+
+
+def _worker(command: list[str]) -> Worker:
+    """Give the worker; start it where there is none, none any more, or another was meant."""
+    with _LOCK:
+        if _STARTED and (_STARTED[0][0] != command or not _STARTED[0][1].is_alive):
+            _STARTED.pop()[1].close()
+        if not _STARTED:
+            _STARTED.append((command, Worker(command)))
+        return _STARTED[0][1]
+
+
+def _usual_places() -> Iterator[Path]:
+    home = Path.home()
+    for folder in (
+        home / ".local/bin",
+        home / "howard/.venv/bin",
+        Path("/opt/howard/bin"),
+        Path("/usr/local/bin"),
+    ):
+        yield folder / "howard"
+
+
+atexit.register(close)

@@ -1,0 +1,286 @@
+"""The add-on in real Blenders, through the real worker: what a socket gives is what the file holds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import PyOpenColorIO as ocio  # noqa: N813
+import pytest
+from shots import disc_over_gradient, gradient
+
+from howard_nodes.frames import read_frame, write_image
+
+SCRIPTS = Path(__file__).with_name("scripts")
+HOWARD = Path(sys.executable).with_name("howard")
+BUILD = Path(__file__).parents[2] / "tools" / "addon" / "build.py"
+LAYERS = {
+    "Image": None,
+    "Foreground": "foreground",
+    "Alpha": "alpha",
+    "Coarse Matte": "coarse",
+    "Error Map": "error",
+    "Refine Region": "region",
+    "Fitted Clean Plate": "clean",
+}
+
+REC709_TO_ACESCG = np.array(
+    [
+        [0.613097402, 0.339523146, 0.047379451],
+        [0.070193725, 0.916353879, 0.013452396],
+        [0.020615593, 0.109569773, 0.869814634],
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def addon_zip(bpy_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip, made and checked by Blender's own tool."""
+    spec = importlib.util.spec_from_file_location("build_addon", BUILD)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    folder = tmp_path_factory.mktemp("addon")
+    made = module.build(str(bpy_python), folder, repository=True)
+    listed = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    assert [one["id"] for one in listed["data"]] == ["howard_matte"]
+    return Path(made)
+
+
+@pytest.fixture
+def tiny_shot(tmp_path: Path) -> Path:
+    """Three frames of a plate, a clean plate, and one that is too small."""
+    folder = tmp_path / "shot"
+    exact = {"depth": "float", "colorspace": "lin_rec709_scene"}
+    for step in range(3):
+        write_image(folder / f"plate.{1001 + step}.exr", disc_over_gradient(step)[0], "RGB", **exact)
+    write_image(folder / "clean.exr", gradient(), "RGB", **exact)
+    write_image(folder / "small.exr", gradient()[:40], "RGB", **exact)
+    return folder
+
+
+@pytest.fixture
+def footage(tiny_shot: Path) -> Path:
+    """The shot in other shapes: sRGB stills and a movie, a clean plate that is a sequence, ACEScg."""
+    plates = [disc_over_gradient(step)[0].clip(0, 1) for step in range(3)]
+    exact = {"depth": "float", "colorspace": "lin_rec709_scene"}
+    for step in range(3):
+        write_image(tiny_shot / f"clean.{1 + step:04d}.exr", gradient(), "RGB", **exact)
+        # ACEScg, said by nobody: Blender is told.
+        light = disc_over_gradient(step)[0] @ REC709_TO_ACESCG.T
+        write_image(tiny_shot / f"acescg.{1001 + step}.exr", light.astype(np.float32), "RGB", depth="float")
+    for name, light in (("plate", plates[0]), ("clean", gradient())):
+        write_image(tiny_shot / f"{name}.png", srgb(light).astype(np.float32), "RGB", depth="uint16")
+    with av.open(str(tiny_shot / "plate.mov"), "w") as output:
+        stream = output.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 104, 72, "rgb24"
+        for light in plates:
+            picture = av.VideoFrame.from_ndarray((srgb(light) * 255).round().astype(np.uint8), "rgb24")
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode())
+    return tiny_shot
+
+
+@pytest.fixture
+def act(run_bpy: Callable[..., str], addon_zip: Path, tiny_shot: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Have an artist go through a script; gives what the script says, by name."""
+
+    def call(script: str, *arguments: str, **environment: str) -> dict[str, Any]:
+        environment = {"OMP_NUM_THREADS": "1", **environment}
+        known = (addon_zip, HOWARD, tiny_shot, tmp_path / "project")
+        printed = run_bpy(SCRIPTS / script, *known, *arguments, timeout=300, **environment)
+        lines = [line for line in printed.splitlines() if line.startswith("@")]
+        return dict(json.loads(line[1:]) for line in lines)
+
+    return call
+
+
+def srgb(light: np.ndarray) -> np.ndarray:
+    """The sRGB curve."""
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
+
+
+def pixels(path: Path, layer: str | None = None) -> np.ndarray:
+    found: np.ndarray = read_frame(path, layer=layer).pixels
+    return found
+
+
+def assert_shows(rendered: Path, file: Path, layer: str | None) -> None:
+    """What was rendered from a socket is the layer, to the last bit."""
+    expected = pixels(file, layer)
+    assert expected.std() > 0
+    if expected.shape[2] == 1:
+        expected = np.repeat(expected, 3, axis=2)
+    np.testing.assert_array_equal(pixels(rendered)[..., : expected.shape[2]], expected)
+
+
+def test_from_the_zip_to_every_socket(
+    act: Callable[..., Any], run_bpy: Callable[..., str], tmp_path: Path
+) -> None:
+    said = act("main_path.py")
+    project = tmp_path / "project"
+    result = project / "howard/Howard_Matte"
+    assert said["tested"].startswith("Howard ")
+    assert "cpu" in said["tested"] or "cuda" in said["tested"] or "mps" in said["tested"]
+    inputs, outputs = said["sockets"]
+    assert inputs[:2] == ["Plate", "Clean Plate"]
+    assert inputs[2:] == ["Coarse Matte Override", "Error Map Override", "Inside", "Outside"]
+    assert outputs == list(LAYERS)[:5]
+    assert said["after one"] == ["Howard_Matte.1002.exr"]
+    assert said["status"] == "Done: 1001-1003"
+    assert said["file"].startswith("//howard/Howard_Matte/Howard_Matte.")
+    assert said["reloaded"] == ["draft", "Done: 1002"]
+    assert sorted(path.name for path in result.iterdir()) == [
+        f"Howard_Matte.{n}.exr" for n in (1001, 1002, 1003)
+    ]
+    # Until something is pulled, Image is the plate.
+    np.testing.assert_array_equal(pixels(project / "before.exr")[..., :3], disc_over_gradient(1)[0])
+    for label, layer in LAYERS.items():
+        for frame in (1, 3):
+            file = project / f"standard/Howard_Matte.{1000 + frame}.exr"
+            assert_shows(project / f"{label}.{frame}.exr", file, layer)
+    assert (
+        pixels(project / "draft.exr")[..., 0]
+        != pixels(project / "standard/Howard_Matte.1002.exr", "alpha")[..., 0]
+    ).any()
+    assert_shows(project / "saved.exr", project / "standard/Howard_Matte.1001.exr", None)
+    # Without the add-on: in the file that was open, and on another machine, where all lies elsewhere.
+    assert_shows(project / "without.exr", result / "Howard_Matte.1002.exr", None)
+    moved = project.rename(tmp_path / "elsewhere")
+    run_bpy(SCRIPTS / "farm.py", moved / "shot.blend", tmp_path / "farm")
+    for frame in (1, 2, 3):
+        file = moved / f"howard/Howard_Matte/Howard_Matte.{1000 + frame}.exr"
+        assert_shows(tmp_path / f"farm.{frame}.exr", file, None)
+
+
+def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
+    said = act("messages.py")
+    shot, result = tmp_path / "shot", tmp_path / "project/Howard_Matte"
+    expected = {
+        "no node": ["no Howard Matte", "add one"],
+        "no plate": ["plugged into Plate", "choose a file in the sidebar"],
+        "not saved": ["Save the blend file first"],
+        "no folder": ["cannot write there", "choose another folder"],
+        "half a path": ["somewhere", "choose another one"],
+        "too early": ["starts at frame 1"],
+        "missing frames": ["Done: 1001-1003", "Frame 1004", f"{shot}/plate.1004.exr", "no such file"],
+        "status": ["Done: 1001-1003", "Frame 1005"],
+        "shown": [f"{result}/Howard_Matte."],
+        "no image": ["Clean Plate", "no image"],
+        "no file": ["Clean Plate", "Painted", "save it"],
+        "another size": ["104x40", "104x72", "same size"],
+        "a chain": ["Blur", "Movie Clip"],
+        "no such file": ["none.exr", "choose one"],
+        "worker missing": ["/no/howard", "preferences"],
+        "worker mute": ["/bin/true did not start", "preferences"],
+        "worker other": ["/bin/echo", "preferences"],
+        "environment": ["HOWARD", "/no/howard", "preferences"],
+        "not found": ["not found", "preferences"],
+    }
+    for name, parts in expected.items():
+        for part in parts:
+            assert part in said[name], name
+    message, kept = said["test"]
+    assert kept in message
+    assert "does not speak as a Howard worker does" in kept
+    # Nothing but what was pulled, no half files.
+    assert sorted(path.name for path in result.iterdir()) == [
+        f"Howard_Matte.{n}.exr" for n in (1001, 1002, 1003)
+    ]
+
+
+def assert_comp_is_plate(folder: Path, tolerance: float) -> None:
+    """The matte over the clean plate is the plate, all three as Blender shows them, and it is a matte."""
+    for frame in (11, 12):
+        image = pixels(folder / f"image.{frame}.exr")
+        plate, clean = (pixels(folder / f"{name}.{frame}.exr")[..., :3] for name in ("Plate", "Clean Plate"))
+        assert image[..., 3].std() > 0.2
+        assert plate.std() > 0.1
+        comp = image[..., :3] + (1 - image[..., 3:]) * clean
+        np.testing.assert_allclose(comp, plate, atol=tolerance)
+
+
+def test_footage_of_all_kinds(act: Callable[..., Any], footage: Path, tmp_path: Path) -> None:
+    said = act("footage.py", "sequences", "held", "clips", "movies", "movie_clips", "stills", "textures")
+    for case in said:
+        assert_comp_is_plate(tmp_path / "project" / case, 0.02)
+    result = tmp_path / "project/sequences/howard/Howard_Matte"
+    assert sorted(path.name for path in result.iterdir()) == [
+        "Howard_Matte.1002.exr",
+        "Howard_Matte.1003.exr",
+    ]
+    assert [path.name for path in (tmp_path / "project/stills/howard/Howard_Matte").iterdir()] == [
+        "Howard_Matte.exr"
+    ]
+
+
+def test_a_scene_with_an_aces_configuration(act: Callable[..., Any], footage: Path, tmp_path: Path) -> None:
+    config = tmp_path / "aces.ocio"
+    aces = ocio.Config.CreateFromBuiltinConfig("cg-config-v1.0.0_aces-v1.3_ocio-v2.1")
+    config.write_text(aces.serialize(), encoding="utf-8")
+    cases = ("sequences", "stills", "textures")
+    assert set(act("footage.py", *cases, OCIO=str(config))) == set(cases)
+    for case in cases:
+        assert_comp_is_plate(tmp_path / "project" / case, 0.02)
+    result = tmp_path / "project/textures/howard/Howard_Matte/Howard_Matte.1002.exr"
+    assert read_frame(result).colorspace == "lin_ap1_scene"
+
+
+def test_mattes_and_overrides(act: Callable[..., Any], tmp_path: Path) -> None:
+    said = act("overrides.py")
+    project = tmp_path / "project"
+    alpha = {name: pixels(project / f"{name}.exr")[..., 0] for name in said["rendered"]}
+    left, right = np.s_[:, :50], np.s_[:, 54:]
+    assert alpha["none"][right].max() > 0.5
+    assert (alpha["outside"][right] == 0).all()
+    np.testing.assert_array_equal(alpha["outside"][left], alpha["none"][left])
+    assert (alpha["inside"][left] == 1).all()
+    assert (alpha["inside"][right] == 0).all()
+    # The error map says that nothing is to be refined, and the coarse matte is what was painted.
+    assert (alpha["overrides"][left] == 1).all()
+    assert (alpha["overrides"][right] == 0).all()
+    # Half of what is painted counts where alpha is there only.
+    assert (alpha["partial"][left] == 1).all()
+    np.testing.assert_allclose(
+        alpha["partial"][right], pixels(project / "coarse.exr")[..., 0][right], atol=0.03
+    )
+    # What is given to paint on is what Howard saw: it changes nothing until it is painted on.
+    folder = "//howard/Howard_Matte/painted"
+    assert said["to paint"] == {
+        "Painted Error Map": [f"{folder}/error_map.0002.exr", True, True],
+        "Painted Coarse Matte": [f"{folder}/coarse_matte.0002.exr", True, True],
+    }
+    np.testing.assert_array_equal(alpha["again"], alpha["none"])
+    for name, layer in (("coarse_override", "coarse"), ("error_override", "error")):
+        given = project / f"unpainted/inputs/{name}.1002.exr"
+        assert_shows(given, project / "unpainted/Howard_Matte.1002.exr", layer)
+    # The refiner takes overrides at full resolution, its own coarse matte at the coarse stage's.
+    np.testing.assert_allclose(alpha["unpainted"], alpha["none"], atol=0.05)
+    assert (alpha["painted over"] == 1).all()
+    assert said["takes"] == ["coarse_matte.0002.exr", "coarse_matte.0002_2.exr", "error_map.0002.exr"]
+    assert said["scene"] == [104, 72, 1, 2]
+    assert said["scenes"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+def test_runs_that_do_not_go_to_their_end(act: Callable[..., Any], tmp_path: Path) -> None:
+    said = act("ends.py")
+    project = tmp_path / "project"
+    assert said["cancelled"] == [["CANCELLED"], "Cancelled"]
+    assert "The Howard worker has ended (signal 9)" in said["killed"]
+    assert "Start it again" in said["killed"]
+    assert said["gone with the add-on"]
+    assert said["died"] == -9
+    assert said["gone with Blender"]
+    names = sorted(path.name for path in (project / "howard/Howard_Matte").iterdir())
+    assert names == [f"Howard_Matte.{number}.exr" for number in (1001, 1002, 1003)]
+    assert [
+        path for path in (project / "other").rglob("*") if path.is_file() and path.suffix != ".blend"
+    ] == []
