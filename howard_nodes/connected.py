@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,13 +27,6 @@ class Content:
 
     plates: dict[str, str]
     mattes: dict[str, str]
-
-
-@dataclass(frozen=True)
-class _FittedPlates:
-    pictures: Pictures
-    header: Frame
-    file_space: str
 
 
 @dataclass(frozen=True)
@@ -167,17 +160,17 @@ class Connected:
         paths = [str(path) for path in plates.paths(frame)]
         key = key_of("pictures", self._engine.engine.config.fingerprint, content.plates, takes, paths)
 
-        def fitted() -> _FittedPlates:
+        def fitted() -> ConnectedFrame:
             light, clean = plates.fitted(frame)
             pictures = Pictures(key, light.pixels, clean.clean, light.space, clean.valid)
-            return _FittedPlates(pictures, light.header, light.file_space)
+            return ConnectedFrame(pictures, light.header, light.file_space)
 
-        both = self._warm.cache.get(key, fitted)
+        without_mattes = self._warm.cache.get(key, fitted)
         mattes = {
-            name: Matte(content.mattes[name], self._matte(name, footage, both.header, frame))
+            name: Matte(content.mattes[name], self._matte(name, footage, without_mattes.header, frame))
             for name, footage in self._mattes.items()
         }
-        return ConnectedFrame(both.pictures, both.header, both.file_space, mattes)
+        return replace(without_mattes, mattes=mattes)
 
     def refined(self, inputs: ConnectedFrame) -> Prediction:
         """Run the network: the stages coarse and refine."""

@@ -15,7 +15,7 @@ from howard_nodes.description import (
     MatteSettings,
     checked,
     inputs_checked,
-    knobs_of,
+    taken,
 )
 from howard_nodes.errors import InputError
 
@@ -119,16 +119,11 @@ class Job(FileOptions, ComputeSettings):
             if not isinstance(pattern, str) or not pattern or "\0" in pattern:
                 raise InputError(f"{name.replace('_', ' ')}: name a file or a pattern of files.")
         values = checked(knobs or {}, KNOBS)
-
-        def part(settings: Any) -> dict[str, Any]:
-            names = {one.name for one in knobs_of(settings)}
-            return {name: value for name, value in values.items() if name in names}
-
         more: dict[str, Any] = {_FIELDS[name]: pattern for name, pattern in connected.items()}
-        more |= part(ComputeSettings) | checked(options or {}, OPTIONS, "option")
+        more |= vars(taken(ComputeSettings, values)) | checked(options or {}, OPTIONS, "option")
         return cls(
             output=output,
-            fitting=FitSettings(**part(FitSettings)),
-            settings=MatteSettings(**part(MatteSettings)),
+            fitting=taken(FitSettings, values),
+            settings=taken(MatteSettings, values),
             **more,
         )

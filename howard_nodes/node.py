@@ -25,7 +25,7 @@ from howard_nodes.description import (
     describe,
     inputs_checked,
     knobs_checked,
-    knobs_of,
+    taken,
 )
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.events import Event, Note
@@ -166,12 +166,8 @@ class HowardMatte:
             An unknown knob or a value that will not do; nothing is changed then.
         """
         values = self.values | knobs_checked(knobs)
-
-        def part(settings: Any) -> dict[str, Any]:
-            return {one.name: values[one.name] for one in knobs_of(settings)}
-
-        computing = ComputeSettings(**part(ComputeSettings))
-        self._matting, self._fitting = MatteSettings(**part(MatteSettings)), FitSettings(**part(FitSettings))
+        computing = taken(ComputeSettings, values)
+        self._matting, self._fitting = taken(MatteSettings, values), taken(FitSettings, values)
         if computing != self._computing:
             self._computing, self._engine = computing, None
 

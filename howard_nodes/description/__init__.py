@@ -5,7 +5,7 @@ against it; neither torch nor numpy is imported here.
 """
 
 from howard_nodes.description.document import describe, schema
-from howard_nodes.description.knob import Choice, Knob, checked, knobs_of
+from howard_nodes.description.knob import Choice, Knob, checked, knobs_of, taken
 from howard_nodes.description.options import OPTIONS, FileOptions
 from howard_nodes.description.settings import (
     KNOBS,
@@ -36,4 +36,5 @@ __all__ = [
     "knobs_checked",
     "knobs_of",
     "schema",
+    "taken",
 ]

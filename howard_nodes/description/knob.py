@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import math
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
 from howard_nodes.errors import InputError
 
-__all__ = ["Choice", "Knob", "check_fields", "checked", "knob", "knobs_of", "named"]
+__all__ = ["Choice", "Knob", "check_fields", "checked", "knob", "knobs_of", "named", "taken"]
 
 KnobType = Literal["float", "int", "bool", "choice", "text", "file"]
 
@@ -248,6 +248,30 @@ def check_fields(settings: Any) -> None:
     """
     for one in knobs_of(settings):
         object.__setattr__(settings, one.name, one.check(getattr(settings, one.name)))
+
+
+def taken(settings: Callable[..., T], values: Mapping[str, Any]) -> T:
+    """Make a dataclass of the knobs that it declares.
+
+    Parameters
+    ----------
+    settings : dataclass
+        The class.
+    values : mapping of str to object
+        By name; knobs of others are left alone, those that are missing have their defaults.
+
+    Returns
+    -------
+    object
+        An instance.
+
+    Raises
+    ------
+    InputError
+        A value that will not do.
+    """
+    names = [one.name for one in knobs_of(settings)]
+    return settings(**{name: values[name] for name in names if name in values})
 
 
 def checked(values: Mapping[str, Any], among: Iterable[Knob], what: str = "knob") -> dict[str, Any]:

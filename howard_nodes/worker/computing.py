@@ -6,13 +6,13 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.description import ComputeSettings, FitSettings, MatteSettings
+from howard_nodes.description import ComputeSettings, FitSettings, MatteSettings, taken
 from howard_nodes.errors import HowardError
 from howard_nodes.events import Event, Note, to_json
 from howard_nodes.frames import parse_frames
@@ -28,8 +28,6 @@ __all__ = ["Computing", "Tell"]
 
 Tell = Callable[[dict[str, Any]], None]
 """Takes progress: an event, as `howard_nodes.events.to_json` writes it, as a dict."""
-
-T = TypeVar("T")
 
 
 class Computing:
@@ -55,8 +53,8 @@ class Computing:
         knobs = params["knobs"]
         warm = self._warm.engine(
             ColorConfig.load(params["ocio"]),
-            _part(MatteSettings, knobs),
-            _part(ComputeSettings, knobs),
+            taken(MatteSettings, knobs),
+            taken(ComputeSettings, knobs),
             lambda message: tell(_event(Note(message, warning=True))),
         )
         return {
@@ -130,11 +128,6 @@ class Computing:
                 )
             }
         return self._nodes[ocio]
-
-
-def _part(settings: Callable[..., T], knobs: dict[str, Any]) -> T:
-    names = {one.name for one in fields(settings)}  # type: ignore[arg-type]
-    return settings(**{name: value for name, value in knobs.items() if name in names})
 
 
 def _event(event: Event) -> dict[str, Any]:
