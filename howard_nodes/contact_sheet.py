@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.errors import InputError, WriteError
+from howard_nodes.errors import InputError
+from howard_nodes.files import write_file
 
 __all__ = ["Tile", "contact_sheet", "for_display", "write_sheet"]
 
@@ -130,16 +130,7 @@ def write_sheet(path: Path, sheet: Array) -> None:
         It cannot be written.
     """
     done, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    partial = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(encoded.tobytes() if done else b"")
-        partial.replace(path)
-    except OSError as error:
-        raise WriteError(f"cannot be written: {error.strerror}", path=path) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    write_file(path, encoded.tobytes() if done else b"")
 
 
 def _fitted(pixels: Array, width: int, height: int) -> Array:

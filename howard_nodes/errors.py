@@ -10,6 +10,7 @@ from pathlib import Path
 
 __all__ = [
     "ColorError",
+    "FarmError",
     "FrameError",
     "HowardError",
     "InputError",
@@ -32,6 +33,10 @@ class ColorError(InputError):
 
 class WeightsError(InputError):
     """Weights cannot be found, read or matched to a network."""
+
+
+class FarmError(HowardError):
+    """A scheduler refused what it was asked, or cannot be reached; the message has its own words."""
 
 
 class FrameError(HowardError):

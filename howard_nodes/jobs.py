@@ -19,7 +19,26 @@ from howard_nodes.description import (
 )
 from howard_nodes.errors import InputError
 
-__all__ = ["Job"]
+__all__ = ["FIT_NAMES", "Job"]
+
+FIT_NAMES = (
+    "plate",
+    "clean_plate",
+    "frames",
+    "layer",
+    "clean_layer",
+    "clean_offset",
+    "colorspace",
+    "clean_colorspace",
+    "ocio",
+    "align",
+    "match_exposure",
+    "exposure",
+    "weights",
+    "device",
+    "precision",
+)
+"""What decides how a clean plate fits, by the names of the description."""
 
 _FIELDS = {
     "plate": "plate",
@@ -80,6 +99,11 @@ class Job(FileOptions, ComputeSettings):
         if self.clean is None:
             raise InputError(f"{self.plate}: there is no clean plate; give one.")
         return self.clean
+
+    def pattern(self, name: str) -> str | None:
+        """Give what is connected to an input of the node's (`INPUTS`); None for nothing."""
+        value: str | None = getattr(self, _FIELDS[name])
+        return value
 
     @classmethod
     def of(

@@ -25,7 +25,7 @@ from howard_nodes import __version__
 from howard_nodes.color import ColorConfig
 from howard_nodes.connected import Connected, ConnectedFrame
 from howard_nodes.engine import Prediction
-from howard_nodes.errors import FrameError, HowardError, InputError
+from howard_nodes.errors import FrameError, HowardError, InputError, WriteError
 from howard_nodes.events import (
     Event,
     Finished,
@@ -444,6 +444,9 @@ class Shot:
         job, pictures, plate = self.job, inputs.read.pictures, inputs.read.header
         result = self._connected.solved(inputs.read, prediction)
         paths = self.paths(inputs.frame)
+        # It was there when the run began: made anew, frames would lie where a disk is to be mounted.
+        if not paths[0].parent.is_dir():
+            raise WriteError("cannot be written: its folder is gone.", path=paths[0], frame=inputs.frame)
         is_exr = paths[0].suffix.lower() == ".exr"
         space = self._output_space(inputs.read, is_exr)
         metadata: dict[str, Any] = dict(plate.metadata)

@@ -16,15 +16,16 @@ from howard_nodes import __version__
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import FrameError, InputError, WriteError
 from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
+from howard_nodes.files import write_file
 from howard_nodes.fitting import Plates, check_folder, choose_frames
 from howard_nodes.frames import Depth, Sequence, format_frames, write_image
 from howard_nodes.jobs import Job
 from howard_nodes.plates.building import BuiltPlate, build_plate
-from howard_nodes.plates.fit import ShotFit, write_report
+from howard_nodes.plates.fit import ShotFit
 from howard_nodes.takes import VALID_LAYER, Light, Take
 from howard_nodes.warm import Warm, WarmEngine
 
-__all__ = ["PlateReport", "align_plates", "build_plates"]
+__all__ = ["PlateReport", "align_plates", "build_plates", "fit_plates"]
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,9 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     """
     began = time.monotonic()
     config = ColorConfig.load(job.ocio)
-    plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
-    clean = Take(
-        job.required_clean,
-        config,
-        on_event,
-        what="clean plate",
-        layer=job.clean_layer,
-        colorspace=job.clean_colorspace,
-    )
-    frames = choose_frames(plate.footage, job.frames)
-    output = _output(job.output, frames, (plate, clean), job.report)
-    plates = Plates(plate, clean, frames, job.fitting, on_event, offset=job.clean_offset)
-    plates.check_headers()
+    plates = _plates(job, config, on_event)
+    frames = plates.frames
+    output = _output(job.output, frames, (plates.plate, plates.clean), job.report)
     warm = _warm(job, config, on_event)
     on_event(_started(frames, warm, job))
     plates.solve(warm.engine, job.fit, job.report)
@@ -103,6 +94,51 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
             continue
         done.append(frame)
         on_event(FrameDone(frame, (path,), time.monotonic() - started))
+    on_event(_finished(done, failed, began))
+    return PlateReport(tuple(done), failed, fit=plates.fit)
+
+
+def fit_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
+    """Find out how a clean plate fits its plate, and write that alone: what `howard matte --fit` takes.
+
+    Parameters
+    ----------
+    job : Job
+        What to do; its output is the report, a JSON file.
+    on_event : callable
+        Told of everything that happens.
+
+    Returns
+    -------
+    PlateReport
+        Failed are frames that could not be read. A clean plate that fits badly is told in the report and by
+        `PlatesFitted`: its frame is matted all the same.
+
+    Raises
+    ------
+    InputError
+        Nothing can be done as asked, or there is nothing to fit; nothing was written.
+    WriteError
+        The report cannot be written.
+    """
+    began = time.monotonic()
+    if job.fitting.does_nothing:
+        raise InputError("align and match exposure are off: there is nothing to fit.")
+    path = Path(job.output)
+    if path.suffix.lower() != ".json":
+        raise InputError(f"{path}: a fit is written as JSON; use a name that ends in .json.")
+    config = ColorConfig.load(job.ocio)
+    plates = _plates(job, config, on_event)
+    check_folder(path)
+    warm = _warm(job, config, on_event)
+    on_event(_started(plates.frames, warm, job))
+    plates.solve(warm.engine, report=job.output)
+    assert plates.fit is not None
+    fitted = plates.fit.frames
+    done = [frame for frame in plates.frames if frame in fitted]
+    failed = {frame: f"frame {frame}: could not be read." for frame in plates.frames if frame not in fitted}
+    for frame, message in failed.items():
+        on_event(FrameFailed(frame, message))
     on_event(_finished(done, failed, began))
     return PlateReport(tuple(done), failed, fit=plates.fit)
 
@@ -200,6 +236,22 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     return PlateReport(tuple(done), failed, built=built)
 
 
+def _plates(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> Plates:
+    plate = Take(job.plate, config, tell, layer=job.layer, colorspace=job.colorspace)
+    clean = Take(
+        job.required_clean,
+        config,
+        tell,
+        what="clean plate",
+        layer=job.clean_layer,
+        colorspace=job.clean_colorspace,
+    )
+    frames = choose_frames(plate.footage, job.frames)
+    plates = Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset)
+    plates.check_headers()
+    return plates
+
+
 def _warm(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> WarmEngine:
     return Warm(0).engine(config, job.settings, job, lambda message: tell(Note(message, warning=True)))
 
@@ -276,4 +328,4 @@ def _save_report(path: Path, built: BuiltPlate, frames: tuple[int, ...]) -> None
         "not_used": {str(frame): reason for frame, reason in built.untrusted.items()},
         "gains": {str(frame): [float(value) for value in gain] for frame, gain in built.gains.items()},
     }
-    write_report(path, json.dumps(document, indent=1, ensure_ascii=False))
+    write_file(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")

@@ -50,4 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    # Schedulers signal a task and what runs it: the second must not cut the tidying up short.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated

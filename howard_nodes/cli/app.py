@@ -15,6 +15,7 @@ from howard_nodes.cli import (
     comfyui,
     demo,
     evaluate,
+    farm,
     info,
     matte,
     node,
@@ -88,6 +89,7 @@ def howard(
 
 app.command("matte")(matte.matte)
 app.add_typer(plate.app, name="plate")
+app.add_typer(farm.app, name="farm")
 app.add_typer(node.app, name="node")
 app.command("worker")(worker.worker)
 app.add_typer(nuke.app, name="nuke")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from howard_nodes.cli.options import Json, as_job, described
+from howard_nodes.cli.options import Json, OpenJD, as_job, described
 from howard_nodes.cli.progress import reporter
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ __all__ = ["matte", "run_job"]
 
 
 @described()
-def matte(as_json: Json = False, **values: Any) -> None:
+def matte(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None:
     """Matte a shot: plate and clean plate in, alpha, straight foreground, coarse matte and error map out.
 
     [bold]Examples:[/bold]
@@ -27,10 +27,10 @@ def matte(as_json: Json = False, **values: Any) -> None:
 
     Exit codes: 0 all done, 1 some frames failed (the others are there), 2 wrong input, 130 interrupted.
     """
-    run_job(as_job(values), as_json=as_json)
+    run_job(as_job(values), as_json=as_json, as_openjd=as_openjd)
 
 
-def run_job(job: Job, *, as_json: bool) -> None:
+def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
     """Run a job, show its progress, and list what failed.
 
     Parameters
@@ -39,6 +39,8 @@ def run_job(job: Job, *, as_json: bool) -> None:
         The shot.
     as_json : bool
         Events as JSON lines on stdout instead of progress for people.
+    as_openjd : bool
+        Progress as Open Job Description's engines read it.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def run_job(job: Job, *, as_json: bool) -> None:
     """
     from howard_nodes.pipeline import run
 
-    with reporter(as_json) as report:
+    with reporter(as_json, as_openjd=as_openjd) as report:
         try:
             result = run(job, report)
         except KeyboardInterrupt as interrupt:

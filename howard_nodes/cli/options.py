@@ -14,10 +14,15 @@ from howard_nodes.description import INPUTS, KNOBS, OPTIONS, Knob, Socket
 if TYPE_CHECKING:
     from howard_nodes.jobs import Job
 
-__all__ = ["Json", "as_job", "described"]
+__all__ = ["Json", "OpenJD", "as_job", "described"]
 
 Json = Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")]
 """The flag that all jobs have."""
+
+OpenJD = Annotated[
+    bool, typer.Option("--openjd", help="Progress as Open Job Description's engines read it, on stdout.")
+]
+"""The flag of what runs as a farm's task."""
 
 _OVERRIDES = "Overrides"
 _WIDEST = 40  # characters of choices that are shown in place of a name

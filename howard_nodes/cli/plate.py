@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from howard_nodes.cli.options import Json, as_job, described
+from howard_nodes.cli.options import Json, OpenJD, as_job, described
 from howard_nodes.cli.progress import reporter
+from howard_nodes.jobs import FIT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,35 +20,12 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Make a clean plate fit, or build one from the take.")
 
-_BUILD = (
-    "plate",
-    "output",
-    "frames",
-    "layer",
-    "report",
-    "colorspace",
-    "ocio",
-    "weights",
-    "device",
-    "precision",
-    "depth",
-    "compression",
-)
-_ALIGN = (
-    *_BUILD,
-    "clean_plate",
-    "clean_layer",
-    "clean_offset",
-    "clean_colorspace",
-    "fit",
-    "align",
-    "match_exposure",
-    "exposure",
-)
+_FILES = ("output", "report", "depth", "compression")
+_BUILD = (*_FILES, "plate", "frames", "layer", "colorspace", "ocio", "weights", "device", "precision")
 
 
 @app.command()
-@described(only=_ALIGN)
+@described(only=(*FIT_NAMES, *_FILES, "fit"))
 def align(as_json: Json = False, **values: Any) -> None:
     """Fit a clean plate to every frame of its plate: motion, exposure, and how well it worked.
 
@@ -62,6 +40,24 @@ def align(as_json: Json = False, **values: Any) -> None:
 
     job = as_job(values)
     _run(lambda tell: align_plates(job, tell), as_json)
+
+
+@app.command()
+@described(only=(*FIT_NAMES, "output"))
+def fit(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None:
+    """Find out how a clean plate fits its plate, and write that alone: howard matte --fit takes it.
+
+    On a farm it comes first, once for the whole shot: with it a frame has the same bits in any split. Clean
+    plates that fit badly are warnings, and their frames are matted all the same.
+
+    [bold]Example:[/bold]  howard plate fit plate.####.exr --clean clean.exr -o fit.json
+
+    Exit codes: 0 done, 1 some frames could not be read, 2 wrong input.
+    """
+    from howard_nodes.plate_jobs import fit_plates
+
+    job = as_job(values)
+    _run(lambda tell: fit_plates(job, tell), as_json, as_openjd=as_openjd, task="fit")
 
 
 @app.command()
@@ -83,8 +79,14 @@ def build(as_json: Json = False, **values: Any) -> None:
     _run(lambda tell: build_plates(job, tell), as_json)
 
 
-def _run(work: Callable[[Callable[[Event], None]], PlateReport], as_json: bool) -> None:
-    with reporter(as_json, "write") as report:
+def _run(
+    work: Callable[[Callable[[Event], None]], PlateReport],
+    as_json: bool,
+    *,
+    as_openjd: bool = False,
+    task: str = "write",
+) -> None:
+    with reporter(as_json, task, as_openjd=as_openjd) as report:
         try:
             result = work(report)
         except KeyboardInterrupt as interrupt:

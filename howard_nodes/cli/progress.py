@@ -200,9 +200,37 @@ class _BarReporter(Reporter):
         self._bar.update(self._tasks[task], advance=1, note=str(frame))
 
 
+class _OpenJDReporter(Reporter):
+    """Lines for people, and among them those that an engine of Open Job Description reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fitted = 0
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        if isinstance(event, FrameFitted):
+            # A fit is all of its own task, and the smaller part of one that mattes.
+            self._fitted += 1
+            self._say(self._fitted, "compared" if self.task == "fit" else "fitted")
+        elif isinstance(event, FrameDone | FrameFailed):
+            self._say(len(self.complete) + len(self.failed), "done")
+        if isinstance(event, Finished) and self.failed:
+            first = self.failed[min(self.failed)]
+            more = f" (and {len(self.failed) - 1} more)" if len(self.failed) > 1 else ""
+            print(f"openjd_fail: {first}{more}".replace("\n", " "), flush=True)
+
+    def _say(self, over: int, what: str) -> None:
+        if self.total:
+            print(f"openjd_progress: {min(100.0, 100.0 * over / self.total):.1f}", flush=True)
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        count = len(self.complete) if what == "done" else over
+        print(f"openjd_status: {count} of {self.total} frames {what}{failed}", flush=True)
+
+
 @contextmanager
-def reporter(as_json: bool, task: str = "matte") -> Iterator[Reporter]:
-    """Give the reporter that fits: JSON if asked for, a bar on a terminal, else lines.
+def reporter(as_json: bool, task: str = "matte", *, as_openjd: bool = False) -> Iterator[Reporter]:
+    """Give the reporter that fits: what is asked for, else a bar on a terminal, else lines.
 
     Parameters
     ----------
@@ -210,8 +238,16 @@ def reporter(as_json: bool, task: str = "matte") -> Iterator[Reporter]:
         Print events as `howard_nodes.events.to_json` writes them, and nothing else, on stdout.
     task : str
         What is done to a frame, for the bar.
+    as_openjd : bool
+        Print `openjd_progress`, `openjd_status` and `openjd_fail` lines among those for people.
     """
-    report = _JsonReporter() if as_json else _BarReporter() if on_terminal() else Reporter()
+    report: Reporter
+    if as_json:
+        report = _JsonReporter()
+    elif as_openjd:
+        report = _OpenJDReporter()
+    else:
+        report = _BarReporter() if on_terminal() else Reporter()
     report.task = task
     try:
         yield report

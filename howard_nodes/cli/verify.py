@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import reduce
 from itertools import pairwise
 from math import gcd
@@ -14,7 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from howard_nodes.cli.console import on_terminal, print_json, progress_bar
+from howard_nodes.cli.console import on_terminal, print_json, progress_bar, warn
+from howard_nodes.cli.options import OpenJD
+from howard_nodes.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +46,14 @@ def verify(
     frames: Annotated[
         str | None, typer.Option(metavar="RANGE", help="Frames that must be there; else first to last.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write there, as JSON, what was found.")
+    ] = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put some of the frames on a PNG to look at.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+    as_openjd: OpenJD = False,
 ) -> None:
     """Check that every frame is there, can be read to its last pixel, and was made with the same settings.
 
@@ -62,7 +73,8 @@ def verify(
             raise InputError(f"{pattern} is one file; write #### in place of its frame number")
     problems: dict[int, list[str]] = {}
     facts: list[_Checked] = []
-    for checked in _with_bar(_check_all(sequences, wanted), len(wanted) * len(sequences), as_json):
+    count = len(wanted) * len(sequences)
+    for number, checked in enumerate(_with_bar(_check_all(sequences, wanted), count, as_json), 1):
         if checked.problem is None:
             facts.append(checked)
         else:
@@ -76,21 +88,65 @@ def verify(
                     "problem": checked.problem,
                 }
             )
+        elif as_openjd:
+            print(f"openjd_progress: {100 * number / count:.1f}", flush=True)
     for frame, problem in _differences(facts):
         problems.setdefault(frame, []).append(problem)
         if as_json:
             print_json({"event": "frame_differs", "frame": frame, "problem": problem})
     bad = format_frames(problems)
+    summary = f"{len(wanted) - len(problems)} of {len(wanted)} frames are well"
+    summary += f"; not well: {bad}" if bad else ""
     if as_json:
         print_json({"event": "finished", "frames": format_frames(wanted), "total": len(wanted), "bad": bad})
     else:
         for frame in sorted(problems):
             for problem in problems[frame]:
                 print(problem)
-        good = len(wanted) - len(problems)
-        print(f"{good} of {len(wanted)} frames are well" + (f"; not well: {bad}" if bad else ""))
+        print(summary)
+    if as_openjd:
+        print(f"openjd_{'fail' if bad else 'status'}: {summary}", flush=True)
+    if report is not None:
+        write_file(report, _report(pattern, wanted, problems, facts))
+    if contact_sheet is not None:
+        _show(pattern, sorted({file.frame for file in facts}), contact_sheet)
     if problems:
         raise typer.Exit(1)
+
+
+def _report(
+    pattern: str, wanted: tuple[int, ...], problems: dict[int, list[str]], facts: list[_Checked]
+) -> str:
+    from howard_nodes.frames import format_frames
+
+    document = {
+        "format": "howard-verify-report",
+        "version": 1,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "output": pattern,
+        "frames": format_frames(wanted),
+        "total": len(wanted),
+        "well": len(wanted) - len(problems),
+        "problems": {str(frame): problems[frame] for frame in sorted(problems)},
+        "facts": {
+            name: dict(Counter(file.facts[name] for file in facts).most_common())
+            for name in (facts[0].facts if facts else ())
+        },
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _show(pattern: str, frames: list[int], sheet: Path) -> None:
+    from howard_nodes.errors import InputError
+    from howard_nodes.overview import overview
+
+    if not frames:
+        warn(f"{sheet}: was not made, there is no frame to look at")
+        return
+    try:
+        overview(pattern, tuple(frames), sheet)
+    except InputError as error:
+        warn(str(error))
 
 
 def _sequences(pattern: str) -> list[Sequence]:

@@ -163,6 +163,11 @@ class Sequence:
         width = fileseq.FileSequence.getPaddingNum(token[0], pad_style=fileseq.PAD_STYLE_HASH1)
         return cls(text, (), False, f"{folder}{slash}{stem}", name[token.end() :], width)
 
+    @property
+    def stem(self) -> str:
+        """Name without folder, frame number and ending: `plate` of `plate.####.exr`; may be empty."""
+        return Path(self._prefix).stem if self.is_still else self._prefix.rpartition("/")[2].rstrip("._-")
+
     def path(self, frame: int) -> Path:
         """File of a frame, whether it exists or not; a still gives its one file."""
         if self.is_still:

@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
+from howard_nodes.files import write_file
 from howard_nodes.frames import Window, format_frames
 from howard_nodes.plates.fill import fill_holes
 from howard_nodes.plates.photometric import field_stops
 from howard_nodes.plates.warp import warp
 
-__all__ = ["Fitted", "FrameFit", "ShotFit", "Source", "Verdict", "fitted_clean", "write_report"]
+__all__ = ["Fitted", "FrameFit", "ShotFit", "Source", "Verdict", "fitted_clean"]
 
 Array = NDArray[Any]
 Verdict = Literal["good", "doubtful", "failed"]
@@ -232,7 +233,7 @@ class ShotFit:
             json.dumps(_to_json(self.frames[number]), ensure_ascii=False) for number in sorted(self.frames)
         )
         lines = head + ',\n "frames": [\n  ' + ",\n  ".join(entries) + "\n ]\n}"
-        write_report(path, lines)
+        write_file(path, lines + "\n")
 
     @classmethod
     def load(cls, path: Path) -> ShotFit:
@@ -272,30 +273,6 @@ class ShotFit:
             raise InputError(
                 f"{path}: is damaged ({type(error).__name__}: {error}); make it again."
             ) from error
-
-
-def write_report(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all; its folder is made.
-
-    Parameters
-    ----------
-    path : Path
-        The file; an older one is replaced.
-    text : str
-        Without the newline at its end.
-
-    Raises
-    ------
-    InputError
-        It cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from howard_nodes import __version__
 from howard_nodes.demo import shot_folder
 from howard_nodes.description import INPUTS, KNOBS, OUTPUTS
 from howard_nodes.errors import InputError
+from howard_nodes.files import write_file
 from howard_nodes.hosts.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from howard_nodes.hosts.comfyui.matting import WHERE
 from howard_nodes.hosts.comfyui.widgets import AUTOMATIC
@@ -86,7 +86,7 @@ def install(folder: Path) -> tuple[Path, ...]:
     written = []
     for name, text in _contents().items():
         path = target / name
-        _write(path, text)
+        write_file(path, text)
         written.append(path)
     return tuple(written)
 
@@ -141,14 +141,3 @@ def _may_be_filled(folder: Path) -> bool:
         return not any(folder.iterdir())
     except (OSError, ValueError):
         return False
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({os.strerror(error.errno or 0)}).") from error

@@ -1,0 +1,5 @@
+"""`python -m howard_nodes`: the command `howard`, of this very Python."""
+
+from howard_nodes.cli import main
+
+main()

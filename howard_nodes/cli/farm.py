@@ -1,0 +1,325 @@
+"""`howard farm`: a shot as a job, handed to an engine, looked at and ended."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from howard_nodes.cli.console import print_json, print_table, say_seconds, warn
+from howard_nodes.cli.options import Json, as_job, described
+
+if TYPE_CHECKING:
+    from howard_nodes.events import Event
+    from howard_nodes.farm.status import Status, TaskStatus
+    from howard_nodes.farm.submission import Submission
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="A shot as a job for a render farm.")
+
+_JOB = Annotated[Path, typer.Argument(metavar="JOB", help="Folder that howard farm bundle made.")]
+_FARM = "Farm"
+_POLL_SECONDS = 1.0
+_MOST_MESSAGES = 10
+
+
+@app.command()
+@described(without=("report", "resume"))
+def bundle(
+    folder: Annotated[Path, typer.Option("-b", "--bundle", metavar="JOB", help="Folder of the job.")],
+    name: Annotated[
+        str, typer.Option(help="The job's name, by default the output's.", rich_help_panel=_FARM)
+    ] = "",
+    chunk: Annotated[int, typer.Option(metavar="FRAMES", help="Frames a task.", rich_help_panel=_FARM)] = 10,
+    chunk_seconds: Annotated[
+        int,
+        typer.Option(
+            metavar="S", help="Aim for tasks this long, where the engine can adapt.", rich_help_panel=_FARM
+        ),
+    ] = 0,
+    cores: Annotated[int, typer.Option(help="Cores for each task.", rich_help_panel=_FARM)] = 2,
+    memory: Annotated[
+        int, typer.Option(metavar="MiB", help="Memory for each task.", rich_help_panel=_FARM)
+    ] = 4096,
+    seconds_a_frame: Annotated[
+        int,
+        typer.Option(
+            metavar="S", help="A task that takes longer for its frames is given up.", rich_help_panel=_FARM
+        ),
+    ] = 120,
+    howard: Annotated[
+        str, typer.Option(metavar="COMMAND", help="howard on the workers.", rich_help_panel=_FARM)
+    ] = "howard",
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Take over another job's frames.", rich_help_panel=_FARM),
+    ] = False,
+    as_json: Json = False,
+    **values: Any,
+) -> None:
+    """Make a job of a shot: a folder that any engine for Open Job Description takes.
+
+    All that can be checked is checked now: files, sizes, layers, colour spaces, whose frames lie in the
+    output folder. Steps: Fit (how the clean plate fits, for the whole shot), Matte (in chunks), Verify.
+
+    [bold]Example:[/bold]  howard farm bundle plate.####.exr --clean clean.exr -o out/shot.####.exr
+    --frames 1001-1240 --chunk 10 -b job/
+
+    Exit codes: 0 done, 2 wrong input.
+    """
+    from howard_nodes.farm import Farming, make_bundle
+
+    farming = Farming(
+        name=name,
+        chunk=chunk,
+        chunk_seconds=chunk_seconds,
+        cores=cores,
+        memory=memory,
+        seconds_a_frame=seconds_a_frame,
+        howard=howard,
+        overwrite=overwrite,
+    )
+    made = make_bundle(as_job(values), folder, farming, _warn)
+    counts = {step.name: len(step.tasks) for step in made.steps}
+    if as_json:
+        print_json({"event": "bundle", "path": made.folder, "name": made.name, "tasks": counts})
+        return
+    tasks = ", ".join(f"{step} {count}" for step, count in counts.items())
+    print(f"{made.folder}: {len(made.frames)} frames; tasks: {tasks}")
+    print(f"next: howard farm submit {shlex.quote(str(folder))} --engine {'|'.join(_engines())}")
+
+
+@app.command()
+def submit(
+    job: _JOB,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="local, slurm, deadline-cloud or opencue.")],
+    retries: Annotated[int, typer.Option(help="How often a failed task is tried again.")] = 2,
+    partition: Annotated[
+        str | None, typer.Option(help="Slurm's partition, Deadline Cloud's queue, OpenCue's show.")
+    ] = None,
+    priority: Annotated[int | None, typer.Option(help="As the engine counts.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ARG", help="A further argument for the engine's own command; may come again."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until it is over; its end is the exit code.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Hand a job to an engine. Tasks that run again make only what is missing.
+
+    [bold]Example:[/bold]  howard farm submit job/ --engine slurm --partition night
+
+    Exit codes: 0 handed over (with --wait: all done), 1 refused or failed, 2 wrong input.
+    """
+    from howard_nodes.farm import Bundle
+    from howard_nodes.farm.engine import Options, find_engine
+    from howard_nodes.farm.submission import submit as hand_over
+
+    chosen = find_engine(engine)
+    options = Options(retries, partition, priority, tuple(option or ()))
+    submission = hand_over(Bundle.load(job), chosen, options)
+    if as_json:
+        print_json(
+            {"event": "submitted", "engine": engine, "path": submission.folder, "known": submission.known}
+        )
+    else:
+        print(f"{submission.bundle.name}: with {engine}; howard farm status {shlex.quote(str(job))}")
+    if wait:
+        raise typer.Exit(_watch(submission, as_json))
+
+
+@app.command()
+def status(
+    job: _JOB,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until it is over.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say how a job stands: frames done, failed and running, and the time that is left.
+
+    Exit codes: 0 running or done, 1 failed or cancelled, 2 wrong input.
+    """
+    from howard_nodes.farm.status import status as find_out
+
+    submission = _latest(job)
+    if wait:
+        raise typer.Exit(_watch(submission, as_json))
+    found = find_out(submission)
+    _show(submission, found, as_json)
+    raise typer.Exit(1 if found.state in ("failed", "cancelled") else 0)
+
+
+@app.command()
+def cancel(job: _JOB) -> None:
+    """End a job. Frames that are done stay, no half ones do; submitted again, it goes on from there.
+
+    Exit codes: 0 it is over, 1 the engine does not answer, 2 wrong input.
+    """
+    from howard_nodes.farm.engine import find_engine
+
+    submission = _latest(job)
+    find_engine(submission.engine).cancel(submission)
+    print(
+        f"{submission.bundle.name}: cancelled; what is done stays in {Path(submission.bundle.output).parent}"
+    )
+
+
+@app.command()
+def run(
+    job: _JOB,
+    step: Annotated[str, typer.Option(help="Fit, Matte or Verify.")],
+    task: Annotated[int | None, typer.Option(metavar="N", help="Which task, from 0; by default all.")] = None,
+) -> None:
+    """Run a task here, with Open Job Description's own engine: what adapters hand to schedulers.
+
+    Exit codes: 0 done, 1 failed, 2 wrong input.
+    """
+    from howard_nodes.errors import InputError
+    from howard_nodes.farm import Bundle
+    from howard_nodes.farm.bundle import openjd_command
+
+    bundle = Bundle.load(job)
+    found = bundle.step(step)
+    if task is not None and not 0 <= task < len(found.tasks):
+        raise InputError(f"{job}: {step} has no task {task}, only 0 to {len(found.tasks) - 1}.")
+    tasks = found.tasks if task is None else (found.tasks[task],)
+    # The bundle says `howard`: the one that belongs to this Python comes first.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    command = openjd_command(bundle, found, tasks)
+    sys.stdout.flush()
+    # In this process's place: signals reach the engine, which passes them on.
+    os.execv(command[0], command)
+
+
+@app.command()
+def check(
+    output: Annotated[str, typer.Argument(metavar="OUT", help="Pattern of the result.")],
+    job_id: Annotated[str, typer.Option(metavar="ID", help="The job's.")],
+    version: Annotated[str, typer.Option(help="The version of howard that made the job.")],
+) -> None:
+    """Make sure that this machine is fit for a job's tasks; every task begins with this.
+
+    Exit codes: 0 it is, 2 it is not.
+    """
+    from howard_nodes import __version__
+    from howard_nodes.errors import InputError
+    from howard_nodes.farm.claim import check_claim
+
+    here = os.uname().nodename
+    if version != __version__:
+        raise InputError(f"{here} has howard {__version__}, the job was made by {version}: install that one.")
+    check_claim(output, job_id)
+    print(f"openjd_status: howard {__version__} on {here}", flush=True)
+
+
+@app.command(hidden=True)
+def work(folder: Annotated[Path, typer.Argument(metavar="SUBMISSION")]) -> None:
+    """Have a submission's tasks run on this machine: the local engine's process in the background."""
+    from howard_nodes.farm.local import work as run_all
+
+    raise typer.Exit(run_all(folder))
+
+
+def _engines() -> tuple[str, ...]:
+    from howard_nodes.farm.engine import ENGINES
+
+    return tuple(ENGINES)
+
+
+def _latest(job: Path) -> Submission:
+    from howard_nodes.errors import InputError
+    from howard_nodes.farm import Bundle
+    from howard_nodes.farm.submission import Submission
+
+    submission = Submission.latest(Bundle.load(job))
+    if submission is None:
+        raise InputError(f"{job}: was handed to no engine yet: howard farm submit does that.")
+    return submission
+
+
+def _watch(submission: Submission, as_json: bool) -> int:
+    from howard_nodes.farm.status import status as find_out
+
+    told = ""
+    while True:
+        found = find_out(submission)
+        line = _line(found)
+        if found.is_over:
+            _show(submission, found, as_json)
+            return 0 if found.state == "done" else 1
+        if line != told and not as_json:
+            print(line, flush=True)
+            told = line
+        time.sleep(_POLL_SECONDS)
+
+
+def _show(submission: Submission, found: Status, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "event": "status",
+                "engine": submission.engine,
+                "state": found.state,
+                "total": found.total,
+                "done": found.done,
+                "failed": found.failed,
+                "running": found.running,
+                "seconds_left": found.seconds_left,
+                "tasks": [_as_json(one) for one in found.tasks],
+            }
+        )
+        return
+    print(f"{submission.bundle.name}, {submission.engine}: {_line(found)}")
+    rows = []
+    for step in submission.bundle.steps:
+        of_step = [one for one in found.tasks if one.task.step == step.name]
+        counts = {
+            state: sum(one.state == state for one in of_step)
+            for state in ("done", "running", "waiting", "failed", "cancelled")
+        }
+        again = sum(max(0, one.attempts - 1) for one in of_step)
+        said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        rows.append((step.name, f"{len(of_step)} tasks", said + (f"; {again} times again" if again else "")))
+    print_table(("step", "tasks", "how they stand"), rows)
+    worst = [one for one in found.tasks if one.message and one.state != "done"]
+    for one in worst[:_MOST_MESSAGES]:
+        warn(f"{one.task.step} {one.task.number}: {one.message}")
+    if len(worst) > _MOST_MESSAGES:
+        warn(f"and {len(worst) - _MOST_MESSAGES} more: their logs are in {submission.folder / 'logs'}")
+
+
+def _line(found: Status) -> str:
+    parts = [f"{found.state}: {found.done} of {found.total} frames done"]
+    parts += [f"{found.failed} failed"] if found.failed else []
+    parts += [f"{found.running} running"] if found.running else []
+    parts += [f"{say_seconds(found.seconds_left)} left"] if found.seconds_left is not None else []
+    return ", ".join(parts)
+
+
+def _as_json(one: TaskStatus) -> dict[str, Any]:
+    from howard_nodes.frames import format_frames
+
+    return {
+        "step": one.task.step,
+        "number": one.task.number,
+        "frames": format_frames(one.task.frames) if one.task.frames else "",
+        "state": one.state,
+        "done": one.done,
+        "attempts": one.attempts,
+        "host": one.host,
+        "message": one.message,
+    }
+
+
+def _warn(event: Event) -> None:
+    from howard_nodes.events import Note
+
+    if isinstance(event, Note) and event.warning:
+        warn(event.message)

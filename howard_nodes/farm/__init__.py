@@ -1,0 +1,12 @@
+"""The render farm: a shot as one Open Job Description bundle, and thin adapters that hand it to schedulers.
+
+The engine is never ours. A bundle is a folder that any engine for Open Job Description takes; every adapter
+gives its scheduler the same command line for each of its tasks.
+"""
+
+from __future__ import annotations
+
+from howard_nodes.farm.bundle import Bundle, Requirements, Step, Task, task_command
+from howard_nodes.farm.making import Farming, make_bundle
+
+__all__ = ["Bundle", "Farming", "Requirements", "Step", "Task", "make_bundle", "task_command"]

@@ -1,0 +1,284 @@
+"""A bundle as it lies on disk: steps, tasks and what they need.
+
+Open Job Description's own library reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from howard_nodes.errors import InputError
+from howard_nodes.files import absolute
+from howard_nodes.frames import parse_frames
+
+__all__ = [
+    "EXTENSIONS",
+    "PARAMETERS",
+    "TEMPLATE",
+    "Bundle",
+    "Requirements",
+    "Step",
+    "Task",
+    "openjd_command",
+    "read_yaml",
+    "task_command",
+]
+
+TEMPLATE, PARAMETERS = "template.yaml", "parameter_values.yaml"
+"""Names of a bundle's files."""
+
+EXTENSIONS = ("TASK_CHUNKING",)
+"""Extensions of Open Job Description that a bundle uses."""
+
+FRAMES = "Frames"
+"""The parameter of a job, and of a task, with frames."""
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a task needs of its machine.
+
+    Attributes
+    ----------
+    cores : int
+        Processors.
+    memory : int
+        MiB.
+    gpus : int
+        0 for none.
+    """
+
+    cores: int = 1
+    memory: int = 1024
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A part of a step that runs on one machine.
+
+    Attributes
+    ----------
+    step : str
+        Its step's name.
+    number : int
+        In its step, from 0.
+    frames : tuple of int
+        What it makes; empty where it is about the whole shot.
+    values : dict
+        Of the task's parameters.
+    """
+
+    step: str
+    number: int
+    frames: tuple[int, ...]
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a job.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    needs : tuple of str
+        Steps that must be done before it begins.
+    tasks : tuple of Task
+        In order.
+    requirements : Requirements
+        Of each task.
+    seconds : int or None
+        After which a task is given up.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    requirements: Requirements
+    seconds: int | None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A job.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies, absolute.
+    name : str
+        For people.
+    steps : tuple of Step
+        Each after those it needs.
+    output : str
+        Pattern of the result.
+    frames : tuple of int
+        All of the job's.
+    values : dict
+        Of the job's parameters.
+    """
+
+    folder: Path
+    name: str
+    steps: tuple[Step, ...]
+    output: str
+    frames: tuple[int, ...]
+    values: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Bundle:
+        """Read a bundle.
+
+        Parameters
+        ----------
+        folder : Path or str
+            As `howard farm bundle` made it.
+
+        Raises
+        ------
+        InputError
+            It is none, or Open Job Description's library refuses it.
+        """
+        model = _openjd()
+        folder = absolute(folder)
+        template = read_yaml(folder / TEMPLATE)
+        values = _values(folder / PARAMETERS)
+        try:
+            decoded = model.decode_job_template(template=template, supported_extensions=EXTENSIONS)
+            parameters = model.preprocess_job_parameters(
+                job_template=decoded,
+                job_parameter_values={name: str(value) for name, value in values.items()},
+                job_template_dir=folder,
+                current_working_dir=folder,
+            )
+            job = model.create_job(job_template=decoded, job_parameter_values=parameters)
+            steps = model.StepDependencyGraph(job=job).topo_sorted()
+            made = tuple(_step(model, step) for step in steps)
+            frames = parse_frames(str(values[FRAMES]))
+            output = f"{values['OutputFolder']}/{values['OutputName']}"
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{folder}: is no job of Howard's that can be run: {error}") from error
+        return cls(folder, str(job.name), made, output, frames, values)
+
+    def step(self, name: str) -> Step:
+        """Give a step. Raises `InputError` where there is none of that name."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        there = ", ".join(step.name for step in self.steps)
+        raise InputError(f"{self.folder}: has no step {name}; there is {there}.")
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks, step by step."""
+        return tuple(task for step in self.steps for task in step.tasks)
+
+
+def task_command(bundle: Bundle, task: Task) -> list[str]:
+    """Give the command line that runs a task on whatever machine: what adapters hand to schedulers.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The job.
+    task : Task
+        One of its tasks.
+
+    Returns
+    -------
+    list of str
+        Nothing in it is quoted for a shell.
+    """
+    return [
+        *(sys.executable, "-m", "howard_nodes", "farm", "run", str(bundle.folder)),
+        *("--step", task.step, "--task", str(task.number)),
+    ]
+
+
+def openjd_command(bundle: Bundle, step: Step, tasks: tuple[Task, ...]) -> list[str]:
+    """Give the command line of Open Job Description's own engine for some tasks of a step, one after another.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The job.
+    step : Step
+        One of its steps.
+    tasks : tuple of Task
+        Of that step.
+    """
+    command = [sys.executable, "-m", "openjd", "run", str(bundle.folder / TEMPLATE), "--step", step.name]
+    command += ["--no-run-dependencies", "--extensions", ",".join(EXTENSIONS), "--timestamp-format", "utc"]
+    command += ["--job-param", json.dumps({name: str(value) for name, value in bundle.values.items()})]
+    if any(task.values for task in tasks):
+        command += ["--tasks", json.dumps([task.values for task in tasks])]
+    return command
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of a bundle. Raises `InputError` where it is missing or damaged."""
+    _openjd()
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path.parent}: is no job: there is no {path.name} in it. howard farm bundle makes one."
+        ) from error
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+
+
+def _openjd() -> Any:
+    try:
+        import openjd.model as model
+    except ImportError as error:
+        raise InputError(
+            "jobs need Open Job Description's library: pip install 'howard-matting[farm]'."
+        ) from error
+    return model
+
+
+def _values(path: Path) -> dict[str, Any]:
+    document = read_yaml(path)
+    try:
+        # Names with a colon are an engine's own: deadline:priority.
+        return {one["name"]: one["value"] for one in document["parameterValues"] if ":" not in one["name"]}
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path}: is no list of parameter values: {error}") from error
+
+
+def _step(model: Any, step: Any) -> Step:
+    space = step.parameterSpace
+    count = None
+    if space is not None:
+        chunked = next(iter(space.taskParameterDefinitions.values())).chunks
+        # Engines that adapt a chunk to the time it takes begin with this size; others keep it.
+        count = None if chunked is None else int(chunked.defaultTaskCount)
+    tasks = []
+    found = model.StepParameterSpaceIterator(space=space, chunks_task_count_override=count)
+    for number, parameters in enumerate(found):
+        values = {name: str(value.value) for name, value in parameters.items()}
+        frames = parse_frames(values[FRAMES]) if FRAMES in values else ()
+        tasks.append(Task(step.name, number, frames, values))
+    amounts = step.hostRequirements.amounts if step.hostRequirements is not None else None
+    least = {str(one.name): int(one.min) for one in amounts or () if one.min is not None}
+    timeout = step.script.actions.onRun.timeout
+    return Step(
+        name=step.name,
+        needs=tuple(one.dependsOn for one in step.dependencies or ()),
+        tasks=tuple(tasks),
+        requirements=Requirements(
+            cores=least.get("amount.worker.vcpu", 1),
+            memory=least.get("amount.worker.memory", 1024),
+            gpus=least.get("amount.worker.gpu", 0),
+        ),
+        seconds=None if timeout is None else int(timeout),
+    )

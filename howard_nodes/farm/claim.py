@@ -1,0 +1,131 @@
+"""Whose frames lie in an output folder: a small file beside them, `shot.job.json`.
+
+It also tells a machine that its output folder is the one that was meant: where a disk is not mounted, the
+claim is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from howard_nodes.errors import InputError
+from howard_nodes.files import write_file
+from howard_nodes.frames import Sequence, format_frames
+from howard_nodes.layers import layer_path
+
+__all__ = ["check_claim", "claim", "claim_name", "stem"]
+
+
+def stem(output: str) -> str:
+    """Give the name of a result without its frame number and ending: `shot` of `out/shot.####.exr`."""
+    return Sequence.output(output).stem or "shot"
+
+
+def claim_name(output: str) -> str:
+    """Give the name of the claim to a result."""
+    return f"{stem(output)}.job.json"
+
+
+def claim(output: str, layers: tuple[str, ...], job_id: str, name: str, *, overwrite: bool) -> Path:
+    """Claim an output folder for a job.
+
+    Parameters
+    ----------
+    output : str
+        Pattern of the result, absolute.
+    layers : tuple of str
+        Names of the layers that are written.
+    job_id : str
+        Equal for jobs that make the same frames.
+    name : str
+        The job's, for people.
+    overwrite : bool
+        Take over frames of another job.
+
+    Returns
+    -------
+    Path
+        The claim.
+
+    Raises
+    ------
+    InputError
+        Another job's frames are there.
+    WriteError
+        The folder cannot be written.
+    """
+    path = Path(output).with_name(claim_name(output))
+    known = _read(path)
+    there = _frames(output, layers)
+    if known.get("job") != job_id and there and not overwrite:
+        whose = f"of the job {known['name']} ({known['made']})" if known else "not made by a farm's job"
+        raise InputError(
+            f"{output}: frames {format_frames(there)} are there already, {whose}: choose another output, or "
+            "say --overwrite: frames that are made of the same are kept, others made anew."
+        )
+    if known.get("job") == job_id:
+        return path
+    document = {
+        "format": "howard-farm-claim",
+        "version": 1,
+        "job": job_id,
+        "name": name,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_file(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def check_claim(output: str, job_id: str) -> None:
+    """Make sure, on a worker, that an output folder is there and is this job's.
+
+    Parameters
+    ----------
+    output : str
+        Pattern of the result, as this machine sees it.
+    job_id : str
+        The job's.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    path = Path(output).with_name(claim_name(output))
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent}: is not there; is its disk mounted on {os.uname().nodename}?")
+    known = _read(path)
+    if not known:
+        raise InputError(
+            f"{path}: is missing or damaged; is the right disk mounted on {os.uname().nodename}? "
+            "howard farm bundle writes it anew."
+        )
+    if known.get("job") != job_id:
+        raise InputError(
+            f"{path}: the folder belongs to the job {known.get('name')} now; "
+            "choose another output for one of the two."
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) and {"job", "name", "made"} <= document.keys() else {}
+
+
+def _frames(output: str, layers: tuple[str, ...]) -> set[int]:
+    patterns = [output]
+    if Path(output).suffix.lower() != ".exr":
+        patterns = [str(layer_path(output, layer)) for layer in layers]
+    found: set[int] = set()
+    for pattern in patterns:
+        with suppress(InputError):
+            found |= set(Sequence.find(pattern).frames)
+    return found

@@ -1,0 +1,466 @@
+"""Making a bundle: a job on files, as a template of Open Job Description with its values and its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from howard_nodes import __version__
+from howard_nodes.description import INPUTS, KNOBS, OPTIONS, Knob, Socket
+from howard_nodes.errors import InputError
+from howard_nodes.events import Event
+from howard_nodes.farm.bundle import EXTENSIONS, FRAMES, PARAMETERS, TEMPLATE, Bundle
+from howard_nodes.farm.claim import claim, claim_name, stem
+from howard_nodes.files import absolute, write_file
+from howard_nodes.frames import Footage, format_frames, open_footage
+from howard_nodes.jobs import FIT_NAMES, Job
+from howard_nodes.layers import validate_layers
+
+__all__ = ["ASSETS", "MOST_CHUNKS", "Farming", "make_bundle"]
+
+ASSETS = "asset_references.yaml"
+"""Name of the file that lists what a job reads and writes."""
+
+MOST_CHUNKS = 10_000
+"""Tasks of one step that schedulers are sure to take."""
+
+# Options that are the farm's own affair, or have parameters of their own.
+_OWN = ("frames", "fit", "report", "resume")
+_START_SECONDS = 300  # for what comes before the first frame: a slow disk, a cold cache
+_VERIFY_SECONDS = 10
+_GRACE_SECONDS = 30
+_MOST_LABEL = 64
+_KINDS = {"float": "FLOAT", "int": "INT"}
+
+
+@dataclass(frozen=True)
+class Farming:
+    """How a job is cut up and what its tasks need.
+
+    Attributes
+    ----------
+    name : str
+        For people; empty: the output's.
+    chunk : int
+        Frames a task.
+    chunk_seconds : int
+        Engines that can adapt the size of a chunk aim for tasks of this length; 0 keeps `chunk`.
+    cores : int
+        Of a machine, for each task.
+    memory : int
+        MiB for each task.
+    seconds_a_frame : int
+        A task that takes longer than this for each of its frames is given up.
+    howard : str
+        The command on the workers.
+    overwrite : bool
+        Take over an output folder that holds another job's frames.
+
+    Raises
+    ------
+    InputError
+        A value that makes no sense.
+    """
+
+    name: str = ""
+    chunk: int = 10
+    chunk_seconds: int = 0
+    cores: int = 2
+    memory: int = 4096
+    seconds_a_frame: int = 120
+    howard: str = "howard"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        least = {"chunk": 1, "chunk_seconds": 0, "cores": 1, "memory": 512, "seconds_a_frame": 1}
+        for field, smallest in least.items():
+            if getattr(self, field) < smallest:
+                name = field.replace("_", " ")
+                raise InputError(f"{name} {getattr(self, field)}: must be at least {smallest}.")
+
+
+def make_bundle(
+    job: Job, folder: Path | str, farming: Farming, on_event: Callable[[Event], None] = lambda _: None
+) -> Bundle:
+    """Make a bundle, after all has been checked that can be.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be done. Its paths become absolute; `report` and `resume` are the farm's own affair.
+    folder : Path or str
+        The bundle's; made where it is not there.
+    farming : Farming
+        How it is cut up.
+    on_event : callable
+        Told what is worth knowing.
+
+    Returns
+    -------
+    Bundle
+        As it was read back.
+
+    Raises
+    ------
+    InputError
+        The job cannot be done as asked, frames are missing, the output holds another job's frames, or the
+        folder holds something else. Nothing was written but, perhaps, empty folders.
+    WriteError
+        The bundle or the claim to the output folder cannot be written.
+    """
+    folder = absolute(folder)
+    _check_folder(folder)
+    job = _absolute(job)
+    frames = _checked(job, on_event)
+    chunks = -(-len(frames) // farming.chunk)
+    if chunks > MOST_CHUNKS:
+        raise InputError(
+            f"{len(frames)} frames in chunks of {farming.chunk} are {chunks} tasks, more than {MOST_CHUNKS}: "
+            f"make chunks of at least {-(-len(frames) // MOST_CHUNKS)} frames."
+        )
+    made = _Making(job, frames, farming)
+    paths = {
+        folder / TEMPLATE: made.template(),
+        folder / PARAMETERS: {"parameterValues": made.parameter_values()},
+        folder / ASSETS: {"assetReferences": made.assets()},
+    }
+    import yaml  # comes with Open Job Description's library, which `Bundle.load` asks for
+
+    for path, document in paths.items():
+        write_file(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120))
+    bundle = Bundle.load(folder)
+    layers = validate_layers(job.layers)
+    claim(job.output, layers, made.job_id, bundle.name, overwrite=farming.overwrite)
+    return bundle
+
+
+class _Making:
+    """One job as documents.
+
+    Parameters are gathered while the command lines are made: what a command takes is a parameter.
+    """
+
+    def __init__(self, job: Job, frames: tuple[int, ...], farming: Farming) -> None:
+        self.job, self.frames, self.farming = job, frames, farming
+        self.fits = job.fit is None and not job.fitting.does_nothing
+        identity = json.dumps([__version__, _plain(replace(job, frames=None))], sort_keys=True, default=str)
+        self.job_id = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
+        self._definitions: dict[str, dict[str, Any]] = {}
+        self._values: dict[str, Any] = {}
+        self._files: list[str] = []
+        self._basics()
+        self._inputs = {socket.name: self._input(socket) for socket in INPUTS if job.pattern(socket.name)}
+        self._flags = {knob.name: self._flag(knob) for knob in (*OPTIONS, *KNOBS) if knob.name not in _OWN}
+        self._given_fit = None
+        if job.fit is not None:
+            self._given_fit = self._path("Fit", "Fit", job.fit, "The clean plate's fit, made before.")
+
+    # Parameters.
+
+    def _define(self, name: str, kind: str, value: Any, about: str = "", **more: Any) -> str:
+        """Add a parameter; give what stands for its value in a template."""
+        self._definitions[name] = {"name": name, "type": kind, **more}
+        if about:
+            self._definitions[name]["description"] = about
+        self._values[name] = value
+        return f"{{{{Param.{name}}}}}"
+
+    def _path(self, name: str, label: str, value: str, about: str) -> str:
+        self._files.append(value)
+        return self._define(
+            name,
+            "PATH",
+            value,
+            about,
+            objectType="FILE",
+            dataFlow="IN",
+            userInterface={"control": "CHOOSE_INPUT_FILE", "label": label},
+        )
+
+    def _basics(self) -> None:
+        job, farming = self.job, self.farming
+        self._define("JobName", "STRING", (farming.name or f"{stem(job.output)} matte")[:_MOST_LABEL])
+        output = Path(job.output)
+        folder = self._define(
+            "OutputFolder",
+            "PATH",
+            str(output.parent),
+            "The result goes there.",
+            objectType="DIRECTORY",
+            dataFlow="OUT",
+            userInterface={"control": "CHOOSE_DIRECTORY", "label": "Output folder"},
+        )
+        name = self._define(
+            "OutputName", "STRING", output.name, "Name of the result's files; #### is the frame number."
+        )
+        beside = self._define(
+            "OutputStem", "STRING", stem(job.output), "Name of what lies beside the result: fit, report."
+        )
+        self._output, self._beside = f"{folder}/{name}", f"{folder}/{beside}"
+        self._all = self._define(
+            FRAMES, "STRING", _expression(self.frames), "Frames, as 1001-1240 or 1001-1100:2,1150."
+        )
+        self._chunk = self._define("ChunkSize", "INT", farming.chunk, "Frames a task.", minValue=1)
+        self._chunk_seconds = self._define(
+            "ChunkSeconds",
+            "INT",
+            farming.chunk_seconds,
+            "Length of a task that engines aim for which can adapt the size of a chunk; 0 keeps it.",
+            minValue=0,
+        )
+        self._howard = self._define("HowardCommand", "STRING", farming.howard, "The command on the workers.")
+        self._id = self._define("JobId", "STRING", self.job_id, "Equal for jobs that make the same frames.")
+
+    def _input(self, socket: Socket) -> str:
+        pattern = self.job.pattern(socket.name)
+        assert pattern is not None
+        name = _camel(socket.name)
+        footage = open_footage(pattern)
+        if Path(pattern).is_file():
+            return self._path(name, socket.label, pattern, socket.help)
+        self._files += [str(footage.path(frame)) for frame in self._read(socket, footage)]
+        # Not IN, which would carry the folder's every file: the frames are listed one by one.
+        folder = self._define(
+            f"{name}Folder",
+            "PATH",
+            str(Path(pattern).parent),
+            f"Folder of the {socket.label.lower()}.",
+            objectType="DIRECTORY",
+            dataFlow="NONE",
+            userInterface={"control": "CHOOSE_DIRECTORY", "label": f"{socket.label}, folder"},
+        )
+        file = self._define(
+            f"{name}Name", "STRING", Path(pattern).name, f"{socket.label}. {socket.help} #### is the number."
+        )
+        return f"{folder}/{file}"
+
+    def _read(self, socket: Socket, footage: Footage) -> Iterable[int]:
+        """Tell which frames of an input may be read: of a clean plate all, whichever the fit takes."""
+        return footage.frames if socket.name == "clean_plate" else footage.select(self.frames)
+
+    def _flag(self, knob: Knob) -> list[str]:
+        value = _value(self.job, knob.name)
+        if value is None:
+            return []
+        if isinstance(value, str) and Path(value).is_file():
+            return [knob.flag, self._path(_camel(knob.name), knob.label, value, knob.help)]
+        interface: dict[str, Any] = {"control": "LINE_EDIT"}
+        more: dict[str, Any] = {}
+        kind = _KINDS.get(knob.type, "STRING")
+        if knob.choices:
+            interface["control"] = "DROPDOWN_LIST"
+            more["allowedValues"] = [choice.value for choice in knob.choices]
+        elif kind != "STRING":
+            interface["control"] = "SPIN_BOX"
+            more |= {"minValue": knob.minimum, "maxValue": knob.maximum}
+        interface |= {"label": knob.label, "groupLabel": knob.group}
+        more = {name: limit for name, limit in more.items() if limit is not None}
+        parameter = self._define(_camel(knob.name), kind, value, knob.help, userInterface=interface, **more)
+        return [knob.flag, parameter]
+
+    # Documents.
+
+    def template(self) -> dict[str, Any]:
+        """Give the template."""
+        steps = [*([self._fit_step()] if self.fits else []), self._matte_step(), self._verify_step()]
+        return {
+            "specificationVersion": "jobtemplate-2023-09",
+            "extensions": list(EXTENSIONS),
+            "name": "{{Param.JobName}}",
+            "description": f"Made by howard {__version__}: background matting of a shot.",
+            "parameterDefinitions": list(self._definitions.values()),
+            "jobEnvironments": [self._environment()],
+            "steps": steps,
+        }
+
+    def parameter_values(self) -> list[dict[str, Any]]:
+        """Give the parameters' values."""
+        return [{"name": name, "value": value} for name, value in self._values.items()]
+
+    def assets(self) -> dict[str, Any]:
+        """List what is read and written."""
+        output = Path(self.job.output)
+        # The claim goes along: a worker that has no such folder yet gets it with the claim in it.
+        read = [*dict.fromkeys(self._files), str(output.with_name(claim_name(self.job.output)))]
+        return {
+            "inputs": {"filenames": read, "directories": []},
+            "outputs": {"directories": [str(output.parent)]},
+            "referencedPaths": [],
+        }
+
+    def _environment(self) -> dict[str, Any]:
+        check = ["farm", "check", self._output, "--job-id", self._id, "--version", __version__]
+        return {
+            "name": "Howard",
+            "description": "The worker has the right version of howard and sees the output folder.",
+            # Readers, the network and writers keep to the cores that were asked for.
+            "variables": {"OMP_NUM_THREADS": str(self.farming.cores)},
+            "script": {"actions": {"onEnter": {"command": self._howard, "args": check, "timeout": 120}}},
+        }
+
+    def _fit_step(self) -> dict[str, Any]:
+        args = ["plate", "fit", *self._plates(), "-o", f"{self._beside}.fit.json", "--frames", self._all]
+        args += [part for name in self._flags if name in FIT_NAMES for part in self._flags[name]] + [
+            "--openjd"
+        ]
+        seconds = len(self.frames) * self.farming.seconds_a_frame
+        return {
+            "name": "Fit",
+            "description": "How the clean plate fits, for the whole shot.",
+            "hostRequirements": self._host(),
+            "script": self._script(args, seconds),
+        }
+
+    def _matte_step(self) -> dict[str, Any]:
+        farming = self.farming
+        args = ["matte", *self._plates()]
+        for socket in INPUTS:
+            if socket.name in self._inputs and not socket.required:
+                args += [socket.flag, self._inputs[socket.name]]
+        args += ["-o", self._output, "--frames", f"{{{{Task.Param.{FRAMES}}}}}"]
+        args += [part for flags in self._flags.values() for part in flags]
+        fit = f"{self._beside}.fit.json" if self.fits else self._given_fit
+        args += ([] if fit is None else ["--fit", fit]) + ["--resume", "--openjd"]
+        chunk = {
+            "name": FRAMES,
+            "type": "CHUNK[INT]",
+            "range": self._all,
+            "chunks": {
+                "defaultTaskCount": self._chunk,
+                "targetRuntimeSeconds": self._chunk_seconds,
+                "rangeConstraint": "NONCONTIGUOUS",
+            },
+        }
+        step = {
+            "name": "Matte",
+            "description": "The frames, in chunks. A retry makes only what is missing.",
+            "hostRequirements": self._host(),
+            "parameterSpace": {"taskParameterDefinitions": [chunk]},
+            "script": self._script(args, farming.chunk * farming.seconds_a_frame),
+        }
+        return step | ({"dependencies": [{"dependsOn": "Fit"}]} if self.fits else {})
+
+    def _verify_step(self) -> dict[str, Any]:
+        args = ["verify", self._output, "--frames", self._all, "--report", f"{self._beside}.report.json"]
+        args += ["--contact-sheet", f"{self._beside}.contact_sheet.png", "--openjd"]
+        return {
+            "name": "Verify",
+            "description": "All frames are there, whole, and made with the same settings.",
+            "dependencies": [{"dependsOn": "Matte"}],
+            "hostRequirements": self._host(gpu=False),
+            "script": self._script(args, len(self.frames) * _VERIFY_SECONDS),
+        }
+
+    def _plates(self) -> list[str]:
+        return [self._inputs["plate"], "--clean", self._inputs["clean_plate"]]
+
+    def _host(self, *, gpu: bool = True) -> dict[str, Any]:
+        amounts: list[dict[str, Any]] = [
+            {"name": "amount.worker.vcpu", "min": self.farming.cores},
+            {"name": "amount.worker.memory", "min": self.farming.memory},
+        ]
+        if gpu and self.job.device == "cuda":
+            amounts.append({"name": "amount.worker.gpu", "min": 1})
+        return {"amounts": amounts}
+
+    def _script(self, args: list[str], seconds: int) -> dict[str, Any]:
+        run = {
+            "command": self._howard,
+            "args": args,
+            "timeout": _START_SECONDS + seconds,
+            "cancelation": {
+                "mode": "NOTIFY_THEN_TERMINATE",
+                "notifyPeriodInSeconds": _GRACE_SECONDS,
+            },
+        }
+        return {"actions": {"onRun": run}}
+
+
+def _checked(job: Job, on_event: Callable[[Event], None]) -> tuple[int, ...]:
+    """Look at all of a job that can be looked at without computing; give its frames."""
+    from howard_nodes.pipeline import Shot
+
+    # The workers' device need not be here.
+    frames = Shot(replace(job, device="cpu", precision="auto"), on_event).frames
+    inputs = {socket.label: job.pattern(socket.name) for socket in INPUTS if socket.name != "clean_plate"}
+    for label, pattern in inputs.items():
+        footage = None if pattern is None else open_footage(pattern)
+        missing = () if footage is None else footage.missing(frames)
+        if missing:
+            raise InputError(
+                f"{pattern}: frames {format_frames(missing)} of the {label.lower()} are not there: "
+                "wait for them, or leave them out of --frames."
+            )
+    return frames
+
+
+def _absolute(job: Job) -> Job:
+    """Make paths absolute, and name the colour configuration that is in force: workers have another one."""
+    paths: dict[str, Any] = {
+        name: str(absolute(value))
+        for name in (
+            "plate",
+            "clean",
+            "output",
+            "override_coarse",
+            "override_error",
+            "inside",
+            "outside",
+            "fit",
+        )
+        if (value := getattr(job, name)) is not None
+    }
+    ocio = job.ocio or os.environ.get("OCIO") or None
+    files = {"ocio": ocio, "weights": job.weights}
+    paths |= {name: str(absolute(path)) for name, path in files.items() if path and Path(path).is_file()}
+    return replace(job, **({"ocio": ocio} | paths), report=None, resume=False)
+
+
+def _plain(job: Job) -> dict[str, Any]:
+    parts = vars(job) | {"fitting": vars(job.fitting), "settings": vars(job.settings)}
+    return {name: value for name, value in parts.items() if not name.startswith("_")}
+
+
+def _value(job: Job, name: str) -> Any:
+    for part in (job, job.fitting, job.settings):
+        if hasattr(part, name):
+            return getattr(part, name)
+    raise AssertionError(name)
+
+
+def _expression(frames: Sequence[int]) -> str:
+    """Write frames as Open Job Description reads them: 1001-1240, 1001-1019:3,1150."""
+    steps: list[list[int]] = []  # first, last, step; 0 for a single frame
+    for frame in frames:
+        run = steps[-1] if steps else None
+        if run is not None and run[2] == 0:
+            run[1], run[2] = frame, frame - run[0]
+        elif run is not None and frame - run[1] == run[2]:
+            run[1] = frame
+        else:
+            steps.append([frame, frame, 0])
+    written = []
+    for first, last, step in steps:
+        if step == 0:
+            written.append(str(first))
+        elif last - first == step and step != 1:
+            written += [str(first), str(last)]
+        else:
+            written.append(f"{first}-{last}" + (f":{step}" if step != 1 else ""))
+    return ",".join(written)
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.exists() or (folder / TEMPLATE).is_file():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise InputError(f"{folder}: holds something else; name a new folder for the job.")

@@ -1,0 +1,160 @@
+"""How a job stands: what its engine knows, and what its tasks' logs say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from howard_nodes.farm.bundle import Task
+from howard_nodes.farm.engine import State, find_engine
+from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
+
+__all__ = ["Status", "TaskStatus", "status"]
+
+_ATTEMPT = re.compile(re.escape(ATTEMPT_MARK) + r" (\d+) on (\S+) at (\S+)")
+_EXIT = re.compile(re.escape(EXIT_MARK) + r" (\d+)")
+_PROGRESS = re.compile(r"openjd_status: (\d+) of (\d+) frames")
+_FAIL = re.compile(r"openjd_fail: (.+)")
+_ERROR = re.compile(r"howard: error: (.+)")
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """How a task stands.
+
+    Attributes
+    ----------
+    task : Task
+        Which.
+    state : str
+        `waiting`, `running`, `done`, `failed` or `cancelled`.
+    done : int
+        Frames that are done, of the frames it makes or compares.
+    attempts : int
+        How often it was begun.
+    began : datetime or None
+        Its first attempt.
+    host : str
+        Where its last attempt ran.
+    message : str
+        Why the last attempt that failed did; empty for none.
+    """
+
+    task: Task
+    state: State
+    done: int
+    attempts: int
+    began: datetime | None
+    host: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a job stands.
+
+    Attributes
+    ----------
+    tasks : tuple of TaskStatus
+        All of them, step by step.
+    state : str
+        Of the whole.
+    total, done, failed, running : int
+        Frames; running are those of tasks that run and are not done yet.
+    seconds_left : float or None
+        At the pace so far; None where that is not known.
+    """
+
+    tasks: tuple[TaskStatus, ...]
+    state: State
+    total: int
+    done: int
+    failed: int
+    running: int
+    seconds_left: float | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ("done", "failed", "cancelled")
+
+
+def status(submission: Submission) -> Status:
+    """Find out how a job stands.
+
+    Parameters
+    ----------
+    submission : Submission
+        As it was handed over.
+
+    Raises
+    ------
+    FarmError
+        The engine does not answer.
+    """
+    known = find_engine(submission.engine).states(submission)
+    tasks = tuple(
+        _task(task, known.get((task.step, task.number)), submission) for task in submission.bundle.tasks
+    )
+    making = [one for one in tasks if one.task.frames]
+    done = sum(one.done for one in making)
+    failed = sum(len(one.task.frames) - one.done for one in making if one.state == "failed")
+    running = sum(len(one.task.frames) - one.done for one in making if one.state == "running")
+    total = len(submission.bundle.frames)
+    began = min((one.began for one in making if one.began is not None), default=None)
+    left = None
+    if began is not None and done and total > done + failed:
+        left = (datetime.now(UTC) - began).total_seconds() / done * (total - done - failed)
+    return Status(tasks, _whole(tasks), total, done, failed, running, left)
+
+
+def _whole(tasks: tuple[TaskStatus, ...]) -> State:
+    states = {one.state for one in tasks}
+    if "running" in states or ("waiting" in states and "done" in states):
+        return "running"
+    if "waiting" in states:
+        return "running" if any(one.attempts for one in tasks) else "waiting"
+    for state in ("failed", "cancelled"):
+        if state in states:
+            return state
+    return "done"
+
+
+def _task(task: Task, known: State | None, submission: Submission) -> TaskStatus:
+    log = submission.log(task)
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    attempts = list(_ATTEMPT.finditer(text))
+    last = text[attempts[-1].start() :] if attempts else ""
+    ended = _EXIT.search(last)
+    state: State
+    if ended is not None and ended[1] == "0":
+        state = "done"
+    elif ended is not None and len(attempts) > submission.retries:
+        state = "failed"
+    elif known is not None:
+        state = known
+    else:
+        state = "failed" if attempts else "cancelled"
+    done = len(task.frames)
+    if state != "done":
+        # An attempt counts what those before it left as done when it comes to it.
+        done = max((int(found[1]) for found in _PROGRESS.finditer(text)), default=0) if task.frames else 0
+    message = ""
+    if state != "done" and attempts:
+        reasons = _FAIL.findall(text) or _ERROR.findall(text)
+        message = reasons[-1].strip() if reasons else ""
+        if state == "failed" and not message:
+            message = f"it ended without a word on {attempts[-1][2]}: see {log}"
+    return TaskStatus(
+        task=task,
+        state=state,
+        done=min(done, len(task.frames)),
+        attempts=len(attempts),
+        began=datetime.fromisoformat(attempts[0][3]) if attempts else None,
+        host=attempts[-1][2] if attempts else "",
+        message=message,
+    )

@@ -1,0 +1,80 @@
+"""A result at a glance: comps, alphas and error maps of some of its frames on a contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from howard_nodes.color import ColorConfig
+from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, write_sheet
+from howard_nodes.errors import FrameError, InputError
+from howard_nodes.frames import Frame, Sequence, read_frame
+from howard_nodes.layers import layer_path
+
+__all__ = ["overview"]
+
+_FRAMES = 6
+_SQUARES = 24  # on the longer side
+_DARK, _LIGHT = 0.12, 0.24  # linear
+
+
+def overview(pattern: str, frames: tuple[int, ...], sheet: Path) -> None:
+    """Write a contact sheet of a result.
+
+    Parameters
+    ----------
+    pattern : str
+        As `howard matte` was given it for its output.
+    frames : tuple of int
+        Those there are; a few, spread evenly, are shown.
+    sheet : Path
+        A PNG.
+
+    Raises
+    ------
+    InputError
+        None of the frames has a layer that can be shown.
+    WriteError
+        The sheet cannot be written.
+    """
+    config = ColorConfig.load(None)
+    count = min(_FRAMES, len(frames))
+    chosen = [frames[round(index * (len(frames) - 1) / max(count - 1, 1))] for index in range(count)]
+    rows = [list(_tiles(pattern, frame, config)) for frame in dict.fromkeys(chosen)]
+    rows = [row for row in rows if row]
+    if not rows:
+        raise InputError(f"{pattern}: has no layer that can be shown: neither rgba nor alpha.")
+    columns = max(map(len, rows))
+    # A row that lacks a layer keeps its place.
+    tiles = [tile for row in rows for tile in row + [row[-1]] * (columns - len(row))]
+    write_sheet(sheet, contact_sheet(tiles, columns=columns))
+
+
+def _tiles(pattern: str, frame: int, config: ColorConfig) -> Iterator[Tile]:
+    picture = _layer(pattern, "rgba", frame)
+    if picture is not None and picture.pixels.shape[2] == 4:
+        resolved = config.resolve(
+            str(picture.path), picture.colorspace, None, chromaticities=picture.metadata.get("chromaticities")
+        )
+        light = config.convert(picture.rgb, resolved.space, config.scene_linear)
+        alpha = picture.pixels[..., 3]
+        height, width = alpha.shape
+        y, x = np.mgrid[:height, :width] * _SQUARES // max(height, width)
+        checks = np.where((x + y) % 2, _LIGHT, _DARK).astype(np.float32)
+        over = light + (1 - alpha[..., None]) * checks[..., None]
+        yield Tile("Comp", for_display(over, config.scene_linear, config), f"frame {frame}")
+    for layer, title in (("alpha", "Alpha"), ("error", "Error map")):
+        matte = _layer(pattern, layer, frame)
+        if matte is not None:
+            yield Tile(title, matte.pixels[..., 0], f"frame {frame}")
+
+
+def _layer(pattern: str, layer: str, frame: int) -> Frame | None:
+    is_exr = Path(pattern).suffix.lower() == ".exr"
+    try:
+        path = Sequence.output(pattern if is_exr else layer_path(pattern, layer)).path(frame)
+        return read_frame(path, layer=layer if is_exr and layer != "rgba" else None, frame=frame)
+    except FrameError:
+        return None
