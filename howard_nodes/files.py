@@ -1,15 +1,29 @@
-"""Paths that travel, and small files, whole or not at all."""
+"""Paths that travel, and files that are whole or not there."""
 
 from __future__ import annotations
 
+import atexit
+import errno
 import os
+import re
+import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from howard_nodes.errors import WriteError
 
-__all__ = ["absolute", "write_file"]
+__all__ = ["MARK", "absolute", "reason", "remove_abandoned", "remove_unfinished", "replacing", "write_file"]
+
+_HOST = re.sub(r"[^\w.]", "_", os.uname().nodename)
+MARK = f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+"""In the names of this process's unfinished files, `.howard-MARK-*.tmp`: what outlives it can remove them."""
+
+_NAME = re.compile(r"\.howard-(.+)-(\d+)-[0-9a-f]{12}-[0-9a-f]{32}\.tmp")
+_ABANDONED_SECONDS = 24 * 3600.0
+
+_unfinished: set[Path] = set()
 
 
 def absolute(path: Path | str) -> Path:
@@ -18,7 +32,7 @@ def absolute(path: Path | str) -> Path:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all, whoever else writes it at the same time; its folder is made.
+    """Write a small file whole or not at all, whoever else writes it at the same time; its folder is made.
 
     Parameters
     ----------
@@ -32,14 +46,84 @@ def write_file(path: Path, content: str | bytes) -> None:
     WriteError
         It cannot be written.
     """
-    data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".howard-{uuid.uuid4().hex}.tmp")
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a hidden file beside `path` that takes its place when all went well, and is gone otherwise.
+
+    Raises
+    ------
+    WriteError
+        An `OSError` within, or the place cannot be taken.
+    """
+    temporary = path.absolute().parent / f".howard-{MARK}-{uuid.uuid4().hex}.tmp"
+    _unfinished.add(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
+        if path.is_dir():
+            raise WriteError("cannot be written: a folder has this name", path=path)
+        # OpenImageIO cannot say why it fails to open a file; this can.
+        temporary.open("xb").close()
+        yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise WriteError(f"cannot be written ({error.strerror}).", path=path) from error
+        raise WriteError(f"cannot be written: {reason(error)}", path=path) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+def reason(error: OSError) -> str:
+    """Say why a file cannot be written, and what to do."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full; free some space or write elsewhere"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "the folder or file is read-only; change its permissions or write elsewhere"
+    if error.errno == errno.EFBIG:
+        return "it is larger than files may be here (ulimit -f, or the file system's limit)"
+    if error.errno == errno.EDQUOT:
+        return "the disk quota is used up; free some space or write elsewhere"
+    return error.strerror or str(error)
+
+
+@atexit.register
+def remove_unfinished() -> None:
+    """Remove what is being written: for a process that ends in the middle of it."""
+    for temporary in tuple(_unfinished):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove unfinished files of processes that were killed: on this machine, or a day ago on another.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they lie. What living processes write there stays.
+    """
+    with suppress(OSError):
+        for path in folder.glob(".howard-*.tmp"):
+            found = _NAME.fullmatch(path.name)
+            if found is None:
+                continue
+            with suppress(OSError):
+                here = found[1] == _HOST
+                if (here and not _lives(int(found[2]))) or (
+                    time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+                ):
+                    path.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True

@@ -36,6 +36,7 @@ from howard_nodes.events import (
     Note,
     Started,
 )
+from howard_nodes.files import remove_abandoned
 from howard_nodes.fitting import Plates, check_folder, choose_frames
 from howard_nodes.frames import (
     Sequence,
@@ -389,6 +390,7 @@ class Shot:
             if path.resolve() in inputs:
                 raise InputError(f"{path}: would overwrite an input; choose another output.")
         check_folder(output)
+        remove_abandoned(output.parent)
         if job.report is not None:
             check_folder(Path(job.report))
 

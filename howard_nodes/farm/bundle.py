@@ -24,6 +24,7 @@ __all__ = [
     "Step",
     "Task",
     "openjd_command",
+    "openjd_model",
     "read_yaml",
     "task_command",
 ]
@@ -145,7 +146,7 @@ class Bundle:
         InputError
             It is none, or Open Job Description's library refuses it.
         """
-        model = _openjd()
+        model = openjd_model()
         folder = absolute(folder)
         template = read_yaml(folder / TEMPLATE)
         values = _values(folder / PARAMETERS)
@@ -223,7 +224,7 @@ def openjd_command(bundle: Bundle, step: Step, tasks: tuple[Task, ...]) -> list[
 
 def read_yaml(path: Path) -> Any:
     """Read a YAML file of a bundle. Raises `InputError` where it is missing or damaged."""
-    _openjd()
+    openjd_model()
     import yaml
 
     try:
@@ -236,7 +237,8 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read: {error}") from error
 
 
-def _openjd() -> Any:
+def openjd_model() -> Any:
+    """Give Open Job Description's library. Raises `InputError` where it is not installed."""
     try:
         import openjd.model as model
     except ImportError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from howard_nodes import __version__
 from howard_nodes.description import INPUTS, KNOBS, OPTIONS, Knob, Socket
 from howard_nodes.errors import InputError
 from howard_nodes.events import Event
-from howard_nodes.farm.bundle import EXTENSIONS, FRAMES, PARAMETERS, TEMPLATE, Bundle
+from howard_nodes.farm.bundle import EXTENSIONS, FRAMES, PARAMETERS, TEMPLATE, Bundle, openjd_model
 from howard_nodes.farm.claim import claim, claim_name, stem
 from howard_nodes.files import absolute, write_file
 from howard_nodes.frames import Footage, format_frames, open_footage
@@ -34,7 +34,8 @@ _OWN = ("frames", "fit", "report", "resume")
 _START_SECONDS = 300  # for what comes before the first frame: a slow disk, a cold cache
 _VERIFY_SECONDS = 10
 _GRACE_SECONDS = 30
-_MOST_LABEL = 64
+_LONGEST_NAME = 128
+_LONGEST_VALUE = 1024
 _KINDS = {"float": "FLOAT", "int": "INT"}
 
 
@@ -123,6 +124,12 @@ def make_bundle(
             f"{len(frames)} frames in chunks of {farming.chunk} are {chunks} tasks, more than {MOST_CHUNKS}: "
             f"make chunks of at least {-(-len(frames) // MOST_CHUNKS)} frames."
         )
+    listed = _expression(frames)
+    if len(listed) > _LONGEST_VALUE:
+        raise InputError(
+            f"the frames {listed[:40]}... take {len(listed)} letters to write, Open Job Description allows "
+            f"{_LONGEST_VALUE}: make several jobs of them."
+        )
     made = _Making(job, frames, farming)
     paths = {
         folder / TEMPLATE: made.template(),
@@ -184,7 +191,7 @@ class _Making:
 
     def _basics(self) -> None:
         job, farming = self.job, self.farming
-        self._define("JobName", "STRING", (farming.name or f"{stem(job.output)} matte")[:_MOST_LABEL])
+        self._define("JobName", "STRING", (farming.name or f"{stem(job.output)} matte")[:_LONGEST_NAME])
         output = Path(job.output)
         folder = self._define(
             "OutputFolder",
@@ -433,26 +440,9 @@ def _value(job: Job, name: str) -> Any:
     raise AssertionError(name)
 
 
-def _expression(frames: Sequence[int]) -> str:
+def _expression(frames: tuple[int, ...]) -> str:
     """Write frames as Open Job Description reads them: 1001-1240, 1001-1019:3,1150."""
-    steps: list[list[int]] = []  # first, last, step; 0 for a single frame
-    for frame in frames:
-        run = steps[-1] if steps else None
-        if run is not None and run[2] == 0:
-            run[1], run[2] = frame, frame - run[0]
-        elif run is not None and frame - run[1] == run[2]:
-            run[1] = frame
-        else:
-            steps.append([frame, frame, 0])
-    written = []
-    for first, last, step in steps:
-        if step == 0:
-            written.append(str(first))
-        elif last - first == step and step != 1:
-            written += [str(first), str(last)]
-        else:
-            written.append(f"{first}-{last}" + (f":{step}" if step != 1 else ""))
-    return ",".join(written)
+    return str(openjd_model().IntRangeExpr.from_list(list(frames)))
 
 
 def _camel(name: str) -> str:

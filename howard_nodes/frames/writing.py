@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
-import errno
 import os
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,15 +11,14 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from howard_nodes.errors import FrameError, InputError, WriteError
+from howard_nodes.files import reason, replacing
 from howard_nodes.frames.frame import HALF_MAX, Window, fit_window, sanitize
 from howard_nodes.frames.metadata import COLORSPACE_ATTRIBUTE, set_attribute
 from howard_nodes.frames.reading import verify_file
 
 __all__ = [
     "EXR_COMPRESSIONS",
-    "MARK",
     "Depth",
-    "remove_unfinished",
     "validate_compression",
     "write_image",
 ]
@@ -159,7 +154,7 @@ def write_image(
     if colorspace:
         spec.attribute("oiio:ColorSpace", colorspace)
         spec.attribute(COLORSPACE_ATTRIBUTE, colorspace)
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         _write(temporary, file_format, spec, encoded, path)
 
 
@@ -218,53 +213,6 @@ def _png(
     return spec, encoded
 
 
-def _reason(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "the disk is full; free some space or write elsewhere"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "the folder or file is read-only; change its permissions or write elsewhere"
-    if error.errno == errno.EFBIG:
-        return "it is larger than files may be here (ulimit -f, or the file system's limit)"
-    if error.errno == errno.EDQUOT:
-        return "the disk quota is used up; free some space or write elsewhere"
-    return error.strerror or str(error)
-
-
-MARK = uuid.uuid4().hex[:12]
-"""In the names of this process's unfinished files, `.howard-MARK-*.tmp`: what outlives it can remove them."""
-
-_unfinished: set[Path] = set()
-
-
-@atexit.register
-def remove_unfinished() -> None:
-    """Remove what is being written: for a process that ends in the middle of it."""
-    for temporary in tuple(_unfinished):
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a hidden file beside `path` that takes its place when all went well, and is gone otherwise."""
-    temporary = path.absolute().parent / f".howard-{MARK}-{uuid.uuid4().hex}.tmp"
-    _unfinished.add(temporary)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise WriteError("cannot be written: a folder has this name", path=path)
-        # OpenImageIO cannot say why it fails to open a file; this can.
-        temporary.open("xb").close()
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise WriteError(f"cannot be written: {_reason(error)}", path=path) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        _unfinished.discard(temporary)
-
-
 def _write(temporary: Path, file_format: str, spec: oiio.ImageSpec, encoded: np.ndarray, path: Path) -> None:
     oiio.geterror()
     output = oiio.ImageOutput.create(file_format)
@@ -296,5 +244,5 @@ def _full_or(message: str, temporary: Path) -> str:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return _reason(error)
+        return reason(error)
     return "; ".join(dict.fromkeys(message.split("\n"))).strip("; ") or "is the disk full?"

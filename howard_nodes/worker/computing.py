@@ -15,8 +15,8 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description import ComputeSettings, FitSettings, MatteSettings, taken
 from howard_nodes.errors import HowardError
 from howard_nodes.events import Event, Note, to_json
+from howard_nodes.files import MARK, remove_unfinished
 from howard_nodes.frames import parse_frames
-from howard_nodes.frames.writing import MARK, remove_unfinished
 from howard_nodes.node import HowardMatte
 from howard_nodes.pipeline import Shot, run
 from howard_nodes.warm import Warm

@@ -1,0 +1,88 @@
+"""All cores of this machine as a farm, from the command line: the whole way, failures, an early end."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from farm.conftest import PLAIN
+
+from howard_nodes.frames import verify_file
+
+
+def status(howard: Any, job: Path) -> dict[str, Any]:
+    ended = howard("farm", "status", job, "--json")
+    found: dict[str, Any] = json.loads(ended.said.splitlines()[-1])
+    return {**found, "code": ended.code}
+
+
+def test_a_task_that_fails_is_tried_again_and_told(howard, make_job):
+    shot, job = make_job(4, *PLAIN, "--chunk", 2)
+    plate = shot.folder / "plate.1004.exr"
+    whole = plate.read_bytes()
+    plate.write_bytes(whole[:2000])
+    ended = howard("farm", "submit", job, "--engine", "local", "--retries", 1, "--wait")
+    assert ended.code == 1
+    assert "3 of 4 frames done, 1 failed" in ended.said
+    assert "plate.1004.exr, frame 1004" in ended.said
+    found = status(howard, job)
+    assert (found["code"], found["state"]) == (1, "failed")
+    assert (found["total"], found["done"], found["failed"], found["running"]) == (4, 3, 1, 0)
+    states = {(task["step"], task["number"]): task for task in found["tasks"]}
+    assert [states["Matte", 0]["state"], states["Matte", 1]["state"]] == ["done", "failed"]
+    assert [states["Matte", 0]["attempts"], states["Matte", 1]["attempts"]] == [1, 2]
+    assert states["Verify", 0]["state"] == "cancelled"  # it never began
+    assert "frame 1004" in states["Matte", 1]["message"]
+    # The same job once more: what is there stays.
+    times = {path: path.stat().st_mtime_ns for path in (shot.folder / "out").glob("shot.*.exr")}
+    plate.write_bytes(whole)
+    ended = howard("farm", "submit", job, "--engine", "local", "--wait")
+    assert ended.code == 0, ended.said
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    assert json.loads((shot.folder / "out/shot.report.json").read_text())["well"] == 4
+    found = status(howard, job)
+    assert (found["state"], found["done"], found["seconds_left"]) == ("done", 4, None)
+
+
+def test_cancelled_and_submitted_again(howard, make_job):
+    shot, job = make_job(120, *PLAIN, "--chunk", 60)
+    assert "was handed to no engine yet" in howard("farm", "status", job).said
+    assert howard("farm", "submit", job, "--engine", "local").code == 0
+    again = howard("farm", "submit", job, "--engine", "local")
+    assert (again.code, "is running on local already" in again.said) == (2, True)
+    out = shot.folder / "out"
+    deadline = time.monotonic() + 60
+    while not list(out.glob("shot.*.exr")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    found = status(howard, job)
+    assert found["state"] == "running"
+    ended = howard("farm", "cancel", job)
+    assert ended.code == 0, ended.said
+    there = list(out.glob("shot.*.exr"))
+    assert 0 < len(there) < 120
+    for path in there:
+        verify_file(path)
+    assert not list(out.glob(".howard-*"))
+    assert status(howard, job)["state"] in ("failed", "cancelled")
+    assert howard("farm", "submit", job, "--engine", "local", "--wait").code == 0
+    assert len(list(out.glob("shot.*.exr"))) == 120
+
+
+def test_engines_that_are_not_there(howard, make_job, tmp_path):
+    _, job = make_job(1, *PLAIN)
+    nothing = str(tmp_path / "no programs")
+    for engine, hint in (
+        ("slurm", "slurm-client"),
+        ("deadline-cloud", "deadline"),
+        ("opencue", "cuebot"),
+        ("tractor", "there is no engine 'tractor'; there is local, slurm"),
+    ):
+        ended = howard("farm", "submit", job, "--engine", engine, PATH=nothing, HOME=nothing)
+        assert ended.code == 2, ended.said
+        assert hint in ended.said.lower()
+    assert not (job / "submissions").exists()
+    ended = howard("farm", "submit", tmp_path, "--engine", "local")
+    assert (ended.code, "howard farm bundle makes one" in ended.said) == (2, True)
