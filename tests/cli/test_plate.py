@@ -300,3 +300,31 @@ def test_help_names_the_commands(howard):
     assert ended.code == 0
     assert "align" in ended.out
     assert "build" in ended.out
+
+
+def test_a_fit_alone_is_that_of_align(howard, folder, align):
+    assert align("--report", folder / "fit/aligned.json").code == 0
+    places = (folder / "plate.####.exr", "--clean", folder / "clean.exr")
+    ended = howard("plate", "fit", *places, "-o", folder / "alone/fit.json", "--device", "cpu", "--openjd")
+    assert ended.code == 0, ended.err
+    aligned, alone = (ShotFit.load(folder / name) for name in ("fit/aligned.json", "alone/fit.json"))
+    assert {n: fit.fingerprint for n, fit in alone.frames.items()} == {
+        n: fit.fingerprint for n, fit in aligned.frames.items()
+    }
+    assert [path.name for path in (folder / "alone").iterdir()] == ["fit.json"]
+    assert "openjd_status: 4 of 4 frames compared" in ended.out
+    assert ended.out.rindex("openjd_progress: 100.0") > ended.out.rindex("openjd_progress: 25.0")
+
+
+def test_a_fit_that_cannot_be(howard, folder):
+    places = (folder / "plate.####.exr", "--clean", folder / "clean.exr", "--device", "cpu")
+    nothing = howard(
+        "plate", "fit", *places, "-o", folder / "f.json", "--align", "off", "--match-exposure", "off"
+    )
+    assert (nothing.code, "nothing to fit" in nothing.err) == (2, True)
+    named = howard("plate", "fit", *places, "-o", folder / "fit.exr")
+    assert (named.code, "a name that ends in .json" in named.err) == (2, True)
+    (folder / "plate.1002.exr").write_bytes(b"no picture")
+    partly = howard("plate", "fit", *places, "-o", folder / "fit.json")
+    assert (partly.code, "frame 1002" in partly.err) == (1, True)
+    assert set(ShotFit.load(folder / "fit.json").frames) == {1001, 1003, 1004}

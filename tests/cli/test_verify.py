@@ -112,3 +112,33 @@ def test_what_matte_wrote(howard, matte, shot, png_shot):
     ended = howard("verify", png_shot.output)
     assert ended.code == 1
     assert "shot_error.1002.png: frame 1002 is missing" in ended.out
+
+
+def test_a_report_and_a_contact_sheet(howard, shot, matte):
+    assert matte(shot, "--align", "off").code == 0
+    Path(shot.output.replace("####", "1002")).unlink()
+    report, sheet = shot.folder / "told/report.json", shot.folder / "told/sheet.png"
+    ended = howard(
+        "verify",
+        *(shot.output, "--frames", "1001-1004", "--report", report, "--contact-sheet", sheet, "--openjd"),
+    )
+    assert ended.code == 1
+    assert "openjd_fail: 3 of 4 frames are well; not well: 1002" in ended.out
+    told = json.loads(report.read_text(encoding="utf-8"))
+    assert (told["total"], told["well"], list(told["problems"])) == (4, 3, ["1002"])
+    assert list(told["facts"]["settings"].values()) == [3]
+    shown = read_frame(sheet).pixels
+    # Three rows of comp, alpha and error map, and they show the subject.
+    assert shown.shape[1] > 1500
+    assert shown.std() > 0.1
+
+
+def test_a_contact_sheet_of_what_there_is(howard, png_shot, matte):
+    assert matte(png_shot, "--align", "off", "--layers", "alpha").code == 0
+    sheet = png_shot.folder / "sheet.png"
+    assert howard("verify", png_shot.output, "--contact-sheet", sheet).code == 0
+    assert read_frame(sheet).pixels.shape[1] < 800  # one column
+    sheet.unlink()
+    ended = howard("verify", png_shot.plate, "--contact-sheet", sheet)
+    assert (ended.code, sheet.exists()) == (0, False)
+    assert "has no layer that can be shown" in ended.err
