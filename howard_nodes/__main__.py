@@ -1,5 +1,5 @@
 """`python -m howard_nodes`: the command `howard`, of this very Python."""
 
-from howard_nodes.cli import main
+from howard_nodes.cli import run
 
-main()
+run()
