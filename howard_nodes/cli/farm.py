@@ -73,7 +73,9 @@ def bundle(
 
     Exit codes: 0 done, 2 wrong input.
     """
-    from howard_nodes.farm import Farming, make_bundle
+    from howard_nodes.errors import InputError
+    from howard_nodes.farm import Bundle, Farming, make_bundle
+    from howard_nodes.farm.submission import check_over
 
     farming = Farming(
         name=name,
@@ -85,6 +87,12 @@ def bundle(
         howard=howard,
         overwrite=overwrite,
     )
+    try:
+        there = Bundle.load(folder)
+    except InputError:
+        there = None  # new, or damaged
+    if there is not None:
+        check_over(there)
     made = make_bundle(as_job(values), folder, farming, _warn)
     counts = {step.name: len(step.tasks) for step in made.steps}
     if as_json:

@@ -14,7 +14,7 @@ from howard_nodes.farm.claim import check_claim
 from howard_nodes.farm.engine import Engine, Options, find_engine
 from howard_nodes.files import write_file
 
-__all__ = ["ATTEMPT_MARK", "EXIT_MARK", "Submission", "submit"]
+__all__ = ["ATTEMPT_MARK", "EXIT_MARK", "Submission", "check_over", "submit"]
 
 ATTEMPT_MARK, EXIT_MARK = "howard-farm: attempt", "howard-farm: exit"
 """Begin lines of a task's log: `howard-farm: attempt 1 on HOST at TIME` and `howard-farm: exit 0`."""
@@ -115,9 +115,7 @@ def submit(bundle: Bundle, engine: Engine, options: Options) -> Submission:
     """
     engine.check()
     check_claim(bundle.output, str(bundle.values["JobId"]))
-    earlier = Submission.latest(bundle)
-    if earlier is not None:
-        _check_over(earlier)
+    earlier = check_over(bundle)
     number = int(earlier.folder.name) + 1 if earlier is not None else 1
     folder = bundle.folder / "submissions" / f"{number:04d}"
     made = datetime.now(UTC).isoformat(timespec="seconds")
@@ -128,14 +126,34 @@ def submit(bundle: Bundle, engine: Engine, options: Options) -> Submission:
     return submission
 
 
-def _check_over(earlier: Submission) -> None:
+def check_over(bundle: Bundle) -> Submission | None:
+    """Make sure that nothing of a job runs or waits any more.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The job.
+
+    Returns
+    -------
+    Submission or None
+        The latest; None where there was none.
+
+    Raises
+    ------
+    InputError
+        It is running.
+    """
+    earlier = Submission.latest(bundle)
+    if earlier is None:
+        return None
     try:
         states = find_engine(earlier.engine).states(earlier)
     except (FarmError, InputError):
-        return  # an engine that does not answer must not keep a job from another one
+        return earlier  # an engine that does not answer must not keep a job from another one
     if {"waiting", "running"} & set(states.values()):
-        folder = earlier.bundle.folder
         raise InputError(
-            f"{folder}: is running on {earlier.engine} already; see howard farm status, or end it with "
+            f"{bundle.folder}: is running on {earlier.engine}; see howard farm status, or end it with "
             "howard farm cancel."
         )
+    return earlier

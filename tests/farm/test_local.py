@@ -47,11 +47,14 @@ def test_a_task_that_fails_is_tried_again_and_told(howard, make_job):
 
 
 def test_cancelled_and_submitted_again(howard, make_job):
-    shot, job = make_job(120, *PLAIN, "--chunk", 60)
+    shot, job = make_job(40, *PLAIN, "--chunk", 5)
     assert "was handed to no engine yet" in howard("farm", "status", job).said
     assert howard("farm", "submit", job, "--engine", "local").code == 0
     again = howard("farm", "submit", job, "--engine", "local")
-    assert (again.code, "is running on local already" in again.said) == (2, True)
+    assert (again.code, "is running on local; see howard farm status" in again.said) == (2, True)
+    made = ("-b", job, "-o", shot.folder / "out/shot.####.exr", "--frames", "1001")
+    changed = howard("farm", "bundle", shot.plate, "--clean", shot.clean, *made)
+    assert (changed.code, "is running on local" in changed.said) == (2, True)
     out = shot.folder / "out"
     deadline = time.monotonic() + 60
     while not list(out.glob("shot.*.exr")):
@@ -62,13 +65,13 @@ def test_cancelled_and_submitted_again(howard, make_job):
     ended = howard("farm", "cancel", job)
     assert ended.code == 0, ended.said
     there = list(out.glob("shot.*.exr"))
-    assert 0 < len(there) < 120
+    assert 0 < len(there) < 40
     for path in there:
         verify_file(path)
     assert not list(out.glob(".howard-*"))
     assert status(howard, job)["state"] in ("failed", "cancelled")
     assert howard("farm", "submit", job, "--engine", "local", "--wait").code == 0
-    assert len(list(out.glob("shot.*.exr"))) == 120
+    assert len(list(out.glob("shot.*.exr"))) == 40
 
 
 def test_engines_that_are_not_there(howard, make_job, tmp_path):
