@@ -70,7 +70,12 @@ def bake(
             bpy.ops.render.render(scene=copied.name, write_still=True)
             if not path.is_file():
                 raise AddonError(f"{path} could not be written: choose another folder for the results.")
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
+        raise AddonError(
+            f"{error.filename}: cannot write there ({error.strerror}); choose another folder for the results "
+            "in the sidebar (Howard)."
+        ) from error
+    except RuntimeError as error:
         raise AddonError(f"{node} could not be rendered for Howard: {error}") from error
     finally:
         versions.remove_scene(copied)

@@ -15,32 +15,23 @@ import bpy
 from . import description, images, versions
 from .errors import AddonError
 
-__all__ = ["create", "find", "is_matte", "show", "shown_size", "trees"]
+__all__ = ["add", "find", "is_matte", "show", "shown_size", "trees"]
 
 _MARK = "howard_matte"
 _RESULT = "Result"
+_READ = "Inputs"
 _COMBINED = "rgba"
+_WIDTH = 220
 _SOCKETS = {"color": "NodeSocketColor", "image": "NodeSocketColor", "matte": "NodeSocketFloat"}
 
 
-def create() -> bpy.types.NodeTree:
-    """Make the group of a new node."""
-    document = description.load()
-    tree = bpy.data.node_groups.new(document["label"], "CompositorNodeTree")
-    tree[_MARK] = document["version"]
-    for socket in document["inputs"]:
-        made = _socket(tree, socket, "INPUT")
-        made.hide_value = True
-    for socket in document["outputs"]:
-        if socket["layer"] in description.usual_layers():
-            _socket(tree, socket, "OUTPUT")
-    plates, result, shown = (
-        tree.nodes.new(kind) for kind in ("NodeGroupInput", "CompositorNodeImage", "NodeGroupOutput")
-    )
-    result.name = result.label = _RESULT
-    plates.location, result.location, shown.location = (-300, 0), (-40, -160), (300, 0)
-    tree.links.new(plates.outputs["Plate"], shown.inputs["Image"])
-    return tree
+def add(tree: bpy.types.NodeTree) -> bpy.types.Node:
+    """Add a node with a group of its own to a compositor."""
+    made = tree.nodes.new("CompositorNodeGroup")
+    made.node_tree = _create()
+    made.name, made.width = description.load()["label"], _WIDTH
+    made.outputs[_READ].hide = True
+    return made
 
 
 def is_matte(tree: bpy.types.ID | None) -> bool:
@@ -130,6 +121,47 @@ def shown_size(tree: bpy.types.NodeTree) -> tuple[int, int] | None:
     """Give width and height of the result that a group shows; None where there is none."""
     image = getattr(tree.nodes.get(_RESULT), "image", None)
     return None if image is None else tuple(image.size)
+
+
+def _create() -> bpy.types.NodeTree:
+    document = description.load()
+    tree = bpy.data.node_groups.new(document["label"], "CompositorNodeTree")
+    tree[_MARK] = document["version"]
+    for socket in document["inputs"]:
+        made = _socket(tree, socket, "INPUT")
+        made.hide_value = True
+    for socket in document["outputs"]:
+        if socket["layer"] in description.usual_layers():
+            _socket(tree, socket, "OUTPUT")
+    plates, result, shown = (
+        tree.nodes.new(kind) for kind in ("NodeGroupInput", "CompositorNodeImage", "NodeGroupOutput")
+    )
+    result.name = result.label = _RESULT
+    plates.location, result.location, shown.location = (-300, 0), (-40, -160), (300, 0)
+    tree.links.new(plates.outputs["Plate"], shown.inputs["Image"])
+    _keep_inputs_lit(tree, plates, shown)
+    return tree
+
+
+def _keep_inputs_lit(tree: bpy.types.NodeTree, given: bpy.types.Node, shown: bpy.types.Node) -> None:
+    """Join all inputs in an output that is hidden: Blender greys out inputs that reach none.
+
+    Nothing is computed for it while nothing is plugged into it.
+    """
+    tree.interface.new_socket(
+        _READ,
+        description="What Howard reads; it is here so that Blender does not grey out the inputs",
+        in_out="OUTPUT",
+        socket_type="NodeSocketColor",
+    )
+    joined, *others = (output for output in given.outputs if output.name)
+    for place, output in enumerate(others):
+        mix = versions.add_twin(tree, "MixRGB")
+        mix.hide, mix.location = True, (place * 40 - 160, 160)
+        tree.links.new(joined, mix.inputs[1])
+        tree.links.new(output, mix.inputs[2])
+        joined = mix.outputs[0]
+    tree.links.new(joined, shown.inputs[_READ])
 
 
 def _socket(tree: bpy.types.NodeTree, socket: dict, direction: str) -> bpy.types.NodeTreeInterfaceSocket:

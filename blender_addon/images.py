@@ -14,9 +14,22 @@ import bpy
 
 from .errors import AddonError
 
-__all__ = ["Footage", "Timing", "footage", "numbers_beside", "plug", "result", "sequence_pattern", "source"]
+__all__ = [
+    "Footage",
+    "Timing",
+    "footage",
+    "name",
+    "numbers_beside",
+    "picture",
+    "play",
+    "plug",
+    "result",
+    "sequence_pattern",
+    "source",
+]
 
 
+_WIDTH = 240
 _SHOWING = ("CompositorNodeImage", "CompositorNodeMovieClip")
 _PICTURES = ("Image", "Combined")
 
@@ -41,6 +54,11 @@ class Timing:
     count: int
     offset: int
     cyclic: bool = False
+
+    @property
+    def end(self) -> int:
+        """The scene's frame at which the last picture comes first."""
+        return self.start + self.count - 1
 
     def number(self, frame: int) -> int | None:
         """Give the number of the picture that is shown at a frame of the scene; None before the start."""
@@ -114,6 +132,28 @@ def footage(node: bpy.types.Node, socket: dict[str, Any]) -> Footage | None:
     )
 
 
+def picture(node: bpy.types.Node) -> bpy.types.NodeSocket:
+    """Give the picture of an Image node: a file of several layers has another socket for it."""
+    return next(output for output in node.outputs if output.enabled and output.name in _PICTURES)
+
+
+def play(node: bpy.types.Node, scene: bpy.types.Scene) -> None:
+    """Have an Image node play its sequence or movie: one that is numbered as the scene keeps its numbers."""
+    image = node.image
+    if image.source == "MOVIE":
+        node.frame_start, node.frame_duration = scene.frame_start, max(image.frame_duration, 1)
+        node.frame_offset = 0
+    elif image.source == "SEQUENCE":
+        numbers = numbers_beside(os.path.normpath(bpy.path.abspath(image.filepath)))
+        first, last = (numbers[0], numbers[-1]) if numbers else (1, 1)
+        as_numbered = scene.frame_start <= first <= scene.frame_end
+        node.frame_start = first if as_numbered else scene.frame_start
+        node.frame_duration, node.frame_offset = last - first + 1, first - 1
+    else:
+        return
+    node.use_auto_refresh = True
+
+
 def plug(node: bpy.types.Node, label: str, image: bpy.types.Image, name: str) -> bpy.types.Node:
     """Show an image in the Image node that feeds an input; make one where there is none.
 
@@ -139,13 +179,12 @@ def plug(node: bpy.types.Node, label: str, image: bpy.types.Image, name: str) ->
     if shown is None or shown.bl_idname != "CompositorNodeImage" or feeds != [socket]:
         shown = tree.nodes.new("CompositorNodeImage")
         place = list(node.inputs).index(socket)
-        shown.location = (node.location.x - 320, node.location.y + 160 - 480 * place)
+        shown.width = _WIDTH
+        shown.location = (node.location.x - _WIDTH - 180, node.location.y + 160 - 480 * place)
         tree.nodes.active = node
         shown.select = False
     shown.label, shown.image = name, image
-    # A file of several layers has another socket for its picture.
-    picture = next(output for output in shown.outputs if output.enabled and output.name in _PICTURES)
-    tree.links.new(picture, socket)
+    tree.links.new(picture(shown), socket)
     return shown
 
 
@@ -218,6 +257,15 @@ def result(node: bpy.types.Node, path: str, name: str, timing: Timing | None) ->
         node.frame_start, node.frame_duration = timing.start, timing.count
         node.frame_offset, node.use_cyclic = timing.offset, timing.cyclic
         node.use_auto_refresh = True
+
+
+def name(node: bpy.types.Node, socket: dict[str, Any]) -> str:
+    """Name what is plugged into an input: its image or clip, else its node; empty for nothing."""
+    plugged = source(node, socket)
+    if plugged is None:
+        return ""
+    block = getattr(plugged.node, "image", None) or getattr(plugged.node, "clip", None)
+    return (block or plugged.node).name
 
 
 def source(node: bpy.types.Node, socket: dict[str, Any]) -> bpy.types.NodeSocket | None:

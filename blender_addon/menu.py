@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a Howard Matte is added: Add, Keying, and Add, Howard."""
+"""Where Howard's nodes are added: Add, Howard; the matte also in Add, Keying."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class HowardMenu(bpy.types.Menu):
     def draw(self, _context: bpy.types.Context) -> None:
         """Draw it."""
         _item(self.layout)
+        for overlay in (nodes.AddErrorHeat, nodes.AddCheckerboard):
+            self.layout.operator(overlay.bl_idname)
 
 
 def register() -> None:

@@ -6,26 +6,47 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from . import description, group, images, versions
+from . import description, group, images, overlays, versions
 from .errors import AddonError
 
-__all__ = ["AddMatte", "OpenInput", "register", "unregister"]
+__all__ = [
+    "AddCheckerboard",
+    "AddErrorHeat",
+    "AddMatte",
+    "MatchPlate",
+    "OpenInput",
+    "register",
+    "unmatched",
+    "unregister",
+]
 
-_WIDTH = 220
+
+def unmatched(node: bpy.types.Node, scene: bpy.types.Scene) -> images.Footage | None:
+    """Give the plate of a Howard Matte where the scene has another size or other frames, else None."""
+    try:
+        plate = images.footage(node, description.inputs()["plate"])
+    except AddonError:  # said when the matte is pulled
+        return None
+    if plate is None or not all(plate.size):
+        return None
+    differs = plate.size != (scene.render.resolution_x, scene.render.resolution_y)
+    if plate.timing is not None:
+        differs |= (plate.timing.start, plate.timing.end) != (scene.frame_start, scene.frame_end)
+    return plate if differs else None
 
 
-class AddMatte(bpy.types.Operator):
-    """Add the node."""
+class _Adding:
+    """An operator that has `make`."""
 
-    bl_idname = "howard.add_matte"
-    bl_label = "Howard Matte"
-    bl_description = "Add a Howard Matte: a plate and a clean plate in, a matte out"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    def make(self, tree: bpy.types.NodeTree, scene: bpy.types.Scene) -> bpy.types.Node:
+        """Make the node."""
+        raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add it where the artist is, else to the scene's compositor."""
@@ -33,11 +54,10 @@ class AddMatte(bpy.types.Operator):
         tree = getattr(space, "edit_tree", None)
         if tree is None or tree.bl_idname != "CompositorNodeTree":
             tree = versions.compositor_tree(context.scene, create=True)
+            assert tree is not None
         for node in tree.nodes:
             node.select = False
-        made = tree.nodes.new("CompositorNodeGroup")
-        made.node_tree = group.create()
-        made.name, made.width = description.load()["label"], _WIDTH
+        made = self.make(tree, context.scene)
         made.select, tree.nodes.active = True, made
         if space is not None:
             made.location = space.cursor_location
@@ -49,6 +69,48 @@ class AddMatte(bpy.types.Operator):
         if getattr(context.space_data, "type", "") == "NODE_EDITOR":
             bpy.ops.node.translate_attach_remove_on_cancel("INVOKE_DEFAULT")
         return done
+
+
+class AddMatte(_Adding, bpy.types.Operator):
+    """Add a Howard Matte."""
+
+    bl_idname = "howard.add_matte"
+    bl_label = "Howard Matte"
+    bl_description = "Add a Howard Matte: a plate and a clean plate in, a matte out"
+
+    def make(self, tree: bpy.types.NodeTree, _scene: bpy.types.Scene) -> bpy.types.Node:
+        """Make it with a group of its own."""
+        return group.add(tree)
+
+
+class AddErrorHeat(_Adding, bpy.types.Operator):
+    """Add the heat overlay."""
+
+    bl_idname = "howard.add_error_heat"
+    bl_label = overlays.ERROR_HEAT
+    bl_description = (
+        "Add a node that lays an error map over its plate as colours; it renders without the add-on"
+    )
+
+    def make(self, tree: bpy.types.NodeTree, _scene: bpy.types.Scene) -> bpy.types.Node:
+        """Make it with the group that all share."""
+        return overlays.add(tree, overlays.error_heat())
+
+
+class AddCheckerboard(_Adding, bpy.types.Operator):
+    """Add the checkerboard."""
+
+    bl_idname = "howard.add_checkerboard"
+    bl_label = overlays.CHECKERBOARD
+    bl_description = (
+        "Add a node that puts an image over a checkerboard as large as the scene's picture; "
+        "it renders without the add-on"
+    )
+
+    def make(self, tree: bpy.types.NodeTree, scene: bpy.types.Scene) -> bpy.types.Node:
+        """Make it with the group for this size."""
+        size = scene.render.resolution_x, scene.render.resolution_y
+        return overlays.add(tree, overlays.checkerboard(size))
 
 
 class OpenInput(bpy.types.Operator):
@@ -90,16 +152,44 @@ class OpenInput(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
 
+class MatchPlate(bpy.types.Operator):
+    """Make the scene fit the plate."""
+
+    bl_idname = "howard.match_plate"
+    bl_label = "Use the Plate's Size"
+    bl_description = (
+        "Give the scene's picture the plate's size; where the plate is a sequence or a movie, its frames too"
+    )
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+    __annotations__ = {"group": StringProperty(options={"HIDDEN", "SKIP_SAVE"})}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set size and frames."""
+        scene = context.scene
+        try:
+            plate = unmatched(group.find(self.group, context), scene)
+        except AddonError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if plate is None:
+            return {"FINISHED"}
+        scene.render.resolution_x, scene.render.resolution_y = plate.size
+        if plate.timing is not None:
+            scene.frame_start, scene.frame_end = plate.timing.start, plate.timing.end
+            scene.frame_set(min(max(scene.frame_current, plate.timing.start), plate.timing.end))
+        return {"FINISHED"}
+
+
 def register() -> None:
     """Register the operators."""
-    bpy.utils.register_class(AddMatte)
-    bpy.utils.register_class(OpenInput)
+    for operator in _OPERATORS:
+        bpy.utils.register_class(operator)
 
 
 def unregister() -> None:
     """Take them back."""
-    bpy.utils.unregister_class(OpenInput)
-    bpy.utils.unregister_class(AddMatte)
+    for operator in reversed(_OPERATORS):
+        bpy.utils.unregister_class(operator)
 
 
 def _plug(node: bpy.types.Node, label: str, path: str, scene: bpy.types.Scene, *, sequence: bool) -> None:
@@ -110,19 +200,7 @@ def _plug(node: bpy.types.Node, label: str, path: str, scene: bpy.types.Scene, *
     numbers = images.numbers_beside(path) if sequence and image.source != "MOVIE" else []
     if len(numbers) > 1:
         image.source = "SEQUENCE"
-    source = images.plug(node, label, image, label)
-    timing = _timing(image, numbers, scene)
-    if timing is not None:
-        source.frame_start, source.frame_duration, source.frame_offset = timing
-        source.use_auto_refresh = True
+    images.play(images.plug(node, label, image, label), scene)
 
 
-def _timing(image: Any, numbers: list[int], scene: bpy.types.Scene) -> tuple[int, int, int] | None:
-    """Give start, length and offset: a shot that is numbered as the scene keeps its numbers."""
-    if image.source == "MOVIE":
-        return scene.frame_start, max(image.frame_duration, 1), 0
-    if image.source != "SEQUENCE":
-        return None
-    first, count = numbers[0], numbers[-1] - numbers[0] + 1
-    start = first if scene.frame_start <= first <= scene.frame_end else scene.frame_start
-    return start, count, first - 1
+_OPERATORS = (AddMatte, AddErrorHeat, AddCheckerboard, OpenInput, MatchPlate)

@@ -1,84 +1,247 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sidebar of the node editor: files, the button, and the knobs in their groups."""
+"""The sidebar of the node editor: files, the button, previews, and the knobs in their groups."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import blf
 import bpy
 
-from . import description, group, nodes, paint, pull, waiting
+from . import description, group, images, nodes, paint, preview, pull, waiting
 from .errors import AddonError
 
-__all__ = ["register", "unregister"]
+__all__ = ["register", "unregister", "wrapped"]
+
+_MARGIN = 62
+"""Left and right of a line of text in the sidebar, tabs and all, in units of the interface."""
+
+_ONLY_WITH = {"sample_pixels": ("refine_mode", "sampling"), "threshold": ("refine_mode", "thresholding")}
+"""Knobs that count with one choice of another only."""
 
 _OPEN_GROUPS = ("Quality", "Refinement")
 
 
-class MattePanel(bpy.types.Panel):
-    """A Howard Matte's settings."""
+class _Section:
+    """A panel of the tab Howard; it has `draw_matte`."""
 
-    bl_idname = "HOWARD_PT_matte"
-    bl_label = "Howard Matte"
     bl_space_type = "NODE_EDITOR"
     bl_region_type = "UI"
     bl_category = "Howard"
+    bl_order = 0
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Compositors only."""
-        return context.space_data.tree_type == "CompositorNodeTree"
+        """Compositors that have a matte."""
+        return _is_compositor(context) and _matte(context) is not None
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: Any, context: bpy.types.Context) -> None:
         """Draw it for the active node, else for the only one there is."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
+        self.draw_matte(context, layout, group.find("", context))
+
+    def draw_matte(
+        self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
+    ) -> None:
+        """Draw it for this node."""
+        raise NotImplementedError
+
+
+class MattePanel(_Section, bpy.types.Panel):
+    """Plates, the button, and how it went."""
+
+    bl_idname = "HOWARD_PT_matte"
+    bl_label = "Howard Matte"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """All compositors."""
+        return _is_compositor(context)
+
+    def draw(self: Any, context: bpy.types.Context) -> None:
+        """Draw it, or a way to add a matte."""
         try:
-            node = group.find("", context)
+            super().draw(context)
         except AddonError as error:
-            _lines(layout, str(error))
-            layout.operator(nodes.AddMatte.bl_idname, icon="ADD", text="Add Howard Matte")
-            return
-        tree = node.node_tree
-        _plates(layout, node)
-        _button(layout, tree)
-        _lines(layout, tree.howard.status)
+            _lines(context, self.layout, str(error))
+            self.layout.operator(nodes.AddMatte.bl_idname, icon="ADD", text="Add Howard Matte")
+
+    def draw_matte(
+        self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
+    ) -> None:
+        """Draw them."""
+        _plates(context, layout, node)
+        _button(layout, node.node_tree)
+        _lines(context, layout, node.node_tree.howard.status)
+
+
+class PreviewPanel(_Section, bpy.types.Panel):
+    """What the viewer shows."""
+
+    bl_idname = "HOWARD_PT_preview"
+    bl_label = "Howard Preview"
+
+    def draw_matte(
+        self, _context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
+    ) -> None:
+        """Draw the buttons; the one whose preview is shown is pressed."""
+        shown = preview.current(node)
+        grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
+        for name, kind in preview.PREVIEWS.items():
+            button = grid.operator(preview.Preview.bl_idname, text=kind.label, depress=name == shown)
+            button.group, button.what = node.node_tree.name, name
+        if shown == preview.BACKGROUND:
+            layout.template_ID(node.node_tree, "howard_background", open="image.open")
+
+
+class OverridesPanel(_Section, bpy.types.Panel):
+    """Painting, and what is painted."""
+
+    bl_idname = "HOWARD_PT_overrides"
+    bl_label = "Howard Overrides"
+
+    def draw_matte(
+        self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
+    ) -> None:
+        """Draw a button for each pass that can be painted, and say where one is plugged in."""
         for output in paint.PAINTED:
-            text = f"Paint {description.outputs()[output]['label']}"
-            button = layout.operator(paint.PaintOverride.bl_idname, icon="BRUSH_DATA", text=text)
-            button.group, button.output = tree.name, output
-        _knobs(layout, tree.howard)
-        header, body = layout.panel("howard_results", default_closed=True)
-        header.label(text="Results")
-        if body is not None:
-            body.prop(tree.howard, "folder")
-            body.prop(tree.howard, "more_layers")
+            label = description.outputs()[output]["label"]
+            button = layout.operator(paint.PaintOverride.bl_idname, icon="BRUSH_DATA", text=f"Paint {label}")
+            button.group, button.output = node.node_tree.name, output
+            painted = paint.painted(node, output)
+            if painted is None:
+                continue
+            frame, is_unsaved = painted
+            said = f"{label}: painted on frame {frame}, used for every frame."
+            if is_unsaved:
+                said += " Not in its file yet: Image, Save in the Image Editor."
+            _lines(context, layout, said)
+            button = layout.operator(paint.UnplugOverride.bl_idname, icon="UNLINKED")
+            button.group, button.output = node.node_tree.name, output
+
+
+class SettingsPanel(_Section, bpy.types.Panel):
+    """The knobs."""
+
+    bl_idname = "HOWARD_PT_settings"
+    bl_label = "Howard Settings"
+
+    def draw_matte(
+        self, _context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
+    ) -> None:
+        """Draw the knobs in their groups."""
+        settings = node.node_tree.howard
+        shown = sorted(description.shown(), key=_place)
+        for name, knobs in itertools.groupby(shown, key=lambda knob: knob["group"]):
+            header, body = layout.panel(f"howard_{name}", default_closed=name not in _OPEN_GROUPS)
+            header.label(text=name)
+            if body is not None:
+                _knobs(body, settings, knobs)
+
+
+class ResultsPanel(_Section, bpy.types.Panel):
+    """Where results go."""
+
+    bl_idname = "HOWARD_PT_results"
+    bl_label = "Howard Results"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw_matte(
+        self, _context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
+    ) -> None:
+        """Draw the folder, and a way into it."""
+        layout.prop(node.node_tree.howard, "folder")
+        layout.prop(node.node_tree.howard, "more_layers")
+        with contextlib.suppress(AddonError):  # the file is not saved yet
+            folder = pull.folder(node.node_tree)
+            if folder.is_dir():
+                layout.operator("wm.path_open", icon="FILE_FOLDER", text="Open Folder").filepath = str(folder)
+
+
+_PANELS = (MattePanel, PreviewPanel, OverridesPanel, SettingsPanel, ResultsPanel)
 
 
 def register() -> None:
-    """Register the panel, and show progress in the header."""
-    bpy.utils.register_class(MattePanel)
+    """Register the panels, and show progress in the header."""
+    for place, panel in enumerate(_PANELS):
+        panel.bl_order = place
+        bpy.utils.register_class(panel)
     bpy.types.NODE_HT_header.append(_header)
 
 
 def unregister() -> None:
     """Take them back."""
     bpy.types.NODE_HT_header.remove(_header)
-    bpy.utils.unregister_class(MattePanel)
+    for panel in reversed(_PANELS):
+        bpy.utils.unregister_class(panel)
 
 
-def _plates(layout: bpy.types.UILayout, node: bpy.types.Node) -> None:
+def wrapped(text: str, width: float, measure: Callable[[str], float]) -> Iterator[str]:
+    """Break text into lines, between words where that can be.
+
+    Parameters
+    ----------
+    text : str
+        Any; its own lines stay apart.
+    width : float
+        Of a line.
+    measure : callable
+        Gives the width of a text.
+
+    Yields
+    ------
+    str
+        A line.
+    """
+    for paragraph in text.splitlines():
+        line = ""
+        for word in paragraph.split():
+            longer = f"{line} {word}".lstrip()
+            if measure(longer) <= width:
+                line = longer
+                continue
+            if line:
+                yield line
+            line = word
+            while measure(line) > width and len(line) > 1:  # a path has no blanks
+                fits = next((n for n in range(len(line) - 1, 1, -1) if measure(line[:n]) <= width), 1)
+                yield line[:fits]
+                line = line[fits:]
+        yield line
+
+
+def _is_compositor(context: bpy.types.Context) -> bool:
+    return context.space_data.tree_type == "CompositorNodeTree"
+
+
+def _matte(context: bpy.types.Context) -> bpy.types.Node | None:
+    try:
+        return group.find("", context)
+    except AddonError:
+        return None
+
+
+def _plates(context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node) -> None:
     for name, socket in description.inputs().items():
         if not socket["required"]:
             continue
-        row = layout.row(align=True)
-        linked = socket["label"] in node.inputs and node.inputs[socket["label"]].is_linked
-        row.label(text=socket["label"], icon="CHECKMARK" if linked else "ERROR")
-        opened = row.operator(nodes.OpenInput.bl_idname, icon="FILE_FOLDER", text="Open")
+        shown = images.name(node, socket)
+        row = layout.split(factor=0.4, align=True)
+        row.label(text=socket["label"], icon="CHECKMARK" if shown else "ERROR")
+        opened = row.operator(nodes.OpenInput.bl_idname, icon="FILE_FOLDER", text=shown or "Open")
         opened.group, opened.socket = node.node_tree.name, name
+    plate = nodes.unmatched(node, context.scene)
+    if plate is not None:
+        frames = f", frames {plate.timing.start}-{plate.timing.end}" if plate.timing else ""
+        _lines(context, layout, f"The plate is {plate.size[0]} x {plate.size[1]}{frames}. The scene differs.")
+        text = "Use Its Size and Frames" if plate.timing else nodes.MatchPlate.bl_label
+        layout.operator(nodes.MatchPlate.bl_idname, text=text).group = node.node_tree.name
 
 
 def _button(layout: bpy.types.UILayout, tree: bpy.types.NodeTree) -> None:
@@ -95,21 +258,18 @@ def _button(layout: bpy.types.UILayout, tree: bpy.types.NodeTree) -> None:
         button.group, button.frames = tree.name, frames
 
 
-def _knobs(layout: bpy.types.UILayout, settings: Any) -> None:
-    shown = sorted(description.shown(), key=_place)
-    for name, knobs in itertools.groupby(shown, key=lambda knob: knob["group"]):
-        header, body = layout.panel(f"howard_{name}", default_closed=name not in _OPEN_GROUPS)
-        header.label(text=name)
-        if body is None:
+def _knobs(layout: bpy.types.UILayout, settings: Any, knobs: Iterable[dict[str, Any]]) -> None:
+    for knob in knobs:
+        mode, wanted = _ONLY_WITH.get(knob["name"], ("", ""))
+        if mode and getattr(settings, mode) != wanted:
             continue
-        for knob in knobs:
-            if not knob["automatic"]:
-                body.prop(settings, knob["name"])
-                continue
-            automatic = knob["name"] + description.AUTOMATIC
-            body.row(heading=knob["label"]).prop(settings, automatic, text="Automatic")
-            if not getattr(settings, automatic):
-                body.prop(settings, knob["name"])
+        if not knob["automatic"]:
+            layout.prop(settings, knob["name"])
+            continue
+        automatic = knob["name"] + description.AUTOMATIC
+        layout.row(heading=knob["label"]).prop(settings, automatic, text="Automatic")
+        if not getattr(settings, automatic):
+            layout.prop(settings, knob["name"])
 
 
 def _place(knob: dict[str, Any]) -> int:
@@ -120,13 +280,18 @@ def _place(knob: dict[str, Any]) -> int:
 
 def _header(self: bpy.types.Header, context: bpy.types.Context) -> None:
     done = waiting.progress()
-    if done is not None and context.space_data.tree_type == "CompositorNodeTree":
-        self.layout.progress(factor=done[0], text=f"Howard: {done[1]}")
+    if done is not None and _is_compositor(context):
+        self.layout.progress(factor=done[0], text=f"Howard {done[0]:.0%}")
         self.layout.operator(pull.CancelPull.bl_idname, icon="CANCEL", text="")
 
 
-def _lines(layout: bpy.types.UILayout, text: str) -> None:
+def _lines(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
+    """Write text in the width of the sidebar."""
+    scale = context.preferences.system.ui_scale
+    blf.size(0, context.preferences.ui_styles[0].widget.points * scale)
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for line in text.splitlines():
+    for line in wrapped(
+        text, context.region.width - _MARGIN * scale, lambda part: blf.dimensions(0, part)[0]
+    ):
         column.label(text=line)

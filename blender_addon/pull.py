@@ -21,6 +21,7 @@ __all__ = ["CancelPull", "PullMatte", "folder", "is_running", "register", "unreg
 
 _RUNNING: dict[str, worker.Work] = {}
 _SHOWN_SECONDS = 1.0
+_MOST_REASONS = 3
 
 
 def is_running(tree: bpy.types.NodeTree) -> bool:
@@ -59,6 +60,8 @@ class _Pull:
         How many frames, and how many of them are done or have failed.
     doing : str
         For the artist.
+    warnings : list of str
+        What may not be as it was meant.
     newest : str
         A file that was written since the node was brought up to date, or empty.
     shown_at : float
@@ -71,6 +74,7 @@ class _Pull:
     total: int = 1
     over: int = 0
     doing: str = "starting Howard"
+    warnings: list[str] = dataclasses.field(default_factory=list)
     newest: str = ""
     shown_at: float = 0.0
 
@@ -81,8 +85,8 @@ class _Pull:
             self.total = max(int(event["total"]), 1)
         elif kind == "step":
             self.doing = f"{event['task']} {event['done']}/{event['total']}"
-        elif kind == "note":
-            self.doing = str(event["message"])
+        elif kind == "note" and event["warning"]:
+            self.warnings.append(str(event["message"]))
         elif kind in ("frame_done", "frame_failed"):
             self.over += 1
             self.doing = f"frame {event['frame']}, {self.over} of {self.total}"
@@ -151,20 +155,39 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
         """Show all there is, and say how it went."""
         self._pull.show(at_once=True)
         outcome = work.result()
-        failed = dict(outcome.get("failed") or {})
-        done = ", ".join(part for part in (outcome.get("done"), outcome.get("skipped")) if part)
-        said = [f"Done: {done or 'nothing'}"]
-        said += [f"Frame {frame}: {why}" for frame, why in failed.items()]
+        said = [f"Done: {self._frames(outcome) or 'nothing'}"]
+        failed = {int(frame): why for frame, why in (outcome.get("failed") or {}).items()}
+        if failed:
+            reasons = list(dict.fromkeys(failed.values()))
+            said += [f"Failed: {self._in_words(_listed(sorted(failed)))}", *reasons[:_MOST_REASONS]]
+            said += [f"and {len(reasons) - _MOST_REASONS} more"] * (len(reasons) > _MOST_REASONS)
+            said += ["Put that right and pull them again; the others stay."]
+        said += dict.fromkeys(self._pull.warnings)
         fit = outcome.get("fit") or {}
         said += [str(fit["summary"]).capitalize()] if fit.get("summary") else []
         self.tell(context, "\n".join(said))
         return "\n".join(said) if failed else ""
+
+    def cancelled(self, done: dict[str, Any]) -> str:
+        """Say which frames are there."""
+        frames = self._frames(done)
+        return f"Cancelled; done before: {frames}" if frames else "Cancelled; no frame was done"
 
     def tell(self, _context: bpy.types.Context, problem: str) -> None:
         """Keep how it went with the node."""
         tree = bpy.data.node_groups.get(self._name)
         if tree is not None and group.is_matte(tree):
             tree.howard.status = problem
+
+    def _frames(self, outcome: dict[str, Any]) -> str:
+        """Name the frames that are there: those that were done, and those that were left alone."""
+        numbers = ",".join(part for part in (outcome.get("done"), outcome.get("skipped")) if part)
+        return self._in_words(numbers) if numbers else ""
+
+    def _in_words(self, numbers: str) -> str:
+        if self._pull.timing is None:
+            return "the image"
+        return f"frame{'' if numbers.isdigit() else 's'} {numbers.replace(',', ', ')}"
 
 
 class CancelPull(bpy.types.Operator):

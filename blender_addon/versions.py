@@ -8,7 +8,30 @@ from collections.abc import Iterator
 
 import bpy
 
-__all__ = ["compositor_tree", "copy_scene", "final_output", "remove_scene"]
+__all__ = [
+    "add_twin",
+    "compositor_tree",
+    "copy_scene",
+    "final_output",
+    "hide_uvs",
+    "over_inputs",
+    "remove_scene",
+]
+
+_IS_5 = bpy.app.version >= (5, 0, 0)
+
+
+def add_twin(tree: bpy.types.NodeTree, kind: str) -> bpy.types.Node:
+    """Add a node of the compositor that 5.0 replaced by its twin of the shaders.
+
+    Parameters
+    ----------
+    tree : NodeTree
+        A compositor's.
+    kind : str
+        `Math`, `MixRGB` or `ValToRGB`; sockets have the same order in both.
+    """
+    return tree.nodes.new(("ShaderNode" if _IS_5 else "CompositorNode") + kind)
 
 
 def compositor_tree(scene: bpy.types.Scene, *, create: bool = False) -> bpy.types.NodeTree | None:
@@ -54,11 +77,23 @@ def remove_scene(scene: bpy.types.Scene) -> None:
 
 def final_output(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """Give the socket of a compositor that is rendered; make one where there is none."""
-    kind = "NodeGroupOutput" if bpy.app.version >= (5, 0, 0) else "CompositorNodeComposite"
+    kind = "NodeGroupOutput" if _IS_5 else "CompositorNodeComposite"
     node = next((node for node in tree.nodes if node.bl_idname == kind), None)
     if kind == "NodeGroupOutput" and not any(item.in_out == "OUTPUT" for item in _sockets(tree)):
         tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     return (node or tree.nodes.new(kind)).inputs[0]
+
+
+def hide_uvs(space: bpy.types.SpaceImageEditor) -> None:
+    """Have an Image Editor that paints not draw the UVs of the active object over the image."""
+    settings = space.uv_editor
+    setattr(settings, "show_uv" if hasattr(settings, "show_uv") else "show_texpaint", False)  # 4.5 on; 4.2
+
+
+def over_inputs(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """Give background and foreground of an Alpha Over node: names and places differ, their order does not."""
+    below, above = (socket for socket in node.inputs if socket.type == "RGBA")
+    return below, above
 
 
 def _sockets(tree: bpy.types.NodeTree) -> Iterator[bpy.types.NodeTreeInterfaceSocket]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import bpy
 
 from . import worker
@@ -23,9 +25,14 @@ def progress() -> tuple[float, str] | None:
 
 
 class Waiting:
-    """An operator that has `begin`, `show`, and perhaps `follow` and `tell`."""
+    """An operator that has `begin`, `show`, and perhaps `follow`, `tell` and `cancelled`."""
 
     _timer = None
+
+    if TYPE_CHECKING:
+
+        def report(self, kind: set[str], message: str) -> None:
+            """Blender's operators have it."""
 
     def begin(self, context: bpy.types.Context) -> worker.Work:
         """Start it. Raises `AddonError`."""
@@ -41,6 +48,10 @@ class Waiting:
 
     def tell(self, context: bpy.types.Context, problem: str) -> None:
         """Keep what is wrong somewhere."""
+
+    def cancelled(self, done: dict[str, Any]) -> str:  # noqa: ARG002
+        """Say what is there although it was cancelled; `done` is what the worker told of it."""
+        return "Cancelled"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it all, and return then."""
@@ -106,8 +117,9 @@ class Waiting:
         except (AddonError, WorkerError) as error:
             problem = worker.words(error)
             if isinstance(error, WorkerError) and error.code == CANCELLED and self._work.is_cancelled:
-                self.tell(context, "Cancelled")
-                self.report({"WARNING"}, "Cancelled; frames that are done stay.")
+                said = self.cancelled(error.data)
+                self.tell(context, said)
+                self.report({"WARNING"}, said)
                 return {"CANCELLED"}
         if problem:
             self._complain(context, problem)

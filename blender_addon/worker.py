@@ -73,7 +73,8 @@ def words(error: Exception) -> str:
     """Say what went wrong, and what to do about it in Blender."""
     if isinstance(error, WorkerError) and error.code == NOT_STARTED:
         return f"{error.message}\n{_WHERE}"
-    return str(error)
+    said = str(error)
+    return said[:1].upper() + said[1:]
 
 
 class Work:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import av
 import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
 import pytest
+from blender.conftest import PROGRAM
 from shots import disc_over_gradient, gradient
 
 from howard_nodes.frames import read_frame, write_image
@@ -122,21 +125,23 @@ def assert_shows(rendered: Path, file: Path, layer: str | None) -> None:
 
 
 def test_from_the_zip_to_every_socket(
-    act: Callable[..., Any], run_bpy: Callable[..., str], tmp_path: Path
+    act: Callable[..., Any], run_bpy: Callable[..., str], blender_version: str, tmp_path: Path
 ) -> None:
     said = act("main_path.py")
     project = tmp_path / "project"
     result = project / "howard/Howard_Matte"
     assert said["tested"].startswith("Howard ")
     assert "cpu" in said["tested"] or "cuda" in said["tested"] or "mps" in said["tested"]
+    assert said["scene as the plate"] == [104, 72, 1, 3]
     inputs, outputs = said["sockets"]
     assert inputs[:2] == ["Plate", "Clean Plate"]
     assert inputs[2:] == ["Coarse Matte Override", "Error Map Override", "Inside", "Outside"]
     assert outputs == list(LAYERS)[:5]
     assert said["after one"] == ["Howard_Matte.1002.exr"]
-    assert said["status"] == "Done: 1001-1003"
+    assert said["status"] == "Done: frames 1001-1003"
+    assert said["greyed out"] == []
     assert said["file"].startswith("//howard/Howard_Matte/Howard_Matte.")
-    assert said["reloaded"] == ["draft", "Done: 1002"]
+    assert said["reloaded"] == ["draft", "Done: frame 1002"]
     assert sorted(path.name for path in result.iterdir()) == [
         f"Howard_Matte.{n}.exr" for n in (1001, 1002, 1003)
     ]
@@ -154,10 +159,28 @@ def test_from_the_zip_to_every_socket(
     # Without the add-on: in the file that was open, and on another machine, where all lies elsewhere.
     assert_shows(project / "without.exr", result / "Howard_Matte.1002.exr", None)
     moved = project.rename(tmp_path / "elsewhere")
-    run_bpy(SCRIPTS / "farm.py", moved / "shot.blend", tmp_path / "farm")
+    run_bpy(SCRIPTS / "farm.py", moved / "shot.blend")
+    assert_farm_shows_result(moved)
+    # The program itself, where there is one: its absence is said in the summary.
+    if PROGRAM is not None and program_version() >= tuple(map(int, blender_version.split("."))):
+        shutil.rmtree(moved / "farm")
+        command = [PROGRAM, "--factory-startup", "-b", str(moved / "shot.blend"), "-a"]
+        subprocess.run(command, check=True, timeout=300, stdin=subprocess.DEVNULL)
+        assert_farm_shows_result(moved)
+
+
+def program_version() -> tuple[int, ...]:
+    """Major and minor version of the program."""
+    assert PROGRAM is not None
+    printed = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, printed.split()[1].split(".")[:2]))
+
+
+def assert_farm_shows_result(project: Path) -> None:
+    """Every frame of the animation is the matte, to the last bit."""
     for frame in (1, 2, 3):
-        file = moved / f"howard/Howard_Matte/Howard_Matte.{1000 + frame}.exr"
-        assert_shows(tmp_path / f"farm.{frame}.exr", file, None)
+        file = project / f"howard/Howard_Matte/Howard_Matte.{1000 + frame}.exr"
+        assert_shows(project / f"farm/comp.{frame:04d}.exr", file, None)
 
 
 def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
@@ -170,8 +193,12 @@ def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
         "no folder": ["cannot write there", "choose another folder"],
         "half a path": ["somewhere", "choose another one"],
         "too early": ["starts at frame 1"],
-        "missing frames": ["Done: 1001-1003", "Frame 1004", f"{shot}/plate.1004.exr", "no such file"],
-        "status": ["Done: 1001-1003", "Frame 1005"],
+        "missing frames": [
+            "Done: frames 1001-1003\nFailed: frames 1004-1005\n",
+            f"{shot}/plate.1004.exr, frame 1004: no such file",
+            "pull them again",
+        ],
+        "status": ["Done: frames 1001-1003", "Failed: frames 1004-1005", "frame 1005: no such file"],
         "shown": [f"{result}/Howard_Matte."],
         "no image": ["Clean Plate", "no image"],
         "no file": ["Clean Plate", "Painted", "save it"],
@@ -181,12 +208,17 @@ def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
         "worker missing": ["/no/howard", "preferences"],
         "worker mute": ["/bin/true did not start", "preferences"],
         "worker other": ["/bin/echo", "preferences"],
+        "worker newer": ["speaks protocol 1", "speaks protocol 2", "same version"],
+        "read-only folder": ["/proc/self", "choose another folder"],
+        "read-only painting": ["/proc/self", "choose another folder"],
+        "read-only matte": ["/proc/self", "choose another folder"],
         "environment": ["HOWARD", "/no/howard", "preferences"],
         "not found": ["not found", "preferences"],
     }
     for name, parts in expected.items():
         for part in parts:
             assert part in said[name], name
+    assert said["lines"] == ["a frame", "has", "/a/very/lo", "ng/path in", "it"]
     message, kept = said["test"]
     assert kept in message
     assert "does not speak as a Howard worker does" in kept
@@ -211,6 +243,8 @@ def test_footage_of_all_kinds(act: Callable[..., Any], footage: Path, tmp_path: 
     said = act("footage.py", "sequences", "held", "clips", "movies", "movie_clips", "stills", "textures")
     for case in said:
         assert_comp_is_plate(tmp_path / "project" / case, 0.02)
+    assert said["sequences"].startswith("Done: frames 1002-1003")
+    assert said["stills"].startswith("Done: the image")
     result = tmp_path / "project/sequences/howard/Howard_Matte"
     assert sorted(path.name for path in result.iterdir()) == [
         "Howard_Matte.1002.exr",
@@ -264,16 +298,85 @@ def test_mattes_and_overrides(act: Callable[..., Any], tmp_path: Path) -> None:
     # The refiner takes overrides at full resolution, its own coarse matte at the coarse stage's.
     np.testing.assert_allclose(alpha["unpainted"], alpha["none"], atol=0.05)
     assert (alpha["painted over"] == 1).all()
+    assert said["painted"] == [[2, True], [2, True]]
+    np.testing.assert_array_equal(alpha["unplugged"], alpha["none"])
+    assert (pixels(project / "howard/Howard_Matte/painted/coarse_matte.0002.exr") == 1).all()
+    assert (pixels(project / "howard/Howard_Matte/painted/error_map.0002.exr")[..., 0] == 0).all()
     assert said["takes"] == ["coarse_matte.0002.exr", "coarse_matte.0002_2.exr", "error_map.0002.exr"]
     assert said["scene"] == [104, 72, 1, 2]
     assert said["scenes"] == 1
+
+
+def test_previews(act: Callable[..., Any], tmp_path: Path) -> None:
+    said = act("previews.py")
+    project = tmp_path / "project"
+    assert "pull the matte" in said["too early"]
+    viewer = "Howard Preview"
+    # Pressed twice or swapped, nothing is left over; the artist's own viewer keeps what it had.
+    assert said["nodes"] == {
+        "ALPHA": [viewer],
+        "COARSE_MATTE": [viewer],
+        "ERROR_MAP": [viewer],
+        "ERROR_HEAT": [viewer, f"{viewer} Heat"],
+        "CHECKERBOARD": [viewer, f"{viewer} Checkerboard"],
+        "BACKGROUND": [viewer, f"{viewer} Over"],
+        "sky": [viewer, f"{viewer} Background", f"{viewer} Over"],
+        "again": [viewer],
+    }
+    assert said["artist's viewer"] == "Foreground"
+    # Numbers do not go through the view transform; pictures do.
+    numbers = ("ALPHA", "COARSE_MATTE", "ERROR_MAP")
+    shown_as_render = {what: how for what, how in said["as render"].items() if how is not None}
+    assert shown_as_render == {what: what not in numbers for what in shown_as_render}
+    assert said["groups"] == ["Howard Checkerboard 104 x 72", "Howard Error Heat", "Howard Matte"]
+
+    shown = {path.stem: pixels(path) for path in project.glob("*.exr")}
+    file = project / "howard/Howard_Matte/Howard_Matte.1002.exr"
+    for what, layer in (("ALPHA", "alpha"), ("COARSE_MATTE", "coarse"), ("ERROR_MAP", "error")):
+        assert_shows(project / f"{what}.exr", file, layer)
+    plate, clean = disc_over_gradient(1)[0], gradient()
+    image, error = pixels(file), pixels(file, "error")
+    alpha = image[..., 3:]
+
+    # Heat: none where the error is 0, to the last bit; yellow, as strong as the opacity, where it is 1.
+    yellow = np.float32([1, 0.8, 0])
+    np.testing.assert_array_equal(shown["heat.0"][..., :3], plate)
+    np.testing.assert_allclose(shown["heat.1"][..., :3], 0.75 * plate + 0.25 * yellow, atol=1e-6)
+    changed = np.abs(shown["ERROR_HEAT"][..., :3] - plate).max(axis=2)
+    assert (changed[error[..., 0] < 0.02] == 0).all()
+    assert changed[error[..., 0] > 0.2].min() > 0.1
+
+    rows, columns = np.mgrid[:72, :104] // 8
+    board = np.where((rows + columns) % 2, np.float32(82 / 255), np.float32(34 / 255))[..., None]
+    backgrounds = {
+        "CHECKERBOARD": board,
+        "board": board,
+        "without": board,
+        "BACKGROUND": clean,
+        "sky": np.float32([0.25, 0.5, 1.5]),
+    }
+    for what, background in backgrounds.items():
+        expected = image[..., :3] + (1 - alpha) * background
+        np.testing.assert_allclose(shown[what][..., :3], expected, atol=1e-6, err_msg=what)
+        np.testing.assert_allclose(shown[what][..., 3], 1, atol=1e-6, err_msg=what)
+    nothing, full = (alpha == 0)[..., 0], (alpha == 1)[..., 0]
+    assert nothing.any()
+    np.testing.assert_array_equal(
+        shown["CHECKERBOARD"][nothing][:, :3], np.broadcast_to(board, plate.shape)[nothing]
+    )
+    np.testing.assert_array_equal(shown["CHECKERBOARD"][full], image[full])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 def test_runs_that_do_not_go_to_their_end(act: Callable[..., Any], tmp_path: Path) -> None:
     said = act("ends.py")
     project = tmp_path / "project"
-    assert said["cancelled"] == [["CANCELLED"], "Cancelled"]
+    assert said["cancelled"] == [["CANCELLED"], "Cancelled; no frame was done"]
+    done, status, files = said["cancelled half-way"]
+    assert done == ["CANCELLED"]
+    last = 1100 + files
+    assert status == f"Cancelled; done before: frames 1101-{last}"
+    assert 1101 < last < 1140
     assert "The Howard worker has ended (signal 9)" in said["killed"]
     assert "Start it again" in said["killed"]
     assert said["gone with the add-on"]

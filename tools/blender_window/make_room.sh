@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Make a folder with Debian sid's Blender and a virtual screen in it: make_room.sh FOLDER [OPTION OF mmdebstrap ...]
-# As root; about 45 seconds and 1.2 GB. A mirror that stands still needs, after the folder,
+# As root; about 50 seconds and 1.2 GB. A mirror that stands still needs, after the folder,
 #   --aptopt='Acquire::Check-Valid-Until "false"'
 set -eu
 [ $# -ge 1 ] || { sed -n '3,5s/^# //p' "$0"; exit 2; }

@@ -11,25 +11,32 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import bpy
 
 __all__ = [
+    "Part",
     "Steps",
     "compositor",
+    "look_at",
     "out_folder",
     "override",
     "picture",
     "play",
     "press",
+    "sheet",
     "sidebar",
     "split",
+    "stroke",
     "until",
 ]
 
 Steps = Iterator[float]
+Part = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels of an image, from its upper left corner."""
+
 _TICK = 0.1
 
 
@@ -54,6 +61,8 @@ def play(steps: Callable[[], Steps]) -> None:
 
     preferences = bpy.context.preferences
     preferences.view.show_splash = False
+    # The mouse is left wherever it was needed last.
+    preferences.view.show_tooltips = False
     # Beside the nodes, not over them: what is framed is seen.
     preferences.system.use_region_overlap = False
     bpy.app.timers.register(step, first_interval=2.0)
@@ -134,14 +143,88 @@ def sidebar(one: bpy.types.Area, tab: str) -> None:
 
 def press(key: str, one: bpy.types.Area) -> None:
     """Press a key, by X's name for it, with the mouse in the middle of an area."""
-    window = bpy.context.window_manager.windows[0]
-    x, y = one.x + one.width // 2, window.height - (one.y + one.height // 2)
-    subprocess.run(["xdotool", "mousemove", str(x), str(y), "key", key], check=True, timeout=60)
+    _xdo("mousemove", *_on_screen(one.x + one.width // 2, one.y + one.height // 2), "key", key)
 
 
-def picture(name: str) -> Path:
-    """Take a picture of the screen as it is now: Blender's own screenshots are black under software GL."""
-    path = out_folder() / f"{name}.png"
-    subprocess.run(["import", "-window", "root", str(path)], check=True, timeout=60)
+def look_at(one: bpy.types.Area, part: Part) -> None:
+    """Have an image editor show a part of its image."""
+    xmin, ymin, xmax, ymax = _in_region(one, part)
+    with override(one):
+        bpy.ops.image.view_zoom_border(xmin=xmin, ymin=ymin, xmax=xmax, ymax=ymax, wait_for_input=False)
+
+
+def stroke(one: bpy.types.Area, points: Sequence[tuple[int, int]]) -> Steps:
+    """Draw a stroke with the mouse over the image of an image editor, in steps: `yield from stroke(...)`.
+
+    Parameters
+    ----------
+    one : Area
+        An image editor.
+    points : sequence of (int, int)
+        In pixels of the image, from its upper left corner.
+    """
+    for count, (x, y) in enumerate(points):
+        right, up, *_ = _in_region(one, (x, y, x, y))
+        there = _on_screen(_window_region(one).x + right, _window_region(one).y + up)
+        _xdo("mousemove", *there, *(() if count else ("mousedown", "1")))
+        yield 2 * _TICK
+    _xdo("mouseup", "1")
+    yield 2 * _TICK
+
+
+def picture(name: str, one: bpy.types.Area | None = None, part: Part | None = None) -> Path:
+    """Take a picture: of the screen, of an area, or of a part of the image that an image editor shows.
+
+    Blender's own are black under software GL.
+    """
+    path, crop = out_folder() / f"{name}.png", ()
+    if one is not None:
+        rectangle = one.x, one.y, one.x + one.width, one.y + one.height
+        if part is not None:
+            region = _window_region(one)
+            rectangle = tuple(
+                corner + start
+                for corner, start in zip(_in_region(one, part), (region.x, region.y) * 2, strict=True)
+            )
+        left, top = _on_screen(rectangle[0], rectangle[3])
+        right, bottom = _on_screen(rectangle[2], rectangle[1])
+        crop = ("-crop", f"{right - left}x{bottom - top}+{left}+{top}", "+repage")
+    subprocess.run(["import", "-window", "root", *crop, str(path)], check=True, timeout=60)
     print("picture", path, flush=True)
     return path
+
+
+def sheet(name: str, *pictures: Path, height: int) -> None:
+    """Put pictures side by side into a JPEG for the documentation, so many pixels high."""
+    path = out_folder() / "docs" / f"{name}.jpg"
+    path.parent.mkdir(exist_ok=True)
+    frame = ["-bordercolor", "#303030", "-border", "2"] if len(pictures) > 1 else []
+    how = ["-resize", f"x{height}", *frame, "+append"]
+    # Letters keep their edges with the colours at full resolution.
+    how += ["-strip", "-sampling-factor", "4:4:4", "-quality", "88"]
+    subprocess.run(["magick", *map(str, pictures), *how, str(path)], check=True, timeout=60)
+    print("for docs", path, flush=True)
+
+
+def _window_region(one: bpy.types.Area) -> bpy.types.Region:
+    return next(each for each in one.regions if each.type == "WINDOW")
+
+
+def _in_region(one: bpy.types.Area, part: Part) -> Part:
+    """Give where an image editor shows a part of its image: left, bottom, right and top, upwards."""
+    width, height = one.spaces.active.image.size
+    left, top, right, bottom = part
+    view = _window_region(one).view2d
+    # An image goes from 0 to 1 in its editor, upwards.
+    lower = view.view_to_region(left / width, 1 - bottom / height, clip=False)
+    upper = view.view_to_region(right / width, 1 - top / height, clip=False)
+    return (*lower, *upper)
+
+
+def _on_screen(x: float, y: float) -> tuple[int, int]:
+    """Give X's coordinates of a place in the window: downwards, where Blender's go up."""
+    return round(x), bpy.context.window_manager.windows[0].height - round(y)
+
+
+def _xdo(*words: object) -> None:
+    subprocess.run(["xdotool", *map(str, words)], check=True, timeout=60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 
 import artist
 import bpy
+
+LONG = 40
 
 
 def soon(act: Callable[[], None]) -> None:
@@ -32,6 +35,25 @@ def gone(process: int) -> bool:
     return False
 
 
+def cancelled_half_way(shot: Path, project: Path, pull: Any) -> None:
+    """Cancel a long pull as soon as there is a frame."""
+    for number in range(1101, 1101 + LONG):
+        shutil.copy(shot / "plate.1001.exr", shot / f"long.{number}.exr")
+    artist.start_scene(project, (1101, 1100 + LONG))
+    node = artist.add_matte(str(shot / "long.1101.exr"), str(shot / "clean.exr"))
+    result = project / "howard/Howard_Matte"
+
+    def cancel() -> None:
+        while not list(result.glob("*.exr")):
+            time.sleep(0.01)
+        pull._RUNNING["Howard Matte"].cancel()
+
+    threading.Thread(target=cancel, daemon=True).start()
+    done = bpy.ops.howard.pull_matte(frames="RANGE")
+    status = node.node_tree.howard.status
+    artist.say("cancelled half-way", [list(done), status, len(list(result.iterdir()))])
+
+
 def main(zip_file: str, howard: str, shot: Path, project: Path, *what: str) -> None:
     with artist.addon(zip_file, howard):
         worker: Any = importlib.import_module(f"{artist.MODULE}.worker")
@@ -41,6 +63,8 @@ def main(zip_file: str, howard: str, shot: Path, project: Path, *what: str) -> N
         tree = bpy.data.node_groups["Howard Matte"]
 
         def process() -> int:
+            while not worker._STARTED:
+                time.sleep(0.05)
             return int(worker._STARTED[0][1].pid)
 
         if what:
@@ -58,6 +82,7 @@ def main(zip_file: str, howard: str, shot: Path, project: Path, *what: str) -> N
         soon(lambda: os.killpg(process(), signal.SIGKILL))
         artist.say("killed", artist.refused(bpy.ops.howard.pull_matte, frames="RANGE"))
         assert bpy.ops.howard.pull_matte(frames="RANGE") == {"FINISHED"}
+        cancelled_half_way(shot, project / "long", pull)
         left = process()
     artist.say("gone with the add-on", gone(left))
     command = [sys.executable, __file__, *sys.argv[1:4], str(project / "other"), "die"]

@@ -14,10 +14,13 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
     with artist.addon(zip_file, howard):
         assert bpy.ops.howard.test() == {"FINISHED"}
         artist.say("tested", artist.preferences().tested)
-        artist.start_scene(project, (1, 3))
+        artist.start_scene(project, (1, 250), (1920, 1080))
         node = artist.add_matte(str(shot / "plate.1001.exr"), str(shot / "clean.exr"))
-        tree = node.node_tree
-        artist.say("sockets", [[s.name for s in node.inputs], [s.name for s in node.outputs]])
+        tree, scene = node.node_tree, bpy.context.scene
+        assert bpy.ops.howard.match_plate() == {"FINISHED"}
+        size = scene.render.resolution_x, scene.render.resolution_y
+        artist.say("scene as the plate", [*size, scene.frame_start, scene.frame_end])
+        artist.say("sockets", [[s.name for s in node.inputs], [s.name for s in node.outputs if not s.hide]])
         artist.render(node.outputs["Image"], 2, project / "before.exr")
 
         bpy.context.scene.frame_set(2)
@@ -25,10 +28,12 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         artist.say("after one", sorted(path.name for path in (project / "howard/Howard_Matte").iterdir()))
         assert bpy.ops.howard.pull_matte(frames="RANGE") == {"FINISHED"}
         artist.say("status", tree.howard.status)
+        # 4.2 greys nothing out.
+        artist.say("greyed out", [s.name for s in node.inputs if getattr(s, "is_inactive", False)])
         artist.say("file", tree.nodes["Result"].image.filepath)
         tree.howard.more_layers = True
         assert bpy.ops.howard.pull_matte(group=tree.name, frames="RANGE") == {"FINISHED"}
-        for output in node.outputs:
+        for output in [output for output in node.outputs if not output.hide]:
             for frame in (1, 3):
                 artist.render(output, frame, project / f"{output.name}.{frame}.exr")
         shutil.copytree(project / "howard/Howard_Matte", project / "standard")
@@ -45,6 +50,7 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         tree = bpy.data.node_groups["Howard Matte"]
         artist.say("reloaded", [tree.howard.quality, tree.howard.status])
         assert bpy.ops.howard.pull_matte(frames="RANGE") == {"FINISHED"}
+        bpy.context.scene.render.filepath = "//farm/comp.####"
         bpy.ops.wm.save_mainfile()
     # The file that is open keeps its node when the add-on goes.
     node = next(node for node in artist.compositor().nodes if getattr(node, "node_tree", None) == tree)

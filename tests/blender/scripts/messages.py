@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import artist
 import bpy
@@ -13,6 +16,8 @@ import bpy
 def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
     with artist.addon(zip_file, howard):
         pull = bpy.ops.howard.pull_matte
+        panel: Any = importlib.import_module(f"{artist.MODULE}.panel")
+        artist.say("lines", list(panel.wrapped("a frame has\n/a/very/long/path in it", 10, len)))
         bpy.ops.wm.read_homefile(use_empty=True)
         artist.say("no node", artist.refused(pull))
         bpy.ops.howard.add_matte()
@@ -54,6 +59,9 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
             preferences.command = command
             artist.say("worker " + name, artist.refused(pull))
         artist.say("test", [artist.refused(bpy.ops.howard.test), preferences.tested])
+        newer = [str(Path(howard).with_name("python")), str(Path(__file__).with_name("newer_howard.py"))]
+        preferences.command = shlex.join(newer)
+        artist.say("worker newer", artist.refused(pull))
         preferences.command = ""
         os.environ["HOWARD"], path = "/no/howard", os.environ["PATH"]
         artist.say("environment", artist.refused(pull))
@@ -62,6 +70,19 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         os.environ["HOME"] = "/nowhere"
         artist.say("not found", artist.refused(pull))
         os.environ["PATH"] = f"{Path(howard).parent}:{path}"
+        assert pull() == {"FINISHED"}
+
+        # Folders that are there, and in which not even root can write.
+        shown, name = tree.nodes["Result"].image.filepath, tree.name
+        tree.name, tree.howard.folder = "self", "/proc"
+        artist.say("read-only folder", artist.refused(pull))
+        artist.say("read-only painting", artist.refused(bpy.ops.howard.paint_override, output="error_map"))
+        value = artist.compositor().nodes.new("CompositorNodeRGB").outputs[0]
+        link = artist.compositor().links.new(value, node.inputs["Inside"])
+        artist.say("read-only matte", artist.refused(pull))
+        artist.compositor().links.remove(link)
+        assert tree.nodes["Result"].image.filepath == shown
+        tree.name, tree.howard.folder = name, str(project)
         assert pull() == {"FINISHED"}
 
 

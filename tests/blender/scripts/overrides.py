@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 from pathlib import Path
@@ -48,6 +49,7 @@ def flipped(socket: Any) -> Any:
 def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
     rendered = []
     with artist.addon(zip_file, howard):
+        paint: Any = importlib.import_module(f"{artist.MODULE}.paint")
         artist.start_scene(project, (1, 2))
         node = artist.add_matte(str(shot / "plate.1001.exr"), str(shot / "clean.exr"))
         links = artist.compositor().links
@@ -89,11 +91,14 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         white.update()
         images["Painted Error Map"].pixels.foreach_set(np.tile(np.float32([0, 0, 0, 1]), 72 * 104))
         images["Painted Error Map"].update()
+        artist.say("painted", [paint.painted(node, output) for output in paint.PAINTED])
         pull("painted over")
-        # Another take does not overwrite what was painted.
-        white.save()
+        # Another take does not overwrite what was painted, and saves it.
         assert bpy.ops.howard.paint_override(output="coarse_matte") == {"FINISHED"}
         artist.say("takes", sorted(path.name for path in (project / "howard/Howard_Matte/painted").iterdir()))
+        for output in paint.PAINTED:
+            assert bpy.ops.howard.unplug_override(output=output) == {"FINISHED"}
+        pull("unplugged")
         scene = bpy.context.scene
         size = scene.render.resolution_x, scene.render.resolution_y
         artist.say("scene", [*size, scene.frame_start, scene.frame_end])
