@@ -46,6 +46,8 @@ def write_file(path: Path, content: str | bytes) -> None:
     WriteError
         It cannot be written.
     """
+    with suppress(OSError):  # said again, with the file, when it is written
+        path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
@@ -53,6 +55,8 @@ def write_file(path: Path, content: str | bytes) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a hidden file beside `path` that takes its place when all went well, and is gone otherwise.
+
+    The folder is not made: one that is lost in the middle of a run is a disk that is not mounted any more.
 
     Raises
     ------
@@ -62,7 +66,6 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.absolute().parent / f".howard-{MARK}-{uuid.uuid4().hex}.tmp"
     _unfinished.add(temporary)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise WriteError("cannot be written: a folder has this name", path=path)
         # OpenImageIO cannot say why it fails to open a file; this can.
@@ -79,6 +82,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def reason(error: OSError) -> str:
     """Say why a file cannot be written, and what to do."""
+    if error.errno == errno.ENOENT:
+        return "its folder is gone; is the disk still mounted?"
     if error.errno == errno.ENOSPC:
         return "the disk is full; free some space or write elsewhere"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

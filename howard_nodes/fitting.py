@@ -48,13 +48,15 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
     return frames
 
 
-def check_folder(path: Path) -> None:
-    """Make sure that a file can be written, before hours are spent; its folder is made.
+def check_folder(path: Path, *, make: bool = True) -> None:
+    """Make sure that a file can be written, before hours are spent.
 
     Parameters
     ----------
     path : Path
         The file.
+    make : bool
+        Make its folder where it is not there.
 
     Raises
     ------
@@ -63,7 +65,8 @@ def check_folder(path: Path) -> None:
     """
     folder = path.parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -25,7 +25,7 @@ from howard_nodes import __version__
 from howard_nodes.color import ColorConfig
 from howard_nodes.connected import Connected, ConnectedFrame
 from howard_nodes.engine import Prediction
-from howard_nodes.errors import FrameError, HowardError, InputError, WriteError
+from howard_nodes.errors import FrameError, HowardError, InputError
 from howard_nodes.events import (
     Event,
     Finished,
@@ -125,6 +125,7 @@ def run(
     *,
     warm: Warm | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    make_folder: bool = True,
 ) -> Report:
     """Matte a shot.
 
@@ -138,6 +139,8 @@ def run(
         What is left of earlier runs, and takes what this one leaves; by default nothing.
     cancelled : callable
         Asked between frames whether to stop. Frames in work are finished first.
+    make_folder : bool
+        Make the output's folder where it is not there. A farm's task must not: its disk may be missing.
 
     Returns
     -------
@@ -163,7 +166,7 @@ def run(
         if isinstance(event, FrameFitted) and cancelled():
             raise _Cancelled
 
-    shot = Shot(job, tell_unless_cancelled, warm)
+    shot = Shot(job, tell_unless_cancelled, warm, make_folder=make_folder)
     frames = shot.frames
     engine = shot.engine
     tell(
@@ -289,6 +292,8 @@ class Shot:
         Told what is worth knowing; may be called from any thread.
     warm : Warm, optional
         What is left of earlier shots, and takes what this one leaves; by default nothing.
+    make_folder : bool
+        Make the output's folder where it is not there.
 
     Attributes
     ----------
@@ -305,8 +310,16 @@ class Shot:
         The job cannot be done as asked.
     """
 
-    def __init__(self, job: Job, tell: Callable[[Event], None], warm: Warm | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        tell: Callable[[Event], None],
+        warm: Warm | None = None,
+        *,
+        make_folder: bool = True,
+    ) -> None:
         self.job = job
+        self._make_folder = make_folder
         self._layers = validate_layers(job.layers)
         self._tell = tell
         self._warm = warm or Warm(0)
@@ -389,7 +402,7 @@ class Shot:
         for path in made:
             if path.resolve() in inputs:
                 raise InputError(f"{path}: would overwrite an input; choose another output.")
-        check_folder(output)
+        check_folder(output, make=self._make_folder)
         remove_abandoned(output.parent)
         if job.report is not None:
             check_folder(Path(job.report))
@@ -446,9 +459,6 @@ class Shot:
         job, pictures, plate = self.job, inputs.read.pictures, inputs.read.header
         result = self._connected.solved(inputs.read, prediction)
         paths = self.paths(inputs.frame)
-        # It was there when the run began: made anew, frames would lie where a disk is to be mounted.
-        if not paths[0].parent.is_dir():
-            raise WriteError("cannot be written: its folder is gone.", path=paths[0], frame=inputs.frame)
         is_exr = paths[0].suffix.lower() == ".exr"
         space = self._output_space(inputs.read, is_exr)
         metadata: dict[str, Any] = dict(plate.metadata)

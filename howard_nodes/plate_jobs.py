@@ -98,7 +98,9 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     return PlateReport(tuple(done), failed, fit=plates.fit)
 
 
-def fit_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
+def fit_plates(
+    job: Job, on_event: Callable[[Event], None] = lambda _: None, *, make_folder: bool = True
+) -> PlateReport:
     """Find out how a clean plate fits its plate, and write that alone: what `howard matte --fit` takes.
 
     Parameters
@@ -107,6 +109,8 @@ def fit_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> 
         What to do; its output is the report, a JSON file.
     on_event : callable
         Told of everything that happens.
+    make_folder : bool
+        Make the report's folder where it is not there.
 
     Returns
     -------
@@ -129,7 +133,7 @@ def fit_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> 
         raise InputError(f"{path}: a fit is written as JSON; use a name that ends in .json.")
     config = ColorConfig.load(job.ocio)
     plates = _plates(job, config, on_event)
-    check_folder(path)
+    check_folder(path, make=make_folder)
     warm = _warm(job, config, on_event)
     on_event(_started(plates.frames, warm, job))
     plates.solve(warm.engine, report=job.output)

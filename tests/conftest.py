@@ -45,6 +45,7 @@ def make_shot(tmp_path: Path) -> Callable[..., Shot]:
         display_window: Window | None = None,
         metadata: dict[str, object] | None = None,
     ) -> Shot:
+        folder.mkdir(parents=True, exist_ok=True)
         windows = {"data_window": data_window, "display_window": display_window}
         common = {"depth": "float", "colorspace": colorspace, "metadata": metadata, **windows}
         frames = tuple(range(first, first + count))

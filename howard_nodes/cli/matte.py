@@ -40,7 +40,8 @@ def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
     as_json : bool
         Events as JSON lines on stdout instead of progress for people.
     as_openjd : bool
-        Progress as Open Job Description's engines read it.
+        As a farm's task: progress as Open Job Description's engines read it, and the output's folder must be
+        there.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
 
     with reporter(as_json, as_openjd=as_openjd) as report:
         try:
-            result = run(job, report)
+            result = run(job, report, make_folder=not as_openjd)
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(report.so_far()) from None
     if result.failed:

@@ -20,7 +20,10 @@ Json = Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdo
 """The flag that all jobs have."""
 
 OpenJD = Annotated[
-    bool, typer.Option("--openjd", help="Progress as Open Job Description's engines read it, on stdout.")
+    bool,
+    typer.Option(
+        "--openjd", help="As a farm's task: progress for OpenJD's engines; the output's folder must be there."
+    ),
 ]
 """The flag of what runs as a farm's task."""
 

@@ -57,7 +57,12 @@ def fit(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None
     from howard_nodes.plate_jobs import fit_plates
 
     job = as_job(values)
-    _run(lambda tell: fit_plates(job, tell), as_json, as_openjd=as_openjd, task="fit")
+    _run(
+        lambda tell: fit_plates(job, tell, make_folder=not as_openjd),
+        as_json,
+        as_openjd=as_openjd,
+        task="fit",
+    )
 
 
 @app.command()

@@ -194,7 +194,7 @@ def task_command(bundle: Bundle, task: Task) -> list[str]:
     Returns
     -------
     list of str
-        Nothing in it is quoted for a shell.
+        Nothing in it is quoted for a shell. The task's number comes last: where an array's index goes.
     """
     return [
         *(sys.executable, "-m", "howard_nodes", "farm", "run", str(bundle.folder)),

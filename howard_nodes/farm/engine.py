@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from howard_nodes.errors import InputError
 
 if TYPE_CHECKING:
-    from howard_nodes.farm.bundle import Bundle
     from howard_nodes.farm.submission import Submission
 
 __all__ = ["ENGINES", "Engine", "Options", "State", "find_engine"]
@@ -61,15 +60,13 @@ class Engine(Protocol):
         """Make sure that it is installed and answers. Raises `InputError`, which says what to do."""
         ...
 
-    def submit(self, bundle: Bundle, submission: Submission, options: Options) -> dict[str, Any]:
+    def submit(self, submission: Submission, options: Options) -> dict[str, Any]:
         """Hand a job over, whole or not at all.
 
         Parameters
         ----------
-        bundle : Bundle
-            The job.
         submission : Submission
-            Where logs go.
+            The job, and where logs go.
         options : Options
             What else it is told.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from howard_nodes.errors import FarmError
-from howard_nodes.farm.bundle import Bundle, Step, Task, task_command
+from howard_nodes.farm.bundle import Step, Task, task_command
 from howard_nodes.farm.engine import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
@@ -33,7 +33,7 @@ class Local:
     def check(self) -> None:
         """Do nothing: it is always there."""
 
-    def submit(self, bundle: Bundle, submission: Submission, options: Options) -> dict[str, Any]:
+    def submit(self, submission: Submission, _options: Options) -> dict[str, Any]:
         """Begin; see `Engine.submit`."""
         # The process reads what is remembered, so that has to be there first.
         submission.save()
@@ -59,7 +59,7 @@ class Local:
             return {}
         states: dict[tuple[str, int], State] = {}
         for task in submission.bundle.tasks:
-            states[task.step, task.number] = "running" if submission.log(task).exists() else "waiting"
+            states[task.step, task.number] = _state(submission.log(task), submission.retries)
         return states
 
     def cancel(self, submission: Submission) -> None:
@@ -160,6 +160,15 @@ class _Runner:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
         return code if code >= 0 else 128 - code
+
+
+def _state(log: Path, retries: int) -> State:
+    """Tell how a task stands that is not done; while the process lives, it is tried as often as it may be."""
+    try:
+        ended = log.read_text(encoding="utf-8", errors="replace").count(f"\n{EXIT_MARK} ")
+    except FileNotFoundError:
+        return "waiting"
+    return "failed" if ended > retries else "running"
 
 
 def _is_held(lock: Path) -> bool:

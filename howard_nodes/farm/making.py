@@ -26,13 +26,13 @@ __all__ = ["ASSETS", "MOST_CHUNKS", "Farming", "make_bundle"]
 ASSETS = "asset_references.yaml"
 """Name of the file that lists what a job reads and writes."""
 
-MOST_CHUNKS = 10_000
-"""Tasks of one step that schedulers are sure to take."""
+MOST_CHUNKS = 9_000
+"""Chunks of a job at most: Slurm holds 10,000 tasks by default, those of other jobs among them."""
 
 # Options that are the farm's own affair, or have parameters of their own.
 _OWN = ("frames", "fit", "report", "resume")
 _START_SECONDS = 300  # for what comes before the first frame: a slow disk, a cold cache
-_VERIFY_SECONDS = 10
+_FIT_SECONDS, _VERIFY_SECONDS = 20, 2  # a frame: twenty times what they take
 _GRACE_SECONDS = 30
 _LONGEST_NAME = 128
 _LONGEST_VALUE = 1024
@@ -315,7 +315,7 @@ class _Making:
         args += [part for name in self._flags if name in FIT_NAMES for part in self._flags[name]] + [
             "--openjd"
         ]
-        seconds = len(self.frames) * self.farming.seconds_a_frame
+        seconds = len(self.frames) * _FIT_SECONDS
         return {
             "name": "Fit",
             "description": "How the clean plate fits, for the whole shot.",

@@ -102,11 +102,12 @@ def status(submission: Submission) -> Status:
     failed = sum(len(one.task.frames) - one.done for one in making if one.state == "failed")
     running = sum(len(one.task.frames) - one.done for one in making if one.state == "running")
     total = len(submission.bundle.frames)
+    state = _whole(tasks)
     began = min((one.began for one in making if one.began is not None), default=None)
     left = None
-    if began is not None and done and total > done + failed:
+    if state == "running" and began is not None and done and total > done + failed:
         left = (datetime.now(UTC) - began).total_seconds() / done * (total - done - failed)
-    return Status(tasks, _whole(tasks), total, done, failed, running, left)
+    return Status(tasks, state, total, done, failed, running, left)
 
 
 def _whole(tasks: tuple[TaskStatus, ...]) -> State:
@@ -133,8 +134,6 @@ def _task(task: Task, known: State | None, submission: Submission) -> TaskStatus
     state: State
     if ended is not None and ended[1] == "0":
         state = "done"
-    elif ended is not None and len(attempts) > submission.retries:
-        state = "failed"
     elif known is not None:
         state = known
     else:

@@ -121,7 +121,7 @@ def submit(bundle: Bundle, engine: Engine, options: Options) -> Submission:
     made = datetime.now(UTC).isoformat(timespec="seconds")
     submission = Submission(folder, engine.name, bundle, options.retries, made)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
-    submission = replace(submission, known=engine.submit(bundle, submission, options))
+    submission = replace(submission, known=engine.submit(submission, options))
     submission.save()
     return submission
 

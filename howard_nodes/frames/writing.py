@@ -86,7 +86,7 @@ def write_image(
 
     The picture goes into a hidden file in the same folder, is flushed to disk, read back, and only then
     takes its name. Whatever happens, an interrupt too, no partial or temporary file stays, and a file that
-    was there before stays as it was. Missing folders are made. The GIL is released while OpenImageIO works.
+    was there before stays as it was. Its folder must be there. The GIL is released while OpenImageIO works.
     Threads that write must be joined before the process ends, so no daemons: one that is cut off inside
     OpenImageIO can abort the process.
 

@@ -212,7 +212,7 @@ class ShotFit:
 
         Raises
         ------
-        InputError
+        WriteError
             The file cannot be written.
         """
         verdicts: dict[str, Any] = {name: self.numbers(name) for name in _VERDICTS}

@@ -45,6 +45,7 @@ def make_plates(frame: int, *, height: int = 48, width: int = 64) -> tuple[np.nd
 
 
 def make_shot(folder: Path, *, suffix: str = ".exr", height: int = 48, width: int = 64) -> Shot:
+    folder.mkdir(exist_ok=True)
     colorspace = "lin_ap1_scene" if suffix == ".exr" else "srgb_rec709_scene"
     for frame in FRAMES:
         plate, clean = make_plates(frame, height=height, width=width)

@@ -304,6 +304,7 @@ def test_help_names_the_commands(howard):
 
 def test_a_fit_alone_is_that_of_align(howard, folder, align):
     assert align("--report", folder / "fit/aligned.json").code == 0
+    (folder / "alone").mkdir()
     places = (folder / "plate.####.exr", "--clean", folder / "clean.exr")
     ended = howard("plate", "fit", *places, "-o", folder / "alone/fit.json", "--device", "cpu", "--openjd")
     assert ended.code == 0, ended.err

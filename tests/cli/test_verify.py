@@ -12,6 +12,7 @@ from howard_nodes.frames import read_frame, write_image
 def result(shot):
     """A result of eight frames, as `matte` writes it."""
     picture = read_frame(shot.clean).pixels
+    Path(shot.output).parent.mkdir()
     for frame in range(1001, 1009):
         metadata = {
             "howard:fingerprint": f"{frame:032x}",

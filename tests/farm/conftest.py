@@ -92,9 +92,10 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def slurm(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """The Slurm that this machine's `sbatch` belongs to while a test runs; nothing of the test's stays there."""
-    for name in [name for name in os.environ if name.startswith(("SBATCH_", "SCANCEL_", "SLURM_", "SQUEUE_"))]:
-        monkeypatch.delenv(name)
+    """The Slurm that `sbatch` belongs to while a test runs; nothing of the test's stays there."""
+    for name in os.environ.copy():
+        if name.startswith(("SBATCH_", "SCANCEL_", "SLURM_", "SQUEUE_")):
+            monkeypatch.delenv(name)
     for name, value in cluster.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

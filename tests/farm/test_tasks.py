@@ -34,6 +34,7 @@ def slow_shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(slow_shot: Path, random_weights: Path, tmp_path: Path) -> list[str]:
+    (tmp_path / "out").mkdir()
     return [
         *(*HOWARD, "matte", f"{slow_shot}/plate.####.exr", "--clean", f"{slow_shot}/clean.exr"),
         *("-o", f"{tmp_path}/out/shot.####.exr", "--weights", str(random_weights), "--device", "cpu"),
@@ -190,6 +191,7 @@ def test_with_nothing_but_its_folders(make_shot, tmp_path):
     output = tmp_path / "out"
     temporary = tmp_path / "tmp"
     temporary.mkdir()
+    output.mkdir()
     names = ("PATH", "LANG", "LD_LIBRARY_PATH")
     environment = {name: os.environ[name] for name in names if name in os.environ}
     done = subprocess.run(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howard_nodes.errors import InputError
+from howard_nodes.errors import InputError, WriteError
 from howard_nodes.frames import Window
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source, fitted_clean
 
@@ -121,7 +121,7 @@ def test_the_report_is_for_people_and_machines(tmp_path):
 
 def test_a_report_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match=r"fit\.json: cannot be written"):
+    with pytest.raises(WriteError, match=r"fit\.json: cannot be written"):
         shot_of(fit_of()).save(tmp_path / "file" / "fit.json")
 
 
