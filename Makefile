@@ -45,6 +45,8 @@ benchmark: $(VENV)/.ready-test
 	$(BIN)/python benchmarks/pipeline_speed.py
 	$(BIN)/python benchmarks/plates.py
 	$(BIN)/python benchmarks/node_stages.py
+	$(BIN)/python benchmarks/farm_chunks.py
+	$(BIN)/python benchmarks/farm_scale.py
 
 clean:
 	rm -rf $(VENV) .venv-bpy build dist out *.egg-info

@@ -36,7 +36,7 @@ def bundle(
     name: Annotated[
         str, typer.Option(help="The job's name, by default the output's.", rich_help_panel=_FARM)
     ] = "",
-    chunk: Annotated[int, typer.Option(metavar="FRAMES", help="Frames a task.", rich_help_panel=_FARM)] = 10,
+    chunk: Annotated[int, typer.Option(metavar="FRAMES", help="Frames a task.", rich_help_panel=_FARM)] = 25,
     chunk_seconds: Annotated[
         int,
         typer.Option(

@@ -69,7 +69,7 @@ class Farming:
     """
 
     name: str = ""
-    chunk: int = 10
+    chunk: int = 25
     chunk_seconds: int = 0
     cores: int = 2
     memory: int = 4096

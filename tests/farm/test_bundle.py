@@ -22,7 +22,6 @@ from howard_nodes.farm.bundle import openjd_command
 from howard_nodes.farm.making import _expression
 from howard_nodes.frames import parse_frames, write_image
 from howard_nodes.jobs import Job
-from howard_nodes.pipeline import run
 
 
 @pytest.fixture
@@ -134,9 +133,10 @@ def test_whatever_is_connected_and_set_is_a_parameter(job, tmp_path, monkeypatch
     openjd("check", bundle.folder / "template.yaml")
 
 
-def test_it_runs_whole_where_folders_lie_elsewhere(job, tmp_path):
+def test_it_runs_whole_where_folders_lie_elsewhere(job, howard, tmp_path):
     plain = tmp_path / "plain"
-    run(Job(**{**vars(job), "output": str(plain / "shot.####.exr")}))
+    places = (job.plate, "--clean", job.clean, "-o", plain / "shot.####.exr")
+    assert howard("matte", *places, "--weights", job.weights, "--device", "cpu").code == 0
     home = Path(job.plate).parent
     bundle = make_bundle(job, home / "job", Farming(chunk=4, cores=1))
     moved = home.rename(tmp_path / "mounted elsewhere")
