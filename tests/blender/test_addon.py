@@ -61,6 +61,7 @@ def addon_zip(bpy_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def tiny_shot(tmp_path: Path) -> Path:
     """Three frames of a plate, a clean plate, and one that is too small."""
     folder = tmp_path / "shot"
+    folder.mkdir()
     exact = {"depth": "float", "colorspace": "lin_rec709_scene"}
     for step in range(3):
         write_image(folder / f"plate.{1001 + step}.exr", disc_over_gradient(step)[0], "RGB", **exact)
