@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import InputError
 from howard_nodes.files import write_file
+from howard_nodes.frames import Frame
 
-__all__ = ["Tile", "contact_sheet", "for_display", "write_sheet"]
+__all__ = ["Tile", "contact_sheet", "for_display", "linear_light", "write_sheet"]
 
 Array = NDArray[Any]
 
@@ -45,6 +46,33 @@ class Tile:
     title: str
     pixels: Array
     note: str = ""
+
+
+def linear_light(frame: Frame, config: ColorConfig) -> Array:
+    """Convert a picture's colour to the configuration's scene_linear.
+
+    Parameters
+    ----------
+    frame : Frame
+        With three channels of colour.
+    config : ColorConfig
+        Finds out what space it is in.
+
+    Returns
+    -------
+    ndarray
+        H W 3 float32.
+
+    Raises
+    ------
+    ColorError
+        A space that the configuration does not know.
+    """
+    resolved = config.resolve(
+        str(frame.path), frame.colorspace, None, chromaticities=frame.metadata.get("chromaticities")
+    )
+    light: Array = config.convert(frame.rgb, resolved.space, config.scene_linear)
+    return light
 
 
 def for_display(pixels: Array, space: str, config: ColorConfig) -> Array:

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, write_sheet
+from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, linear_light, write_sheet
 from howard_nodes.errors import InputError
-from howard_nodes.frames import Frame, Sequence, read_frame
+from howard_nodes.frames import Sequence, read_frame
 from howard_nodes.jobs import Job
 from howard_nodes.solve import composite
 
@@ -93,12 +93,12 @@ def demo_sheet(output: Path, *, frame: int | None = None) -> Path:
     alpha, coarse, error = (
         read_frame(path, layer=name, frame=number).pixels[..., 0] for name in ("alpha", "coarse", "error")
     )
-    plate = _linear(read_frame(Sequence.find(shot / _PLATE).path(number)), config)
-    clean = _linear(read_frame(shot / _CLEAN), config)
-    background = _linear(read_frame(shot / _BACKGROUND), config)
+    plate = linear_light(read_frame(Sequence.find(shot / _PLATE).path(number)), config)
+    clean = linear_light(read_frame(shot / _CLEAN), config)
+    background = linear_light(read_frame(shot / _BACKGROUND), config)
     if background.shape != plate.shape:
         background = cv2.resize(background, plate.shape[1::-1], interpolation=cv2.INTER_AREA)
-    comp = composite(_linear(foreground, config), alpha, background)
+    comp = composite(linear_light(foreground, config), alpha, background)
 
     seen = {
         name: for_display(pixels, config.scene_linear, config)
@@ -119,13 +119,6 @@ def demo_sheet(output: Path, *, frame: int | None = None) -> Path:
     sheet = output / SHEET
     write_sheet(sheet, contact_sheet(tiles))
     return sheet
-
-
-def _linear(frame: Frame, config: ColorConfig) -> np.ndarray:
-    resolved = config.resolve(
-        str(frame.path), frame.colorspace, None, chromaticities=frame.metadata.get("chromaticities")
-    )
-    return config.convert(frame.rgb, resolved.space, config.scene_linear)
 
 
 def _edge(alpha: np.ndarray) -> tuple[slice, slice]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, write_sheet
+from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, linear_light, write_sheet
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Frame, Sequence, read_frame
 from howard_nodes.layers import layer_path
@@ -55,10 +55,7 @@ def overview(pattern: str, frames: tuple[int, ...], sheet: Path) -> None:
 def _tiles(pattern: str, frame: int, config: ColorConfig) -> Iterator[Tile]:
     picture = _layer(pattern, "rgba", frame)
     if picture is not None and picture.pixels.shape[2] == 4:
-        resolved = config.resolve(
-            str(picture.path), picture.colorspace, None, chromaticities=picture.metadata.get("chromaticities")
-        )
-        light = config.convert(picture.rgb, resolved.space, config.scene_linear)
+        light = linear_light(picture, config)
         alpha = picture.pixels[..., 3]
         height, width = alpha.shape
         y, x = np.mgrid[:height, :width] * _SQUARES // max(height, width)
