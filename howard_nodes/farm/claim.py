@@ -18,7 +18,7 @@ from howard_nodes.files import write_file
 from howard_nodes.frames import Sequence, format_frames
 from howard_nodes.layers import layer_path
 
-__all__ = ["check_claim", "claim", "claim_name", "stem"]
+__all__ = ["check_claim", "check_free", "claim", "claim_name", "stem"]
 
 
 def stem(output: str) -> str:
@@ -31,8 +31,8 @@ def claim_name(output: str) -> str:
     return f"{stem(output)}.job.json"
 
 
-def claim(output: str, layers: tuple[str, ...], job_id: str, name: str, *, overwrite: bool) -> Path:
-    """Claim an output folder for a job.
+def check_free(output: str, layers: tuple[str, ...], job_id: str) -> None:
+    """Make sure that no frames of another job lie where a job's are to go.
 
     Parameters
     ----------
@@ -42,34 +42,39 @@ def claim(output: str, layers: tuple[str, ...], job_id: str, name: str, *, overw
         Names of the layers that are written.
     job_id : str
         Equal for jobs that make the same frames.
-    name : str
-        The job's, for people.
-    overwrite : bool
-        Take over frames of another job.
-
-    Returns
-    -------
-    Path
-        The claim.
 
     Raises
     ------
     InputError
-        Another job's frames are there.
-    WriteError
-        The folder cannot be written.
+        There are some; the message says whose.
     """
-    path = Path(output).with_name(claim_name(output))
-    known = _read(path)
+    known = _read(_path(output))
     there = _frames(output, layers)
-    if known.get("job") != job_id and there and not overwrite:
+    if there and known.get("job") != job_id:
         whose = f"of the job {known['name']} ({known['made']})" if known else "not made by a farm's job"
         raise InputError(
             f"{output}: frames {format_frames(there)} are there already, {whose}: choose another output, or "
             "say --overwrite: frames that are made of the same are kept, others made anew."
         )
-    if known.get("job") == job_id:
-        return path
+
+
+def claim(output: str, job_id: str, name: str) -> None:
+    """Claim an output folder for a job; it is made.
+
+    Parameters
+    ----------
+    output : str
+        Pattern of the result, absolute.
+    job_id : str
+        Equal for jobs that make the same frames.
+    name : str
+        The job's, for people.
+
+    Raises
+    ------
+    WriteError
+        The folder cannot be written.
+    """
     document = {
         "format": "howard-farm-claim",
         "version": 1,
@@ -77,8 +82,7 @@ def claim(output: str, layers: tuple[str, ...], job_id: str, name: str, *, overw
         "name": name,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_file(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    return path
+    write_file(_path(output), json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def check_claim(output: str, job_id: str) -> None:
@@ -96,7 +100,7 @@ def check_claim(output: str, job_id: str) -> None:
     InputError
         It is not.
     """
-    path = Path(output).with_name(claim_name(output))
+    path = _path(output)
     if not path.parent.is_dir():
         raise InputError(f"{path.parent}: is not there; is its disk mounted on {os.uname().nodename}?")
     known = _read(path)
@@ -110,6 +114,10 @@ def check_claim(output: str, job_id: str) -> None:
             f"{path}: the folder belongs to the job {known.get('name')} now; "
             "choose another output for one of the two."
         )
+
+
+def _path(output: str) -> Path:
+    return Path(output).with_name(claim_name(output))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from howard_nodes.description import INPUTS, KNOBS, OPTIONS, Knob, Socket
 from howard_nodes.errors import InputError
 from howard_nodes.events import Event
 from howard_nodes.farm.bundle import EXTENSIONS, FRAMES, PARAMETERS, TEMPLATE, Bundle, openjd_model
-from howard_nodes.farm.claim import claim, claim_name, stem
+from howard_nodes.farm.claim import check_free, claim, claim_name, stem
 from howard_nodes.files import absolute, write_file
 from howard_nodes.frames import Footage, format_frames, open_footage
 from howard_nodes.jobs import FIT_NAMES, Job
@@ -131,6 +131,8 @@ def make_bundle(
             f"{_LONGEST_VALUE}: make several jobs of them."
         )
     made = _Making(job, frames, farming)
+    if not farming.overwrite:
+        check_free(job.output, validate_layers(job.layers), made.job_id)
     paths = {
         folder / TEMPLATE: made.template(),
         folder / PARAMETERS: {"parameterValues": made.parameter_values()},
@@ -141,8 +143,7 @@ def make_bundle(
     for path, document in paths.items():
         write_file(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120))
     bundle = Bundle.load(folder)
-    layers = validate_layers(job.layers)
-    claim(job.output, layers, made.job_id, bundle.name, overwrite=farming.overwrite)
+    claim(job.output, made.job_id, bundle.name)
     return bundle
 
 
@@ -312,9 +313,8 @@ class _Making:
 
     def _fit_step(self) -> dict[str, Any]:
         args = ["plate", "fit", *self._plates(), "-o", f"{self._beside}.fit.json", "--frames", self._all]
-        args += [part for name in self._flags if name in FIT_NAMES for part in self._flags[name]] + [
-            "--openjd"
-        ]
+        args += [part for name, flags in self._flags.items() if name in FIT_NAMES for part in flags]
+        args.append("--openjd")
         seconds = len(self.frames) * _FIT_SECONDS
         return {
             "name": "Fit",

@@ -231,6 +231,7 @@ def test_an_output_folder_with_another_jobs_frames(job, tmp_path):
         InputError, match=r"frames 1003 are there already, of the job shot matte.*--overwrite"
     ):
         make_bundle(other, tmp_path / "other", Farming())
+    assert not (tmp_path / "other").exists()
     taken = make_bundle(other, tmp_path / "other", Farming(overwrite=True))
     assert taken.values["JobId"] != bundle.values["JobId"]
     Path(job.output).with_name("shot.job.json").unlink()
