@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # Which Blenders to test in: the newest that this Python can import; in CI all; or as in BLENDERS="4.2 4.5".
 BLENDERS ?= $(if $(CI),all)
 
-.PHONY: demo test lint blenders slurm addon dist benchmark clean
+.PHONY: demo test lint blenders slurm addon bodies dist benchmark clean
 
 demo: $(VENV)/.ready
 	$(BIN)/howard demo --output out/demo
@@ -37,6 +37,11 @@ addon: $(VENV)/.ready blenders
 	$(BIN)/python tools/addon/build.py --output dist --repository --bpy-python \
 		$$(ls -d .venv-bpy/*/bin/python | tail -n 1)
 
+# Bodies for rendered foregrounds (training/README.md): anny, in a place of its own.
+bodies: | $(BIN)/python
+	$(PYTHON) -m venv .venv-anny
+	.venv-anny/bin/python -m pip install -q torch==2.13.0 anny==0.6.2 roma==1.8.0
+
 dist: $(VENV)/.ready
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
@@ -49,7 +54,7 @@ benchmark: $(VENV)/.ready-test
 	$(BIN)/python benchmarks/farm_scale.py
 
 clean:
-	rm -rf $(VENV) .venv-bpy build dist out *.egg-info
+	rm -rf $(VENV) .venv-bpy .venv-anny build dist out *.egg-info
 
 # Debian and Ubuntu keep venv in a package of its own; as root it is installed, else the message says how.
 $(BIN)/python:
