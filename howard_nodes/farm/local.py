@@ -101,7 +101,8 @@ def work(folder: Path) -> int:
     submission = Submission.load(folder)
     with (folder / _LOCK).open("w") as lock:
         # Held as long as this process lives: so others know that it does.
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # It waits for those who look at this moment whether it is held.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         runner = _Runner(submission)
         signal.signal(signal.SIGTERM, lambda *_: runner.stop())
         done: set[str] = set()
