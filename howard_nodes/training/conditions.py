@@ -1,0 +1,214 @@
+"""What happens to a subject, a place and two takes of it on a real set.
+
+Pure functions on scene-linear pictures, H W 3 float32, and mattes, H W float32, 0 to 1: samples to train on
+and cases to measure on are both made with them. Lengths are in pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+import torch
+
+from howard_nodes.color.encoding import encode
+
+__all__ = [
+    "bounce",
+    "cast_shadow",
+    "compressed",
+    "defocus",
+    "encoded",
+    "grain",
+    "light_drift",
+    "motion_blur",
+    "moved_parts",
+    "parallax",
+    "reflection",
+    "sharpened",
+    "warped",
+]
+
+Array = np.ndarray
+
+
+def warped(picture: Array, matrix: Array) -> Array:
+    """Move a picture by an affine `matrix` (2 3, from where it is to where it goes); borders are mirrored."""
+    size = (picture.shape[1], picture.shape[0])
+    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def defocus(color: Array, alpha: Array, radius: float) -> tuple[Array, Array]:
+    """Put a subject out of focus: a disc of `radius`, above 0, over its coverage and its straight colour."""
+    reach = int(np.ceil(radius))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = np.clip(radius + 0.5 - np.hypot(x, y), 0.0, 1.0).astype(np.float32)
+    return _blurred(color, alpha, disc / disc.sum())
+
+
+def motion_blur(color: Array, alpha: Array, dx: float, dy: float) -> tuple[Array, Array]:
+    """Let a subject move by `dx`, `dy` while the shutter is open."""
+    reach = int(np.ceil(max(abs(dx), abs(dy)) / 2)) + 1
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    ends = (np.array([[-dx, -dy], [dx, dy]]) / 2 + reach) * 16
+    start, end = ends.round().astype(int).tolist()
+    cv2.line(kernel, start, end, 1.0, 1, cv2.LINE_AA, 4)
+    return _blurred(color, alpha, kernel / kernel.sum())
+
+
+def _blurred(color: Array, alpha: Array, kernel: Array) -> tuple[Array, Array]:
+    # The straight colour reaches beyond the edge, so it is blurred as it is.
+    color = cv2.filter2D(color, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    alpha = cv2.filter2D(alpha, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    return color, np.clip(alpha, 0.0, 1.0)
+
+
+def cast_shadow(place: Array, alpha: Array, matrix: Array, *, softness: float, depth: float) -> Array:
+    """Darken the place where the subject keeps light away.
+
+    Parameters
+    ----------
+    place : ndarray
+        H W 3.
+    alpha : ndarray
+        H W: the subject's coverage.
+    matrix : ndarray
+        2 3: where the coverage falls on the place, as an affine map.
+    softness : float
+        Standard deviation of the penumbra.
+    depth : float
+        Share of the light taken away in the umbra, 0 to 1.
+    """
+    height, width = alpha.shape
+    small = matrix.copy()
+    small[:, 2] = small[:, 2] / 4
+    size = (max(1, width // 4), max(1, height // 4))
+    shadow = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    shadow = cv2.warpAffine(shadow, small, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    shadow = cv2.GaussianBlur(shadow, (0, 0), max(softness / 4, 0.3))
+    light = 1.0 - np.float32(depth) * cv2.resize(shadow, (width, height), interpolation=cv2.INTER_LINEAR)
+    return place * light[..., None]
+
+
+def bounce(place: Array, color: Array, alpha: Array, *, reach: float, amount: float) -> Array:
+    """Add the light that the subject throws on the place: `amount` of its mean colour, over about `reach`."""
+    height, width = alpha.shape
+    tint = (color[::4, ::4] * alpha[::4, ::4, None]).sum((0, 1)) / (alpha[::4, ::4].sum() + 1.0)
+    small = cv2.resize(alpha, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA)
+    glow = cv2.GaussianBlur(small, (0, 0), max(reach / 8, 0.5))
+    glow = cv2.resize(glow, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(amount)
+    return place * (1.0 + glow[..., None] * tint.astype(np.float32))
+
+
+def reflection(place: Array, color: Array, alpha: Array, *, row: int, amount: float, blur: float) -> Array:
+    """Mirror the subject in a floor that begins at `row`; `amount` of it shows, blurred by `blur`."""
+    height = alpha.shape[0]
+    rows = min(row, height - row)
+    if rows < 2:
+        return place
+    above = slice(row - rows, row)
+    seen = (color[above] * alpha[above, :, None])[::-1]
+    matte = np.ascontiguousarray(alpha[above][::-1])
+    if blur > 0:
+        seen, matte = (cv2.GaussianBlur(x, (0, 0), blur) for x in (seen, matte))
+    fade = np.float32(amount) * np.linspace(1.0, 0.2, rows, dtype=np.float32)[:, None, None]
+    out = place.copy()
+    out[row : row + rows] += fade * (seen - matte[..., None] * out[row : row + rows])
+    return out
+
+
+def moved_parts(rng: np.random.Generator, place: Array, *, share: float, reach: float) -> Array:
+    """Move parts of a place as leaves, curtains and water do: about `share` of it, by some `reach`."""
+    field = rng.normal(0, reach, (2, 9, 9)) * (rng.random((9, 9)) < share)
+    return _displaced(place, field.astype(np.float32))
+
+
+def parallax(rng: np.random.Generator, place: Array, *, reach: float) -> Array:
+    """Shift a place smoothly and differently everywhere, as what is left after registration is."""
+    return _displaced(place, rng.normal(0, reach, (2, 4, 4)).astype(np.float32))
+
+
+def _displaced(place: Array, field: Array) -> Array:
+    height, width = place.shape[:2]
+    dx, dy = (cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) for f in field)
+    dx += np.arange(width, dtype=np.float32)
+    dy += np.arange(height, dtype=np.float32)[:, None]
+    return cv2.remap(place, dx, dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def light_drift(rng: np.random.Generator, place: Array, *, stops: float) -> Array:
+    """Let the light drift over the picture: gains of some `stops` that differ from corner to corner."""
+    height, width = place.shape[:2]
+    corners = (2.0 ** rng.normal(0, stops, (2, 2))).astype(np.float32)
+    return place * cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
+
+
+def grain(rng: np.random.Generator, picture: Array, amount: float, *, size: float = 0.0) -> Array:
+    """Add grain that grows with the square root of the light.
+
+    Parameters
+    ----------
+    rng : Generator
+        Draws the grain: a piece of one large tile, so it is cheap.
+    picture : ndarray
+        H W 3.
+    amount : float
+        Standard deviation where the light is 1.
+    size : float
+        Standard deviation of a blur over the grain, which keeps its strength: 0 for a sensor's, 0.6 for
+        film's or a debayered one.
+    """
+    noise = _noise_tile() if size <= 0 else _coarse_noise_tile(round(size, 1))
+    height, width = picture.shape[:2]
+    across, down = -(-width // noise.shape[1]) + 1, -(-height // noise.shape[0]) + 1
+    if across > 2 or down > 2:
+        noise = np.tile(noise, (down - 1, across - 1, 1))
+    y, x = rng.integers(noise.shape[0] - height + 1), rng.integers(noise.shape[1] - width + 1)
+    cut = noise[y : y + height, x : x + width]
+    if rng.random() < 0.5:
+        cut = cut[:, ::-1]
+    if rng.random() < 0.5:
+        cut = cut[::-1]
+    strength = np.sqrt(np.maximum(picture, 0.0) + np.float32(0.01))
+    strength *= cut
+    strength *= np.float32(amount)
+    strength += picture
+    return strength
+
+
+@functools.cache
+def _noise_tile() -> Array:
+    return np.random.default_rng(7).standard_normal((1536, 1536, 3), dtype=np.float32)
+
+
+@functools.cache
+def _coarse_noise_tile(size: float) -> Array:
+    soft = cv2.GaussianBlur(_noise_tile(), (0, 0), size, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(soft / soft.std(), np.float32)
+
+
+def sharpened(picture: Array, amount: float, radius: float) -> Array:
+    """Sharpen as a camera does: the picture less its blur of `radius` is added, times `amount`."""
+    soft = cv2.GaussianBlur(picture, (0, 0), radius)
+    return np.maximum(picture + np.float32(amount) * (picture - soft), 0.0)
+
+
+def compressed(display: Array, quality: int) -> Array:
+    """Compress an encoded picture (H W 3, 0 to 1) as JPEG of `quality`, 1 to 100, and open it again."""
+    picture = (display * 255).round().astype(np.uint8)
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32) / 255.0
+
+
+def encoded(picture: Array) -> Array:
+    """Encode for the network, from the nearest half float, as an EXR would have kept it: H W 3, 0 to 1."""
+    half = torch.from_numpy(picture).clamp(0.0, 65504.0).half().numpy()
+    return _curve().take(half.view(np.uint16) & 0x7FFF)  # without the sign of -0
+
+
+@functools.cache
+def _curve() -> Array:
+    """Give the network's encoding of all half floats that are 0 or more."""
+    halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
+    return encode(torch.from_numpy(halves)).numpy()
