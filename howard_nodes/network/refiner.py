@@ -140,21 +140,21 @@ class Refiner(nn.Module):
                 out = _replace(out, self._patches(pictures, coarse, where), where)
         return out[:, :1], out[:, 1:], region.unsqueeze(1).to(plate.dtype)
 
-    def _half(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
+    def _half(self, x: Tensor, pictures: Tensor) -> Tensor:
+        x = F.relu(self.bn1(_convolve(self.conv1, x, pictures)))
         return F.relu(self.bn2(self.conv2(x)))
 
-    def _full(self, x: Tensor) -> Tensor:
-        return self.conv4(F.relu(self.bn3(self.conv3(x))))
+    def _full(self, x: Tensor, pictures: Tensor) -> Tensor:
+        return self.conv4(F.relu(self.bn3(_convolve(self.conv3, x, pictures))))
 
     def _whole(self, pictures: Tensor, coarse: Tensor) -> Tensor:
         height, width = pictures.shape[2:]
         size = (height // 2, width // 2)
         x = F.interpolate(coarse, size, mode="bilinear", align_corners=False)
         y = F.interpolate(pictures, size, mode="bilinear", align_corners=False)
-        x = self._half(F.pad(torch.cat([x, y], 1), (3, 3, 3, 3)))
+        x = self._half(F.pad(x, (3, 3, 3, 3)), F.pad(y, (3, 3, 3, 3)))
         x = F.interpolate(x, scale_factor=2, mode="nearest")
-        return self._full(torch.cat([x, F.pad(pictures, (2, 2, 2, 2))], 1))
+        return self._full(x, F.pad(pictures, (2, 2, 2, 2)))
 
     def _patches(self, pictures: Tensor, coarse: Tensor, where: tuple[Tensor, ...]) -> Tensor:
         n, row, column = where
@@ -167,9 +167,16 @@ class Refiner(nn.Module):
         x = sample_enlarged(coarse.permute(0, 2, 3, 1), n, rows, columns, (height // 2, width // 2))
         x = x * inside_window(rows, columns, height // 2, width // 2)
         x = x.permute(0, 3, 1, 2)
-        x = self._half(torch.cat([x, half], 1))
+        x = self._half(x, half)
         x = F.interpolate(x, scale_factor=2, mode="nearest")
-        return self._full(torch.cat([x, full[:, :, 4:-4, 4:-4]], 1))
+        return self._full(x, full[:, :, 4:-4, 4:-4])
+
+
+def _convolve(conv: nn.Conv2d, x: Tensor, pictures: Tensor) -> Tensor:
+    """Convolve `x` and the pictures put together, without the copy, and without the pictures' gradient."""
+    channels = x.shape[1]
+    out = F.conv2d(x, conv.weight[:, :channels], conv.bias)
+    return out + F.conv2d(pictures, conv.weight[:, channels:])
 
 
 def _crop(image: Tensor, n: Tensor, row: Tensor, column: Tensor, size: int) -> Tensor:
