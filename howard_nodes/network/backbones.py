@@ -20,18 +20,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from howard_nodes.network.depthwise import DepthwiseConv2d
+
 __all__ = ["AtrousPyramid", "Decoder", "MobileNetV2Encoder", "ResNetEncoder"]
 
 
 def _conv_norm_relu6(
-    inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, dilation: int = 1
+    inputs: int, outputs: int, kernel: int, *, stride: int = 1, dilation: int = 1, depthwise: bool = False
 ) -> nn.Sequential:
     padding = (kernel - 1) // 2 * dilation
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation=dilation, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU6(inplace=True),
+    conv = (
+        DepthwiseConv2d(outputs, kernel, stride=stride, padding=padding, dilation=dilation)
+        if depthwise
+        else nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False)
     )
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU6(inplace=True))
 
 
 class _InvertedResidual(nn.Module):
@@ -41,7 +44,7 @@ class _InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
         layers: list[nn.Module] = [_conv_norm_relu6(inputs, hidden, 1)] if expansion != 1 else []
         layers += [
-            _conv_norm_relu6(hidden, hidden, 3, stride=stride, groups=hidden, dilation=dilation),
+            _conv_norm_relu6(hidden, hidden, 3, stride=stride, dilation=dilation, depthwise=True),
             nn.Conv2d(hidden, outputs, 1, bias=False),
             nn.BatchNorm2d(outputs),
         ]

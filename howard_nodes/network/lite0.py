@@ -20,16 +20,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from howard_nodes.network.depthwise import DepthwiseConv2d
+
 __all__ = ["Lite0Coarse"]
 
 
 def _conv_norm(
-    inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, activate: bool = True
+    inputs: int, outputs: int, kernel: int, *, stride: int = 1, depthwise: bool = False, activate: bool = True
 ) -> nn.Sequential:
-    layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01),
-    ]
+    conv = (
+        DepthwiseConv2d(outputs, kernel, stride=stride, padding=kernel // 2)
+        if depthwise
+        else nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    )
+    layers: list[nn.Module] = [conv, nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)]
     if activate:
         layers.append(nn.ReLU6(inplace=True))
     return nn.Sequential(*layers)
@@ -42,7 +46,7 @@ class _MobileBlock(nn.Module):
         super().__init__()
         hidden = inputs * expansion
         self.expand = _conv_norm(inputs, hidden, 1) if expansion > 1 else None
-        self.depthwise = _conv_norm(hidden, hidden, kernel, stride=stride, groups=hidden)
+        self.depthwise = _conv_norm(hidden, hidden, kernel, stride=stride, depthwise=True)
         self.project = _conv_norm(hidden, outputs, 1, activate=False)
         self.residual = stride == 1 and inputs == outputs
 
@@ -102,7 +106,7 @@ class _Context(nn.Module):
         ]
         branches += [
             nn.Sequential(
-                nn.Conv2d(inputs, inputs, 3, padding=rate, dilation=rate, groups=inputs, bias=False),
+                DepthwiseConv2d(inputs, 3, padding=rate, dilation=rate),
                 nn.Conv2d(inputs, branch, 1, bias=False),
                 nn.BatchNorm2d(branch),
                 nn.ReLU(True),
