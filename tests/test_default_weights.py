@@ -18,7 +18,8 @@ from howard_nodes.frames import Sequence, read_frame
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.plates.solving import Takes, fit_shot
 from howard_nodes.solve import comp_error, composite
-from howard_nodes.training.metrics import difference_key, mad
+from howard_nodes.training.metrics import mad
+from howard_nodes.training.rivals import difference_key
 
 _SPACE = "lin_rec709"
 # Every space a plate may come in: those of cameras, ACES, linear and sRGB.

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from howard_nodes import __version__
 from howard_nodes.cli import (
     Terminated,
+    cases,
     comfyui,
     demo,
     evaluate,
@@ -98,5 +99,6 @@ app.command("info")(info.info)
 app.command("verify")(verify.verify)
 app.add_typer(weights.app, name="weights")
 app.command("train")(train.train)
+app.command("cases")(cases.cases)
 app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)

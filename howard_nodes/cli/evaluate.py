@@ -1,98 +1,132 @@
-"""`howard evaluate`: measure weights beside a difference key."""
+"""`howard evaluate`: measure weights on held-out cases, beside what else one could key with."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+import functools
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from howard_nodes.cli.console import on_terminal, print_json, print_table
+from howard_nodes.cli.console import on_terminal, print_json, print_pairs, print_table, progress_bar
 
 if TYPE_CHECKING:
     from howard_nodes.training.evaluate import Evaluation
 
 __all__ = ["evaluate"]
 
+_COLUMNS = (
+    ("MAD", "mad"),
+    ("unknown", "mad_unknown"),
+    ("MSE", "mse"),
+    ("Grad", "grad"),
+    ("Conn", "conn"),
+    ("foreground", "foreground_mse"),
+    ("dtSSD", "dtssd"),
+    ("coarse", "mad_coarse"),
+    ("s/frame", "seconds"),
+)
+
 
 def evaluate(
+    sets: Annotated[
+        list[Path], typer.Argument(metavar="SET...", help="Folders of cases, from howard cases.")
+    ],
     weights: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="What to measure; else the default weights.")
+        list[str] | None,
+        typer.Option(metavar="NAME|FILE", help="What to measure, may be repeated; else the default weights."),
     ] = None,
-    pictures: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Textures that training did not see.")
+    rivals: Annotated[
+        bool, typer.Option("--rivals/--no-rivals", help="A difference key and IBK-style keyers too.")
+    ] = True,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write a page of tables and pictures there.")
     ] = None,
-    foregrounds: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="People that training did not see.")
-    ] = None,
-    count: Annotated[int, typer.Option(min=1, metavar="N", help="Samples.")] = 96,
-    size: Annotated[int, typer.Option(min=64, metavar="PIXELS", help="Side of a sample.")] = 640,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            "--backbone-scale", metavar="S", help="Of the coarse stage; else the node's own choice."
-        ),
-    ] = None,
-    hard: Annotated[bool, typer.Option("--hard", help="As hard as in training, not as held out.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Measure weights on a held-out synthetic set, beside the best-threshold difference key.
+    """Measure weights on held-out cases: what the node gives with its defaults, from files.
 
-    [bold]Example:[/bold]  howard evaluate --weights runs/joint/weights.safetensors --pictures held_out
+    [bold]Example:[/bold]  howard evaluate held-out --weights runs/joint/weights.safetensors --report page
     """
-    from howard_nodes.description import MatteSettings
-    from howard_nodes.network import load_weights
     from howard_nodes.training import evaluate as evaluation
-    from howard_nodes.training.samples import HELD_OUT, TRAINING
+    from howard_nodes.training.cases import find_cases
+    from howard_nodes.training.report import Report
+    from howard_nodes.training.rivals import RIVALS
 
-    settings = MatteSettings(backbone_scale=scale)
-
-    network = load_weights(weights)
-    with _waiting(f"drawing and matting {count} samples of {size} x {size}", as_json):
-        style = TRAINING if hard else HELD_OUT
-        samples = evaluation.held_out_samples(pictures, foregrounds, count=count, size=size, style=style)
-        result = evaluation.evaluate(network, samples, settings)
-    if as_json:
-        print_json({"weights": weights or "default", "size": size} | asdict(result))
-        return
-    _print(result, weights or "default")
-
-
-def _waiting(what: str, as_json: bool) -> AbstractContextManager[object]:
+    cases = find_cases(sets)
+    chosen = tuple(weights) if weights else (None,)
+    page = None if report is None else Report(report)
+    run = functools.partial(
+        evaluation.evaluate,
+        cases,
+        chosen,
+        rivals=rivals,
+        device=device,
+        on_pictures=(lambda *_: None) if page is None else page.add,
+    )
     if as_json or not on_terminal():
-        return nullcontext()
-    from rich.console import Console
+        result = run()
+    else:
+        with progress_bar("cases") as bar:
+            steps = len(cases) * (len(chosen) + (len(RIVALS) if rivals else 0))
+            task = bar.add_task("evaluate", total=steps, note="")
+            result = run(on_step=lambda note: bar.update(task, advance=1, note=note))
+    if page is not None:
+        page.write(result)
+    if as_json:
+        print_json(result.document())
+        return
+    _print(result)
+    if report is not None:
+        print(f"report: {report / 'index.html'}")
 
-    return Console().status(what)
 
-
-def _print(result: Evaluation, weights: str) -> None:
-    print(f"{weights}: {result.samples} samples; all x 1000 but Grad; smaller is better")
+def _print(result: Evaluation) -> None:
+    for group in result.groups():
+        print(f"{group}: {result.count(group=group)} cases")
+        rows = [
+            (method, *(_number(result.mean(method, name, group=group)) for _, name in _COLUMNS))
+            for method in result.methods
+        ]
+        print_table(("", *(title for title, _ in _COLUMNS)), rows, numbers=True)
+        print()
+    print("MAD by kind")
     print_table(
-        ("", weights, "difference key", "ratio"),
+        ("", *result.methods),
         [
-            ("MAD", _number(result.mad), _number(result.key_mad), _ratio(result.key_mad, result.mad)),
             (
-                "MAD, unknown band",
-                _number(result.mad_unknown),
-                _number(result.key_mad_unknown),
-                _ratio(result.key_mad_unknown, result.mad_unknown),
-            ),
-            ("MAD, coarse", _number(result.mad_coarse), "", ""),
-            ("MSE", _number(result.mse), "", ""),
-            ("Grad", _number(result.grad), "", ""),
-            ("foreground MSE", _number(result.foreground_mse), "", ""),
-            ("threshold", "", f"{result.key_threshold:.2f}", ""),
+                f"{kind} ({result.count(kind=kind)})",
+                *(_number(result.mean(method, "mad", kind=kind)) for method in result.methods),
+            )
+            for kind in result.kinds()
         ],
         numbers=True,
     )
+    for method, found in result.error_maps.items():
+        print(f"\nerror map of {method}")
+        refining = found.refining
+        print_pairs(
+            [
+                ("calibration error", f"{found.coarse.calibration_error:.2f} on the coarse grid, x 1000"),
+                ("rank correlation", f"{found.coarse.rank_correlation:.2f}"),
+                (
+                    "MAD",
+                    f"coarse {refining.nothing:.2f}, all refined {refining.everything:.2f}, a tenth "
+                    f"{refining.tenth:.2f} (at random {refining.random:.2f}, best {refining.best:.2f})",
+                ),
+                ("won by a tenth", _percent(refining.won)),
+            ]
+        )
+    if result.knobs:
+        print("\nbest knobs of the rivals on this set")
+        print_pairs(result.knobs.items())
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}"
+    return "" if math.isnan(value) else f"{value:.2f}"
 
 
-def _ratio(key: float, value: float) -> str:
-    return f"{key / value:.1f}" if value else ""
+def _percent(share: float) -> str:
+    return "refining everything wins nothing" if math.isnan(share) else f"{100 * share:.0f} %"

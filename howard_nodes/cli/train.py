@@ -50,12 +50,24 @@ def train(
         Path | None, typer.Option(metavar="FILE", help="Weights to begin from (.safetensors).")
     ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Textures; else all are drawn.")
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Places and materials; may be repeated. Without, all are drawn."),
     ] = None,
     foregrounds: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Rendered people, straight RGBA EXR; else drawn.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER", help="Rendered subjects, straight RGBA EXR; may be repeated. Without, drawn."
+        ),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, metavar="N", help="Samples in the whole run.")] = 30_000,
+    samples: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Samples in the whole run; it may be made longer later.")
+    ] = 30_000,
+    decay: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Share at the end over which the learning rate falls to nothing."
+        ),
+    ] = 0.3,
     size: Annotated[int, typer.Option(metavar="PIXELS", help="Side of a sample.")] = 192,
     batch: Annotated[int, typer.Option(metavar="N", help="Samples a step.")] = 8,
     rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1.2e-3,
@@ -84,9 +96,10 @@ def train(
         output=output,
         stage=stage.value,
         backbone=backbone.value,
-        pictures=pictures,
-        foregrounds=foregrounds,
+        pictures=tuple(pictures or ()),
+        foregrounds=tuple(foregrounds or ()),
         samples=samples,
+        decay=decay,
         size=size,
         batch=batch,
         trunk_rate=trunk_rate,
@@ -100,7 +113,7 @@ def train(
         path = _run(trainer.train, settings, minutes, as_json)
     except KeyboardInterrupt as interrupt:
         raise type(interrupt)(
-            f"the checkpoint in {output} is at most 250 steps old; the same command goes on from it"
+            f"the checkpoint in {output} is at most two minutes old; the same command goes on from it"
         ) from None
     if as_json:
         print_json({"event": "exported", "path": path})

@@ -1,161 +1,477 @@
-"""Measure weights on a held-out synthetic set, beside a difference key.
-
-The held-out set is drawn like the training samples, but from other pictures, other people and another seed.
-"""
+"""Measure weights on held-out cases: what the node gives a user, from files, beside its rivals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 
 from howard_nodes.description import MatteSettings
-from howard_nodes.network import MattingNetwork
-from howard_nodes.training.banks import ForegroundBank, TextureBank
-from howard_nodes.training.metrics import difference_key, grad, mad, mse, unknown_band
-from howard_nodes.training.samples import HELD_OUT, Sample, SampleSource, Style
-from howard_nodes.training.trainer import list_pictures
+from howard_nodes.errors import InputError
+from howard_nodes.frames import read_frame
+from howard_nodes.network import describe_weights
+from howard_nodes.node import HowardMatte, Outputs
+from howard_nodes.training.cases import KINDS, Case, Truth
+from howard_nodes.training.metrics import (
+    change,
+    conn,
+    dtssd,
+    foreground_mse,
+    grad,
+    mad,
+    mad_by_place,
+    mse,
+    unknown_band,
+)
+from howard_nodes.training.reliability import Calibration, Refining, Reliability
+from howard_nodes.training.rivals import RIVALS, Tuner
+from howard_nodes.warm import Warm
 
-__all__ = ["HELD_OUT_SEED", "Evaluation", "evaluate", "held_out_samples", "score"]
+__all__ = ["GROUPS", "MEASURES", "ErrorMap", "Evaluation", "Pictures", "Score", "evaluate", "label"]
 
-HELD_OUT_SEED = 20_261_122
-Matte = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
-_THRESHOLDS = np.linspace(0.0, 0.3, 31)
+MEASURES = (
+    "mad",
+    "mad_unknown",
+    "mse",
+    "grad",
+    "conn",
+    "foreground_mse",
+    "mad_in_band",
+    "mad_holes",
+    "mad_ghosts",
+    "mad_coarse",
+    "dtssd",
+    "change",
+    "true_change",
+    "floor",
+    "seconds",
+)
+"""What is measured of a case; see `Score`."""
+
+GROUPS: dict[str, tuple[str, ...]] = {"rendered": ("rendered", "scene"), "drawn": ("drawn",)}
+"""Sets that are summed up apart, by how their cases were made; targets speak of `rendered`."""
+
+_CACHE_BYTES = 1 << 30
+_MOST_PAINTED = 0.99  # an error of 1 would be refined however much there is of it
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one method did on one case: means over its frames.
+
+    Attributes
+    ----------
+    case, kind, made : str
+        As its note says.
+    method : str
+        A label of weights, or a rival's name.
+    values : dict of str to float
+        By `MEASURES`; not a number where there is nothing to measure. See `howard_nodes.training.metrics` for
+        those of mattes. `mad_coarse` is the coarse matte's, enlarged. Of sequences: `dtssd`; `change` and
+        `true_change`, how much the matte and the truth themselves change from frame to frame; `floor`, how
+        much the matte changes on a still picture with other grain in each frame. `seconds` a frame.
+    """
+
+    case: str
+    kind: str
+    made: str
+    method: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class ErrorMap:
+    """How honest an error map is, over all first frames.
+
+    Attributes
+    ----------
+    coarse, full : Reliability
+        On the coarse grid (means of areas), and at full size.
+    refining : Refining
+        What refining by it wins.
+    """
+
+    coarse: Reliability
+    full: Reliability
+    refining: Refining
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Means over the held-out set; everything x 1000 but Grad.
+    """Everything that was measured.
 
     Attributes
     ----------
-    samples : int
-        Number of samples.
-    mad, mad_unknown, mse, grad : float
-        Of the refined alpha; `mad_unknown` within 10 pixels of partial coverage.
-    mad_coarse : float
-        Of the coarse matte, enlarged.
-    foreground_mse : float
-        Of the straight foreground where it is seen, in the network's encoding.
-    key_mad, key_mad_unknown, key_threshold : float
-        Of the difference key at the threshold that is best for the whole set.
+    methods : tuple of str
+        Weights first, then rivals.
+    scores : tuple of Score
+        By method and case.
+    knobs : dict of str to str
+        What rivals were tuned to.
+    error_maps : dict of str to ErrorMap
+        By label of weights.
     """
 
-    samples: int
-    mad: float
-    mad_unknown: float
-    mse: float
-    grad: float
-    mad_coarse: float
-    foreground_mse: float
-    key_mad: float
-    key_mad_unknown: float
-    key_threshold: float
+    methods: tuple[str, ...]
+    scores: tuple[Score, ...]
+    knobs: dict[str, str]
+    error_maps: dict[str, ErrorMap]
+
+    def mean(self, method: str, measure: str, *, kind: str | None = None, group: str | None = None) -> float:
+        """Average a measure over cases, each counting alike.
+
+        Parameters
+        ----------
+        method, measure : str
+            Of `methods` and `MEASURES`.
+        kind : str, optional
+            Cases of this kind alone.
+        group : str, optional
+            Cases of this one of `GROUPS` alone.
+
+        Returns
+        -------
+        float
+            Not a number where nothing was measured.
+        """
+        values = [
+            score.values[measure]
+            for score in self.scores
+            if score.method == method
+            and (kind is None or score.kind == kind)
+            and (group is None or score.made in GROUPS[group])
+            and not math.isnan(score.values[measure])
+        ]
+        return float(np.mean(values)) if values else math.nan
+
+    def count(self, *, kind: str | None = None, group: str | None = None) -> int:
+        """Count the cases of a kind or group."""
+        return len(
+            {
+                score.case
+                for score in self.scores
+                if (kind is None or score.kind == kind) and (group is None or score.made in GROUPS[group])
+            }
+        )
+
+    def kinds(self) -> tuple[str, ...]:
+        """Name the kinds that occur, in the order of tables."""
+        there = {score.kind for score in self.scores}
+        return tuple(kind for kind in KINDS if kind in there)
+
+    def groups(self) -> tuple[str, ...]:
+        """Name the groups that occur."""
+        there = {score.made for score in self.scores}
+        return tuple(group for group, made in GROUPS.items() if there.intersection(made))
+
+    def document(self) -> dict[str, Any]:
+        """Write all of it for JSON; what is not a number becomes null."""
+        summary = {
+            method: {
+                name: {measure: _number(self.mean(method, measure, **where)) for measure in MEASURES}
+                for name, where in (
+                    *((group, {"group": group}) for group in self.groups()),
+                    *((kind, {"kind": kind}) for kind in self.kinds()),
+                )
+            }
+            for method in self.methods
+        }
+        return {
+            "cases": len({score.case for score in self.scores}),
+            "summary": summary,
+            "rivals": self.knobs,
+            "error_maps": {
+                name: {
+                    "coarse": _plain(vars(found.coarse)),
+                    "full": _plain(vars(found.full)),
+                    "refining": _plain(vars(found.refining) | {"won": found.refining.won}),
+                }
+                for name, found in self.error_maps.items()
+            },
+            "scores": [vars(score) | {"values": _plain(score.values)} for score in self.scores],
+        }
 
 
-def held_out_samples(
-    pictures: Path | None, foregrounds: Path | None, *, count: int, size: int, style: Style = HELD_OUT
-) -> list[Sample]:
-    """Draw the held-out set.
+Pictures = Callable[[Case, str, Mapping[str, np.ndarray]], None]
+"""Shown the pictures of a case's first frame: the case, the method, arrays by what they are.
+
+With weights come `plate`, `clean` (fitted), `truth`, `alpha`, `foreground` (straight), `coarse` and `error`;
+with a rival `truth` and `alpha`. Colour is H W 3 scene-linear Rec.709, a matte H W.
+"""
+
+
+def label(weights: str | None, others: Sequence[str | None] = ()) -> str:
+    """Name weights as tables do: their name or file, and their backbone.
 
     Parameters
     ----------
-    pictures, foregrounds : Path or None
-        Folders that training did not see.
-    count, size : int
-        Number of samples and pixels of a side.
-    style : Style
-        How hard they are.
+    weights : str or None
+        Name, file, or None for the default weights.
+    others : sequence of str or None
+        What else is in the table: a file's folder is named where its own name is not enough.
+
+    Raises
+    ------
+    WeightsError
+        They cannot be found or read.
     """
-    source = SampleSource(
-        TextureBank.load(list_pictures(pictures)),
-        ForegroundBank.load(list_pictures(foregrounds)),
-        size=size,
-        seed=HELD_OUT_SEED,
-        style=style,
-    )
-    return [source.draw(number) for number in range(count)]
+    info = describe_weights(weights)
+    name = info.path.stem
+    if sum(describe_weights(other).path.stem == name for other in others) > 1:
+        name = f"{info.path.parent.name}/{name}"
+    backbone = str(info.backbone)
+    return name if backbone in name else f"{name} ({backbone})"
 
 
 def evaluate(
-    network: MattingNetwork, samples: list[Sample], settings: MatteSettings | None = None
+    cases: Sequence[Case],
+    weights: Sequence[str | None] = (None,),
+    *,
+    rivals: bool = True,
+    device: str = "auto",
+    on_step: Progress = lambda _: None,
+    on_pictures: Pictures = lambda *_: None,
 ) -> Evaluation:
-    """Run a network over samples as the node would.
+    """Run cases through the node as a user would, with its defaults, and measure what comes out.
 
     Parameters
     ----------
-    network : MattingNetwork
-        In evaluation mode.
-    samples : list of Sample
-        From `held_out_samples`.
-    settings : MatteSettings, optional
-        The node's knobs; by default its own choice for the samples' size.
+    cases : sequence of Case
+        From `find_cases`.
+    weights : sequence of str or None
+        Names or files; None for the default weights.
+    rivals : bool
+        Measure the rivals too, on the clean plates that were fitted with the first weights.
+    device : str
+        Knob of the node.
+    on_step : callable
+        Told what was done, once for each case and method.
+    on_pictures : callable
+        Shown each first frame.
+
+    Raises
+    ------
+    InputError
+        Weights or a device that are not there.
+    FrameError
+        A picture of a case is missing, damaged or does not fit.
     """
-    knobs = settings or MatteSettings()
+    labels = [label(one, weights) for one in weights]
+    twice = [one for one in labels if labels.count(one) > 1]
+    if twice:
+        raise InputError(f"{twice[0]}: these weights are there twice; name each once.")
+    scores: list[Score] = []
+    error_maps: dict[str, ErrorMap] = {}
+    knobs: dict[str, str] = {}
+    tuners = [Tuner(rival) for rival in RIVALS] if rivals else []
+    with tempfile.TemporaryDirectory(prefix="howard-evaluate-") as scratch:
+        for index, (one, method) in enumerate(zip(weights, labels, strict=True)):
+            runner = _Runner(method, HowardMatte(weights=one, device=device, warm=Warm(_CACHE_BYTES)))
+            keep = Path(scratch) if rivals and index == 0 else None
+            for case in cases:
+                scores.append(runner.run(case, tuners if index == 0 else [], keep, on_pictures))
+                on_step(f"{method}: {case.name}")
+            error_maps[method] = runner.error_map()
+        for tuner in tuners:
+            key, knobs[tuner.rival.name] = tuner.best()
+            for case in cases:
+                scores.append(_run_rival(case, tuner.rival.name, key, Path(scratch), on_pictures))
+                on_step(f"{tuner.rival.name}: {case.name}")
+    methods = (*labels, *(tuner.rival.name for tuner in tuners))
+    return Evaluation(methods, tuple(scores), knobs, error_maps)
 
-    @torch.no_grad()
-    def matte(plate: np.ndarray, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        size = plate.shape[1:]
-        pictures = torch.from_numpy(plate)[None], torch.from_numpy(clean)[None]
-        coarse = network.coarse(*pictures, backbone_scale=knobs.scale_for(*size))
-        refined = network.refine(
-            *pictures,
-            coarse,
-            mode=knobs.refine_mode,
-            sample_pixels=knobs.pixels_for(*size),
-            threshold=knobs.threshold,
-        )
-        return refined.alpha[0, 0].numpy(), coarse.alpha[0, 0].numpy(), refined.foreground[0].numpy()
 
-    return score(matte, samples)
+class _Runner:
+    """Runs cases with one set of weights, and gathers how honest its error maps are."""
 
+    def __init__(self, method: str, node: HowardMatte) -> None:
+        self.method, self.node = method, node
+        self._coarse, self._full = Calibration(), Calibration()
+        self._refining: list[list[float]] = []
 
-def score(matte: Matte, samples: list[Sample]) -> Evaluation:
-    """Score any function from encoded plate and clean plate (3 H W) to alpha, coarse matte and foreground.
+    def run(self, case: Case, tuners: list[Tuner], keep: Path | None, on_pictures: Pictures) -> Score:
+        """Matte and measure a case; keeps its fitted clean plates in a folder, where one is given."""
+        inputs: dict[str, Any] = {"plate": case.plate, "clean_plate": case.clean}
+        began = time.perf_counter()
+        fit = self.node.fit(case.frames, inputs)
+        seconds = time.perf_counter() - began
+        rows, alphas, truths = [], [], []
+        for frame in case.frames:
+            truth = case.truth(frame)
+            began = time.perf_counter()
+            outputs = self.node.evaluate(frame, inputs, fit=fit)
+            seconds += time.perf_counter() - began
+            if keep is not None:
+                np.save(_kept(keep, case, frame), outputs["fitted_clean_plate"].astype(np.float16))
+            row = _matte_values(outputs["alpha"], truth.alpha)
+            row["foreground_mse"] = foreground_mse(outputs["foreground"], truth.foreground, truth.alpha)
+            row["mad_coarse"] = mad(outputs["coarse_matte"], truth.alpha)
+            rows.append(row)
+            alphas.append(outputs["alpha"])
+            truths.append(truth.alpha)
+            if frame == case.frames[0]:
+                plate = _plate(case, frame)
+                for tuner in tuners:
+                    tuner.add(plate, outputs["fitted_clean_plate"], truth.alpha)
+                on_pictures(
+                    case,
+                    self.method,
+                    {
+                        "plate": plate,
+                        "clean": outputs["fitted_clean_plate"],
+                        "truth": truth.alpha,
+                        "alpha": outputs["alpha"],
+                        "foreground": outputs["foreground"],
+                        "coarse": outputs["coarse_matte"],
+                        "error": outputs["error_map"],
+                    },
+                )
+                self._look_at_errors(frame, inputs, fit, outputs, truth)
+        values = _means(rows) | _over_time(alphas, truths) | {"floor": self._floor(case)}
+        return _score(case, self.method, values | {"seconds": seconds / len(case.frames)})
 
-    Parameters
-    ----------
-    matte : callable
-        Gives alpha H W, coarse matte h w, encoded straight foreground 3 H W.
-    samples : list of Sample
-        What to score it on.
-    """
-    rows, key_rows = [], []
-    for sample in samples:
-        alpha, coarse, foreground = matte(sample.plate, sample.clean)
-        truth = sample.alpha[0]
-        band = unknown_band(truth)
-        large = cv2.resize(coarse, truth.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        seen = truth > 0.05
-        rows.append(
+    def error_map(self) -> ErrorMap:
+        """Sum up what was seen of the error maps."""
+        refining = Refining(*np.mean(self._refining, axis=0).tolist())
+        return ErrorMap(self._coarse.result(), self._full.result(), refining)
+
+    def _look_at_errors(
+        self, frame: int, inputs: dict[str, Any], fit: Any, outputs: Outputs, truth: Truth
+    ) -> None:
+        height, width = truth.alpha.shape
+        coarse, predicted = outputs["coarse_matte"], outputs["error_map"]
+        true = np.abs(coarse - truth.alpha)
+        scale = MatteSettings().scale_for(height, width)
+        known = _predicted(outputs.valid, truth.alpha.shape, round(1 / scale))
+        self._full.add(predicted[known > 0], true[known > 0])
+        size = (max(1, int(width * scale)), max(1, int(height * scale)))
+        planes = (predicted, coarse, truth.alpha, known)
+        means = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
+        whole = means[3] >= 1
+        self._coarse.add(means[0][whole], np.abs(means[1] - means[2])[whole])
+
+        def refined(error: np.ndarray | None = None, **knobs: Any) -> float:
+            before = self.node.values
+            self.node.configure(**knobs)
+            painted = {} if error is None else {"error_override": error.astype(np.float32)}
+            try:
+                matte = self.node.evaluate(frame, inputs | painted, fit=fit)["alpha"]
+            finally:
+                self.node.configure(**before)
+            return mad(matte, truth.alpha)
+
+        tenth = {"refine_mode": "sampling", "sample_pixels": height * width // 10}
+        noise = np.random.default_rng(frame).random(size[::-1], np.float32)
+        random = cv2.resize(noise, (width, height), interpolation=cv2.INTER_NEAREST)
+        self._refining.append(
             [
-                mad(alpha, truth),
-                mad(alpha, truth, band) if band.any() else np.nan,
-                mse(alpha, truth),
-                grad(alpha, truth),
-                mad(large, truth),
-                mse(foreground[:, seen], sample.foreground[:, seen]) if seen.any() else np.nan,
+                mad(coarse, truth.alpha),
+                refined(refine_mode="full"),
+                refined(**tenth),
+                refined(random * _MOST_PAINTED, **tenth),
+                refined(true * _MOST_PAINTED, **tenth),
             ]
         )
-        plate, clean = sample.plate.transpose(1, 2, 0), sample.clean.transpose(1, 2, 0)
-        keys = [difference_key(plate, clean, threshold) for threshold in _THRESHOLDS]
-        key_rows.append([[mad(key, truth), mad(key, truth, band) if band.any() else np.nan] for key in keys])
-    means = np.nanmean(rows, axis=0)
-    key_means = np.nanmean(key_rows, axis=0)
-    best = int(key_means[:, 0].argmin())
-    return Evaluation(
-        samples=len(samples),
-        mad=float(means[0]),
-        mad_unknown=float(means[1]),
-        mse=float(means[2]),
-        grad=float(means[3]),
-        mad_coarse=float(means[4]),
-        foreground_mse=float(means[5]),
-        key_mad=float(key_means[best, 0]),
-        key_mad_unknown=float(key_means[best, 1]),
-        key_threshold=float(_THRESHOLDS[best]),
-    )
+
+    def _floor(self, case: Case) -> float:
+        frames = case.still_frames
+        if len(frames) < 2:
+            return math.nan
+        # The clean plate of the one picture that all of them show.
+        clean = case.clean.replace("####", f"{case.frames[0]:04d}")
+        inputs = {"plate": case.still, "clean_plate": clean}
+        fit = self.node.fit(frames, inputs)
+        return change(np.stack([self.node.evaluate(frame, inputs, fit=fit)["alpha"] for frame in frames]))
+
+
+def _predicted(valid: np.ndarray | None, shape: tuple[int, ...], factor: int) -> np.ndarray:
+    """Mark where an error map is a prediction: H W, 1 there.
+
+    Where there is no clean plate it says 1 on purpose, and so it does a coarse pixel or two around that.
+    """
+    if valid is None:
+        return np.ones(shape, np.float32)
+    reach = 2 * factor
+    return cv2.erode(valid, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+
+
+def _run_rival(case: Case, name: str, key: Any, kept: Path, on_pictures: Pictures) -> Score:
+    rows, alphas, truths, seconds = [], [], [], 0.0
+    for frame in case.frames:
+        truth = case.truth(frame).alpha
+        plate, clean = _plate(case, frame), np.load(_kept(kept, case, frame)).astype(np.float32)
+        began = time.perf_counter()
+        alpha = key(plate, clean)
+        seconds += time.perf_counter() - began
+        rows.append(_matte_values(alpha, truth))
+        alphas.append(alpha)
+        truths.append(truth)
+        if frame == case.frames[0]:
+            on_pictures(case, name, {"truth": truth, "alpha": alpha})
+    values = _means(rows) | _over_time(alphas, truths)
+    return _score(case, name, values | {"seconds": seconds / len(case.frames)})
+
+
+def _matte_values(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    band = unknown_band(truth)
+    in_band, holes, ghosts = mad_by_place(alpha, truth, band)
+    return {
+        "mad": mad(alpha, truth),
+        "mad_unknown": mad(alpha, truth, band) if band.any() else math.nan,
+        "mse": mse(alpha, truth),
+        "grad": grad(alpha, truth),
+        "conn": conn(alpha, truth),
+        "mad_in_band": in_band,
+        "mad_holes": holes,
+        "mad_ghosts": ghosts,
+    }
+
+
+def _means(rows: list[dict[str, float]]) -> dict[str, float]:
+    means = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows if not math.isnan(row[name])]
+        means[name] = float(np.mean(values)) if values else math.nan
+    return means
+
+
+def _over_time(alphas: Iterable[np.ndarray], truths: Iterable[np.ndarray]) -> dict[str, float]:
+    mattes, true = np.stack(list(alphas)), np.stack(list(truths))
+    if len(mattes) < 2:
+        return {}
+    return {"dtssd": dtssd(mattes, true), "change": change(mattes), "true_change": change(true)}
+
+
+def _score(case: Case, method: str, values: dict[str, float]) -> Score:
+    every = {measure: values.get(measure, math.nan) for measure in MEASURES}
+    return Score(case.name, case.kind, case.made, method, every)
+
+
+def _plate(case: Case, frame: int) -> np.ndarray:
+    return read_frame(case.folder / f"plate.{frame:04d}.exr", frame=frame).rgb
+
+
+def _kept(folder: Path, case: Case, frame: int) -> Path:
+    return folder / f"{case.name}.{frame}.npy"
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [plain(one) for one in value]
+        return _number(value) if isinstance(value, float) else value
+
+    return {name: plain(value) for name, value in values.items()}

@@ -2,7 +2,9 @@
 
 Two stages. `coarse` trains the coarse network on samples as large as what it will see; `joint` trains it
 together with the refiner on samples some four times as large, the coarse network at a half to an eighth of
-their resolution.
+their resolution. The refiner, a hundred times smaller, learns from the window of each sample with most
+partial coverage, and there on all pixels, not on the patches that it would be asked for: those overlap, so
+that a tenth of the pixels costs as much as all of them.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from howard_nodes.errors import InputError
 from howard_nodes.network import MattingNetwork, load_weights, save_weights
-from howard_nodes.training.banks import ForegroundBank, TextureBank
+from howard_nodes.training.banks import PICTURES, ForegroundBank, TextureBank
 from howard_nodes.training.samples import SampleSource
 
 __all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
@@ -33,7 +35,9 @@ __all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
 STAGES = ("coarse", "joint")
 _EMA_DECAY = 0.998
 # How much smaller the coarse stage's picture is, step by step: a quarter and a half mostly.
-_JOINT_FACTORS = (4, 2, 4, 2, 4, 8)
+_JOINT_FACTORS = (4, 2, 4, 4, 8, 4)
+_WINDOW = 256
+_SAVE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,12 @@ class TrainSettings:
         `coarse` or `joint`.
     backbone : str
         Network to train.
-    pictures, foregrounds : Path or None
-        Folders of textures and of rendered people; without them, both are drawn.
+    pictures, foregrounds : tuple of Path
+        Folders of textures and of rendered subjects; without any, both are drawn.
     samples : int
-        Samples in the whole run; the learning rate falls to nothing over them.
+        Samples in the whole run. A run that is gone on with may be given more.
+    decay : float
+        Share of the run at its end over which the learning rate falls to nothing.
     size : int
         Pixels of a sample's side.
     batch : int
@@ -71,9 +77,10 @@ class TrainSettings:
     output: Path
     stage: str = "coarse"
     backbone: str = "lite0"
-    pictures: Path | None = None
-    foregrounds: Path | None = None
+    pictures: tuple[Path, ...] = ()
+    foregrounds: tuple[Path, ...] = ()
     samples: int = 30_000
+    decay: float = 0.3
     size: int = 192
     batch: int = 8
     trunk_rate: float = 3e-4
@@ -95,19 +102,25 @@ class Progress:
     losses: dict[str, float] = field(default_factory=dict)
 
 
-def list_pictures(folder: Path | None) -> list[Path]:
-    """All files below a folder, sorted; none for None.
+def list_pictures(*folders: Path) -> list[Path]:
+    """List the pictures (EXR and photographs) below some folders, each folder's sorted.
 
     Raises
     ------
     InputError
-        The folder does not exist.
+        A folder does not exist, or holds no picture.
     """
-    if folder is None:
-        return []
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of pictures.")
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    found = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of pictures.")
+        inside = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+        # Hidden folders are unfinished work.
+        seen = sorted(path for path in inside if not any(part.startswith(".") for part in path.parts))
+        if not seen:
+            raise InputError(f"{folder}: holds no picture ({', '.join(sorted(PICTURES))}).")
+        found += [folder / path for path in seen]
+    return found
 
 
 def train(
@@ -138,6 +151,8 @@ def train(
         Settings that cannot be used, or a checkpoint of another run.
     """
     _check(settings)
+    for folders in (settings.pictures, settings.foregrounds):
+        list_pictures(*folders)
     settings.output.mkdir(parents=True, exist_ok=True)
     device = torch.device(settings.device)
     network = _begin(settings).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -152,11 +167,14 @@ def train(
     network.train()
     losses_of = _coarse_losses if settings.stage == "coarse" else _joint_losses
     began, began_step, recent = time.monotonic(), step, []
+    saved = began
     for batch in loader:
         if minutes is not None and time.monotonic() - began > 60 * minutes:
             break
-        _set_rate(optimizer, step, steps)
-        tensors = [tensor.to(device, non_blocking=True) for tensor in batch]
+        _set_rate(optimizer, step, steps, settings.decay)
+        tensors = [
+            tensor.to(device, memory_format=torch.channels_last, non_blocking=True) for tensor in batch
+        ]
         with torch.autocast(device.type, dtype=torch.bfloat16):
             losses = losses_of(network, step, *tensors)
         optimizer.zero_grad(set_to_none=True)
@@ -175,8 +193,9 @@ def train(
             log.flush()
             on_progress(progress)
             recent = []
-        if step % 250 == 0:
+        if time.monotonic() - saved > _SAVE_SECONDS:
             _save(checkpoint, settings, step, network, average, optimizer)
+            saved = time.monotonic()
     _save(checkpoint, settings, step, network, average, optimizer)
     log.close()
     return _export(settings, step, average)
@@ -185,8 +204,8 @@ def train(
 def _check(settings: TrainSettings) -> None:
     if settings.stage not in STAGES:
         raise InputError(f"stage {settings.stage!r}: use one of {', '.join(STAGES)}.")
-    if settings.size < 64 or settings.size % 4:
-        raise InputError(f"size {settings.size}: use a multiple of 4, at least 64.")
+    if settings.size < 64 or settings.size % 8:
+        raise InputError(f"size {settings.size}: use a multiple of 8, at least 64.")
     if settings.batch < 2:
         raise InputError(f"batch {settings.batch}: batch normalisation needs at least 2 samples.")
     if settings.device.startswith("cuda") and not torch.cuda.is_available():
@@ -220,16 +239,21 @@ def _optimizer(network: MattingNetwork, settings: TrainSettings) -> torch.optim.
     return torch.optim.AdamW(groups, lr=settings.rate, weight_decay=1e-4)
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int) -> None:
-    """Warm up over 100 steps, then half a cosine down to a hundredth."""
-    factor = min(1.0, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+def _set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, decay: float) -> None:
+    """Warm up over 100 steps, keep the peak, and fall to a hundredth at the end.
+
+    So a run that is not yet falling can be made longer as if it had always been meant to be.
+    """
+    left = (steps - step) / max(1.0, decay * steps)
+    factor = min(1.0, (step + 1) / 100) * (0.01 + 0.99 * min(1.0, left))
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
 
 
-def _sobel(alpha: Tensor) -> Tensor:
-    kernel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], device=alpha.device) / 4
-    return F.conv2d(alpha, torch.stack([kernel, kernel.T])[:, None], padding=1)
+def _roughness(x: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels, across and down."""
+    across, down = x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
+    return across.abs().mean() + down.abs().mean()
 
 
 def _alpha_and_color(
@@ -242,7 +266,7 @@ def _alpha_and_color(
     matte = torch.where(alpha < 0.001, low, torch.where(alpha > 0.999, high, raw[:, :1]))
     return {
         f"{prefix}alpha": F.l1_loss(matte, alpha),
-        f"{prefix}gradient": F.l1_loss(_sobel(matte), _sobel(alpha)),
+        f"{prefix}gradient": _roughness(matte - alpha),
         f"{prefix}foreground": 0.5 * F.l1_loss((raw[:, 1:4] + plate) * seen, color * seen),
     }
 
@@ -250,12 +274,9 @@ def _alpha_and_color(
 def _coarse_losses(
     network: MattingNetwork, _: int, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
 ) -> dict[str, Tensor]:
-    return _losses_of_raw(network.raw_coarse(plate, clean).float(), plate, alpha, color)
-
-
-def _losses_of_raw(raw: Tensor, plate: Tensor, alpha: Tensor, color: Tensor) -> dict[str, Tensor]:
-    losses = _alpha_and_color("coarse_", raw[:, :4], plate, alpha, color)
+    raw = network.raw_coarse(plate, clean).float()
     error = (raw[:, :1].detach().clamp(0, 1) - alpha).abs()
+    losses = _alpha_and_color("coarse_", raw[:, :4], plate, alpha, color)
     return losses | {"coarse_error": F.mse_loss(raw[:, 4:5], error)}
 
 
@@ -266,19 +287,41 @@ def _joint_losses(
     small_plate, small_clean = (network.downsample(picture, 1 / factor) for picture in (plate, clean))
     raw = network.raw_coarse(small_plate, small_clean).float()
     targets = F.avg_pool2d(alpha, factor), F.avg_pool2d(color, factor)
-    losses = _losses_of_raw(raw, small_plate, *targets)
+    losses = _alpha_and_color("coarse_", raw[:, :4], small_plate, *targets)
+    # The error is that of the enlarged matte: what no coarse pixel can show is for the refiner as well.
+    matte = raw[:, :1].detach().clamp(0, 1)
+    enlarged = F.interpolate(matte, scale_factor=factor, mode="bilinear", align_corners=False)
+    losses["coarse_error"] = F.mse_loss(raw[:, 4:5], F.avg_pool2d((enlarged - alpha).abs(), factor))
     # The coarse stage learns from its own losses alone, but for its features, which only the refiner reads.
+    coarse = torch.cat([matte, raw[:, 1:4].detach(), raw[:, 4:5].detach().clamp(0, 1), F.relu(raw[:, 5:])], 1)
+    corners = _edge_windows(alpha, _WINDOW)
+    plate, clean, alpha, color = (_cut(x, corners, _WINDOW) for x in (plate, clean, alpha, color))
+    coarse = _cut(coarse, corners // factor, _WINDOW // factor)
     refined, residual, _ = network.refiner(
-        plate,
-        clean,
-        raw[:, :1].detach().clamp(0, 1),
-        raw[:, 1:4].detach(),
-        raw[:, 4:5].detach().clamp(0, 1),
-        F.relu(raw[:, 5:]),
-        sample_pixels=plate.shape[2] * plate.shape[3] // 10,
+        plate, clean, coarse[:, :1], coarse[:, 1:4], coarse[:, 4:5], coarse[:, 5:], mode="full"
     )
     raw_refined = torch.cat([refined, residual], 1).float()
     return losses | _alpha_and_color("refined_", raw_refined, plate, alpha, color)
+
+
+def _edge_windows(alpha: Tensor, window: int) -> Tensor:
+    """Find each sample's window with most partial coverage, in steps of 64: N 2, row and column."""
+    side = alpha.shape[2]
+    if side <= window:
+        return torch.zeros((len(alpha), 2), dtype=torch.long)
+    blocks = F.avg_pool2d(alpha * (1 - alpha), 64)
+    sums = F.avg_pool2d(blocks, window // 64, 1)
+    best = sums.flatten(1).argmax(1).cpu()
+    return 64 * torch.stack([best // sums.shape[3], best % sums.shape[3]], 1)
+
+
+def _cut(x: Tensor, corners: Tensor, window: int) -> Tensor:
+    """Cut a square of `window` pixels, or less where there are less, out of each picture (N C H W)."""
+    pieces = [
+        picture[:, row : row + window, column : column + window]
+        for picture, (row, column) in zip(x, corners.tolist(), strict=True)
+    ]
+    return torch.stack(pieces).contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
@@ -304,8 +347,8 @@ class _Samples(Dataset[tuple[np.ndarray, ...]]):
         if self.source is None:
             settings = self.settings
             self.source = SampleSource(
-                TextureBank.load(list_pictures(settings.pictures)),
-                ForegroundBank.load(list_pictures(settings.foregrounds)),
+                TextureBank.load(list_pictures(*settings.pictures)),
+                ForegroundBank.load(list_pictures(*settings.foregrounds)),
                 size=settings.size,
                 seed=settings.seed,
             )
@@ -333,9 +376,9 @@ def _loader(settings: TrainSettings, *, first: int, count: int) -> Iterator[list
 
 
 def _identity(settings: TrainSettings) -> dict[str, Any]:
-    """Give the settings that a resumed run must share."""
+    """Give the settings that a resumed run must share; it may be longer, and its banks may have grown."""
     identity = asdict(settings)
-    for name in ("output", "device", "workers", "init", "pictures", "foregrounds"):
+    for name in ("output", "device", "workers", "init", "pictures", "foregrounds", "samples", "decay"):
         del identity[name]
     return identity
 

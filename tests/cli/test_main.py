@@ -19,6 +19,7 @@ COMMANDS = (
     "verify",
     "weights",
     "train",
+    "cases",
     "evaluate",
     "demo",
 )

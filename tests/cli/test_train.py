@@ -38,20 +38,3 @@ def test_wrong_input(howard, weights, tmp_path):
     assert _train(howard, tmp_path, weights, "--size", "66").code == 2
     assert _train(howard, tmp_path, weights, "--stage", "fine").code == 2
     assert _train(howard, tmp_path, tmp_path / "none.safetensors").code == 2
-
-
-def test_evaluate(howard, weights):
-    ended = howard("evaluate", "--weights", weights, "--count", "2", "--size", "96")
-    assert ended.code == 0, ended.err
-    assert "2 samples" in ended.out
-    assert any(line.startswith("MAD, unknown band") for line in ended.out.splitlines())
-    ended = howard("evaluate", "--weights", weights, "--count", "2", "--size", "96", "--json")
-    measured = json.loads(ended.out)
-    assert measured["samples"] == 2
-    assert measured["mad"] > 0
-    assert measured["key_mad"] > 0
-
-
-def test_evaluate_wrong_input(howard, weights, tmp_path):
-    assert howard("evaluate", "--weights", tmp_path / "none.safetensors").code == 2
-    assert howard("evaluate", "--weights", weights, "--pictures", tmp_path / "none").code == 2

@@ -1,0 +1,51 @@
+"""`howard cases`: compose held-out cases to measure weights on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from howard_nodes.cli.console import on_terminal
+
+__all__ = ["cases"]
+
+
+def cases(
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="SET", help="The set's folder; each case gets one in it."),
+    ],
+    foregrounds: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Rendered foregrounds that training did not see; else all drawn."
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Places that training did not see; else drawn.")
+    ] = None,
+    count: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Cases of each kind; half as many sequences.")
+    ] = 4,
+    seed: Annotated[int, typer.Option(help="Of the set.")] = 20_261_123,
+    size: Annotated[
+        int, typer.Option(min=180, metavar="PIXELS", help="Height of the pictures, 16:9.")
+    ] = 1080,
+) -> None:
+    """Compose held-out cases: plates, clean plates and their truth, as EXRs for any tool.
+
+    The same command goes on where it was stopped; a larger --count makes the set grow.
+
+    [bold]Example:[/bold]  howard cases -o held-out --foregrounds bank --pictures places --count 4
+    """
+    from howard_nodes.training.composing import compose_cases, read_stock
+
+    stock = read_stock(foregrounds, pictures)
+    made = there = 0
+    for folder, is_new in compose_cases(output, stock, count=count, seed=seed, height=size):
+        made, there = made + is_new, there + (not is_new)
+        if is_new and on_terminal():
+            print(folder.name)
+    print(f"{output}: {made} cases made, {there} were there")

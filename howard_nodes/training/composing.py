@@ -1,0 +1,532 @@
+"""Compose held-out cases: a subject over a place, as a compositor would be sent it, with its truth.
+
+Everything happens in linear light at the case's size. A subject is 20 to 90 % of the picture's height, stands
+in it, or is cut by it where its own picture cuts it. The place is larger than the picture: a camera can move.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from howard_nodes.errors import InputError
+from howard_nodes.frames import read_attributes, read_frame
+from howard_nodes.training.banks import TextureBank
+from howard_nodes.training.cases import KINDS, Truth, write_case
+from howard_nodes.training.conditions import (
+    bounce,
+    cast_shadow,
+    grain,
+    light_drift,
+    motion_blur,
+    moved_parts,
+)
+from howard_nodes.training.places import draw_place
+from howard_nodes.training.shapes import draw_silhouette
+from howard_nodes.training.trainer import list_pictures
+
+__all__ = ["Foreground", "Place", "Stock", "compose_cases", "read_stock"]
+
+Array = np.ndarray
+
+_FRAMES = 8
+_STILLS = 4
+_MARGIN = 0.06  # of the height, around the picture: room for the camera
+_HAIR = {"straight", "wavy", "curly", "afro", "locs", "bob", "tousled", "ponytail"}
+_COVER = {"hood", "coat"}
+_TRIES = 60
+_DRAWN_PLACES = 4
+_CLIPPED = 0.7  # light from which a photograph's highlights were rolled off
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """A subject: straight colour (H W 3, scene-linear), coverage (H W), and what it is."""
+
+    color: Array
+    alpha: Array
+    name: str
+    shows: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place to stand in: H W 3 scene-linear, its name, and whether its highlights are whole."""
+
+    picture: Array
+    name: str
+    is_linear: bool
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What cases are composed of.
+
+    Attributes
+    ----------
+    foregrounds : dict of Path to str
+        EXRs with R G B straight and A, and what their metadata (`howard:shows`) say; empty for drawn cases
+        alone.
+    places : tuple of Place
+        Pictures of places; may be empty: then all are drawn.
+    """
+
+    foregrounds: dict[Path, str] = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
+
+    def hairy(self) -> list[Path]:
+        """Those whose metadata say that much hair is to be seen."""
+        found = []
+        for path, shows in self.foregrounds.items():
+            words = set(re.split(r"[^\w-]+", shows))
+            if words & _HAIR and not words & _COVER:
+                found.append(path)
+        return found
+
+    def foreground(self, path: Path) -> Foreground:
+        """Read one.
+
+        Raises
+        ------
+        FrameError
+            It cannot be read.
+        InputError
+            It has no alpha.
+        """
+        frame = read_frame(path)
+        if frame.alpha is None:
+            raise InputError(f"{path}: a foreground needs channels R G B A (straight colour and coverage).")
+        alpha = np.clip(frame.alpha, 0.0, 1.0)
+        return Foreground(
+            np.clip(frame.rgb, 0.0, 100.0), np.ascontiguousarray(alpha), path.name, self.foregrounds[path]
+        )
+
+
+@dataclass
+class _Shot:
+    """A shot that is being made: who is in it, how it moves, and what goes wrong.
+
+    Each of `layers` comes with the matrix that puts it into the first frame. `sway` and `handheld` are how
+    far subject and camera move, as shares of the height; `blur` is a subject's way while the shutter is open,
+    in pixels; `shadow` its shift in pixels and its depth. Of the clean plate: `off` is where its camera
+    stood, `stops` its gain by channel, `drift` how many stops its light drifts over the picture, `moving` by
+    how many pixels parts of its place moved.
+    """
+
+    place: Array
+    off: Array
+    stops: Array
+    layers: list[tuple[Foreground, Array]] = field(default_factory=list)
+    frames: int = 1
+    sway: float = 0.0
+    handheld: float = 0.0
+    blur: tuple[float, float] = (0.0, 0.0)
+    shadow: tuple[float, float, float] | None = None
+    drift: float = 0.0
+    moving: float = 0.0
+
+
+def read_stock(foregrounds: Path | None, pictures: Path | None) -> Stock:
+    """Find foregrounds and read places.
+
+    Parameters
+    ----------
+    foregrounds, pictures : Path or None
+        Folders: EXRs with R G B A; photographs (sRGB) and EXRs (scene-linear Rec.709).
+
+    Raises
+    ------
+    InputError
+        A folder is not there, or a picture cannot be read.
+    """
+    places = []
+    for file in list_pictures(*() if pictures is None else (pictures,)):
+        is_linear = file.suffix.lower() == ".exr"
+        places += [Place(picture, file.name, is_linear) for picture in TextureBank.load([file]).pictures]
+    found = {
+        path: str(read_attributes(path).get("howard:shows", ""))
+        for path in list_pictures(*() if foregrounds is None else (foregrounds,))
+        if path.suffix.lower() == ".exr"
+    }
+    if foregrounds is not None and not found:
+        raise InputError(f"{foregrounds}: holds no EXR; give a folder of rendered foregrounds.")
+    return Stock(found, tuple(places))
+
+
+def compose_cases(
+    output: Path,
+    stock: Stock,
+    *,
+    count: int,
+    seed: int,
+    height: int = 1080,
+    kinds: tuple[str, ...] = KINDS,
+) -> Iterator[tuple[Path, bool]]:
+    """Compose cases that are not there yet.
+
+    Parameters
+    ----------
+    output : Path
+        The set's folder.
+    stock : Stock
+        What they are made of: of every kind `count` with foregrounds where there are some, and `count` drawn.
+    count : int
+        Cases of each kind; half as many, but one at least, of those that are sequences.
+    seed : int
+        Of the set. Each case has a seed of its own, made of it and the case's name: of the same stock, a name
+        is the same case, however many there are and whichever were there before.
+    height : int
+        Of the pictures, 16:9.
+    kinds : tuple of str
+        Which.
+
+    Yields
+    ------
+    tuple of Path and bool
+        Folder of each case, and whether it was made now.
+
+    Raises
+    ------
+    InputError
+        No foreground suits a kind, or one cannot be used.
+    WriteError
+        A case cannot be written.
+    """
+    for made in ("rendered", "drawn") if stock.foregrounds else ("drawn",):
+        for kind in kinds:
+            is_sequence = kind.endswith("sequence")
+            for number in range(1, (max(1, count // 2) if is_sequence else count) + 1):
+                name = f"{made}_{kind.replace(' ', '_')}_{number:02d}"
+                folder = output / name
+                is_new = not (folder / "case.json").exists()
+                if is_new:
+                    _compose(folder, stock, kind, made, number, seed, height)
+                yield folder, is_new
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Whose turn it is: each round of kinds goes through the stock in an order of its own.
+
+    So none of a small stock is seen in every other case, or with one kind alone.
+    """
+
+    seed: int
+    number: int
+    kind: str
+
+    def order(self, count: int, ahead: int = 0) -> list[int]:
+        """Give the numbers 0 to `count`, first that of this kind, or of one `ahead` of it."""
+        order = np.random.default_rng((self.seed, self.number)).permutation(count)
+        return np.roll(order, -(KINDS.index(self.kind) + ahead)).tolist()
+
+
+def _compose(folder: Path, stock: Stock, kind: str, made: str, number: int, seed: int, height: int) -> None:
+    turn = _Turn(seed, number, kind)
+    case_seed = zlib.crc32(f"{seed} {folder.name}".encode())
+    rng = np.random.default_rng(case_seed)
+    width = height * 16 // 9
+    place_name, place = _place(rng, stock, made, turn, height, width)
+    # Any two takes from a tripod are a third of a pixel and some hundredths of a stop apart.
+    off = _camera(rng, height, shift=0.0003, turn=0.01)
+    shot = _Shot(place, off, rng.normal(0, 0.02) + rng.normal(0, 0.008, 3))
+    _make_hard(rng, shot, kind, height)
+    if kind != "no subject":
+        share = (0.5, 0.9) if kind == "hair" else (0.35, 0.9)
+        many = 2 if kind == "two subjects" else 1
+        shot.layers += [
+            _subject(rng, stock, made, turn, height, width, share, (index, many)) for index in range(many)
+        ]
+    amount, size = rng.uniform(0.006, 0.018), float(rng.choice([0.0, 0.5, 0.7]))
+    ingredients: dict[str, Any] = {
+        "place": place_name,
+        "foregrounds": [layer.name for layer, _ in shot.layers],
+        "shows": [layer.shows for layer, _ in shot.layers],
+        "grain": round(amount, 5),
+        "clean plate": {
+            "shift": np.round(shot.off[:, 2], 2).tolist(),
+            "turn": round(float(np.degrees(np.arcsin(shot.off[1, 0]))), 3),
+            "stops": np.round(shot.stops, 3).tolist(),
+        },
+    }
+    pictures, truths, cleans = _shoot(rng, shot, kind, height, width)
+
+    def with_grain(picture: Array) -> Array:
+        return grain(rng, picture, amount, size=size)
+
+    write_case(
+        folder,
+        kind=kind,
+        made=made,
+        plates=[with_grain(picture) for picture in pictures],
+        cleans=[with_grain(picture) for picture in cleans],
+        truths=truths,
+        stills=[with_grain(pictures[0]) for _ in range(_STILLS)] if len(pictures) > 1 else None,
+        seed=case_seed,
+        ingredients=ingredients,
+    )
+
+
+def _shoot(
+    rng: np.random.Generator, shot: _Shot, kind: str, height: int, width: int
+) -> tuple[list[Array], list[Truth], list[Array]]:
+    """Shoot both takes, without grain: plates, their truths, clean plates."""
+    if kind == "camouflage":
+        shot.layers = [(_camouflaged(layer, matrix, shot.place), matrix) for layer, matrix in shot.layers]
+    pictures, truths = [], []
+    cameras = _way(rng, height, shot.handheld, shot.frames)
+    sways = _way(rng, height, shot.sway, shot.frames)
+    margin = round(_MARGIN * height)
+    for camera, sway in zip(cameras, sways, strict=True):
+        color, alpha = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
+        for layer, matrix in shot.layers:
+            one, covers = _seen(layer, _after(camera, _after(sway, matrix)), height, width)
+            if shot.blur != (0.0, 0.0):
+                one, covers = motion_blur(one, covers, *shot.blur)
+            total = covers + alpha * (1 - covers)
+            share = np.divide(covers, total, out=np.ones_like(total), where=total > 0)[..., None]
+            color, alpha = one * share + color * (1 - share), total
+        place = shot.place
+        if shot.shadow is not None:
+            dx, dy, depth = shot.shadow
+            falls = cv2.copyMakeBorder(alpha, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+            place = cast_shadow(
+                place, falls, np.array([[1, 0, dx], [0, 1, dy]]), softness=0.012 * height, depth=depth
+            )
+        behind = _view(place, camera, height, width)
+        if shot.shadow is not None:
+            behind = bounce(behind, color, alpha, reach=0.05 * height, amount=0.08)
+        pictures.append(color * alpha[..., None] + (1 - alpha[..., None]) * behind)
+        truths.append(Truth(color, alpha))
+    place = shot.place
+    if shot.moving:
+        place = moved_parts(rng, place, share=0.35, reach=shot.moving)
+    if shot.drift:
+        place = light_drift(rng, place, stops=shot.drift)
+    place = place * (2.0**shot.stops).astype(np.float32)
+    ways = _way(rng, height, shot.handheld, shot.frames) if shot.handheld else [np.eye(2, 3)]
+    cleans = [_view(place, _after(shot.off, way), height, width) for way in ways]
+    return pictures, truths, cleans
+
+
+def _make_hard(rng: np.random.Generator, shot: _Shot, kind: str, height: int) -> None:
+    """Give a shot what its kind is about; camouflage and hair are in who is chosen."""
+    if kind == "motion blur":
+        length, angle = rng.uniform(0.012, 0.05) * height, rng.normal(0, 0.5)
+        shot.blur = (float(length * np.cos(angle)), float(length * np.sin(angle)))
+    elif kind == "shadow":
+        side = rng.choice([-1, 1]) * rng.uniform(0.04, 0.16)
+        shot.shadow = (side * height, rng.uniform(0.0, 0.08) * height, rng.uniform(0.35, 0.65))
+    elif kind == "misregistered":
+        shot.off = _camera(rng, height, shift=0.008, turn=0.25)
+    elif kind == "exposure drift":
+        shot.stops = rng.choice([-1, 1]) * rng.uniform(0.15, 0.7) + rng.normal(0, 0.06, 3)
+        shot.drift = 0.08
+    elif kind == "moving background":
+        shot.moving = rng.uniform(0.004, 0.012) * height
+    elif kind == "static sequence":
+        shot.frames, shot.sway = _FRAMES, 0.006
+    elif kind == "handheld sequence":
+        shot.frames, shot.sway, shot.handheld = _FRAMES, 0.005, 0.006
+    elif kind in ("plain", "two subjects") and rng.random() < 0.5:
+        shot.shadow = (rng.uniform(-0.05, 0.05) * height, 0.02 * height, rng.uniform(0.05, 0.25))
+
+
+def _place(
+    rng: np.random.Generator, stock: Stock, made: str, turn: _Turn, height: int, width: int
+) -> tuple[str, Array]:
+    margin = round(_MARGIN * height)
+    rows, columns = height + 2 * margin, width + 2 * margin
+    # Few pictures would be seen again and again: the fewer there are, the more places are drawn.
+    pictures = len(stock.places)
+    if made == "drawn" or rng.random() * (pictures + _DRAWN_PLACES) >= pictures:
+        name = str(rng.choice(["leaves", "curtain"])) if turn.kind == "moving background" else None
+        return draw_place(rng, rows, columns, name)
+    chosen = stock.places[turn.order(pictures)[0]]
+    picture = np.asarray(chosen.picture, np.float32)
+    if rng.random() < 0.5:
+        picture = picture[:, ::-1]
+    # The largest cut of the picture's shape, somewhere in it.
+    high, wide = picture.shape[:2]
+    cut = min(high, wide * rows / columns) * rng.uniform(0.8, 1.0)
+    y, x = rng.uniform(0, high - cut), rng.uniform(0, wide - cut * columns / rows)
+    scale = rows / cut
+    if scale < 1:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.4 / scale), np.float32)
+    matrix = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
+    place = cv2.warpAffine(
+        np.ascontiguousarray(picture),
+        matrix,
+        (columns, rows),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    if not chosen.is_linear:
+        place = place * (1 + 4 * np.square(np.clip((place - _CLIPPED) / (1 - _CLIPPED), 0, 1)))
+    place = np.clip(place, 0.0, 20.0)
+    median = float(np.median(place[::8, ::8].max(axis=2)))
+    gain = np.clip(rng.uniform(0.08, 0.3) / (median + 0.01), 0.25, 2.0)
+    return chosen.name, place * np.float32(gain)
+
+
+def _subject(
+    rng: np.random.Generator,
+    stock: Stock,
+    made: str,
+    turn: _Turn,
+    height: int,
+    width: int,
+    share: tuple[float, float],
+    which: tuple[int, int],
+) -> tuple[Foreground, Array]:
+    """Choose a subject that can be placed, and the matrix that puts it into the picture."""
+    kind = turn.kind
+    paths = stock.hairy() if kind == "hair" else list(stock.foregrounds)
+    if made == "rendered" and not paths:
+        raise InputError(
+            "no foreground shows hair, by their metadata (howard:shows): give others to --foregrounds."
+        )
+    order = turn.order(len(paths), ahead=which[0] * len(KINDS) // 2)
+    for attempt in range(_TRIES):
+        if made == "drawn":
+            found = _drawn(rng, height)
+        else:
+            found = stock.foreground(paths[order[attempt % len(order)]])
+        if kind == "hair" and not _is_close(found.alpha, made):
+            continue
+        matrix = _placed(rng, found.alpha, height, width, share, which)
+        if matrix is None:
+            continue
+        mean = float((found.color.mean(2) * found.alpha).sum() / found.alpha.sum())
+        color = found.color * np.float32(rng.uniform(0.1, 0.25) / (mean + 0.01))
+        return Foreground(np.clip(color, 0.0, 20.0), found.alpha, found.name, found.shows), matrix
+    raise InputError(
+        f"no foreground suits a case of {kind} after {_TRIES} tries: their own pictures cut them at the top "
+        "or on two sides; give others to --foregrounds."
+    )
+
+
+def _is_close(alpha: Array, made: str) -> bool:
+    """Whether hair is large: a rendered head and shoulders, or a drawn silhouette with many strands."""
+    if made == "rendered":
+        return bool((alpha[-1] > 0.5).mean() > 0.3)
+    partial = (alpha > 0.05) & (alpha < 0.95)
+    return bool(partial.sum() > 0.12 * (alpha >= 0.95).sum())
+
+
+def _drawn(rng: np.random.Generator, height: int) -> Foreground:
+    alpha = draw_silhouette(rng, height)
+    name, color = draw_place(rng, height, height)
+    hue = np.exp(rng.normal(0, 0.3, 3)).astype(np.float32)
+    return Foreground(color * hue, alpha, f"silhouette of {name}")
+
+
+def _placed(
+    rng: np.random.Generator,
+    alpha: Array,
+    height: int,
+    width: int,
+    share: tuple[float, float],
+    which: tuple[int, int],
+) -> Array | None:
+    """Put a subject into the picture; None for one that its own picture cuts where it cannot be hidden."""
+    solid = alpha > 0.1
+    if not 0.01 < solid.mean() < 0.75:
+        return None
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    cut_left, cut_right = left == 0, right == alpha.shape[1]
+    if top == 0 or (cut_left and cut_right):
+        return None
+    scale = rng.uniform(*share) * height / (bottom - top)
+    scale = min(scale, 0.95 * width / (right - left), 2.4 * height / alpha.shape[0])
+    if (bottom - top) * scale < 0.2 * height:
+        return None
+    flip = -1.0 if rng.random() < 0.5 else 1.0
+    if flip < 0:
+        left, right = alpha.shape[1] - right, alpha.shape[1] - left
+        cut_left, cut_right = cut_right, cut_left
+    # A cut edge goes a little beyond the picture's: nobody sees it, even when the subject sways.
+    hidden = 0.03 * height
+    y = (
+        height + hidden - bottom * scale
+        if bottom == alpha.shape[0]
+        else height * rng.uniform(0.86, 1.03) - bottom * scale
+    )
+    index, many = which
+    center = width * (rng.uniform(0.22, 0.78) if many == 1 else (index + rng.uniform(0.35, 0.65)) / many)
+    x = center - scale * (left + right) / 2
+    if cut_left:
+        x = -hidden - left * scale
+    if cut_right:
+        x = width + hidden - right * scale
+    matrix = np.array([[flip * scale, 0, x], [0, scale, y]])
+    if flip < 0:
+        matrix[0, 2] += scale * alpha.shape[1]
+    return matrix
+
+
+def _seen(layer: Foreground, matrix: Array, height: int, width: int) -> tuple[Array, Array]:
+    color, alpha = layer.color, layer.alpha
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if scale < 1:
+        color, alpha = (cv2.GaussianBlur(plane, (0, 0), 0.4 / scale) for plane in (color, alpha))
+    flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
+    # Colour is replicated over the border, coverage is not: outside its picture there is nobody.
+    color = cv2.warpAffine(color, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpAffine(alpha, matrix, (width, height), flags=flags)
+    return np.clip(color, 0.0, 20.0), np.clip(alpha, 0.0, 1.0)
+
+
+def _camouflaged(layer: Foreground, matrix: Array, place: Array) -> Foreground:
+    """Bring a subject to the mean colour of what is behind it."""
+    margin = round(_MARGIN * place.shape[0] / (1 + 2 * _MARGIN))
+    inner = place[margin:-margin, margin:-margin]
+    _, covers = _seen(layer, matrix, *inner.shape[:2])
+    solid = covers > 0.5
+    if not solid.any():
+        return layer
+    own = layer.alpha > 0.5
+    ratio = (np.median(inner[solid], axis=0) + 0.005) / (np.median(layer.color[own], axis=0) + 0.005)
+    return Foreground(layer.color * ratio.astype(np.float32), layer.alpha, layer.name, layer.shows)
+
+
+def _camera(rng: np.random.Generator, height: int, *, shift: float, turn: float) -> Array:
+    """Draw where another take's camera stood: shift as a share of the height, turn in degrees."""
+    matrix = cv2.getRotationMatrix2D(
+        (height * 8 / 9, height / 2), rng.normal(0, turn), 1 + rng.normal(0, 0.1 * shift)
+    )
+    matrix[:, 2] = matrix[:, 2] + rng.normal(0, shift * height, 2)
+    return matrix
+
+
+def _way(rng: np.random.Generator, height: int, reach: float, frames: int) -> list[Array]:
+    """Draw a smooth way of `frames` steps, `reach` of the height long or so; the first one is where it is."""
+    ways = []
+    phase, speed = rng.uniform(0, 2 * np.pi, 3), rng.uniform(0.5, 1.1, 3)
+    for frame in range(frames):
+        x, y, turn = np.sin(phase + speed * frame) - np.sin(phase)
+        matrix = cv2.getRotationMatrix2D((height * 8 / 9, height / 2), turn * reach * 40, 1.0)
+        matrix[:, 2] = matrix[:, 2] + np.array([x, y]) * reach * height
+        ways.append(matrix)
+    return ways
+
+
+def _after(later: Array, earlier: Array) -> Array:
+    """Give the affine map that does one, then the other."""
+    return later @ np.vstack([earlier, [0, 0, 1]])
+
+
+def _view(place: Array, camera: Array, height: int, width: int) -> Array:
+    margin = (place.shape[0] - height) // 2
+    matrix = _after(camera, np.array([[1.0, 0, -margin], [0, 1, -margin]]))
+    return cv2.warpAffine(
+        place, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    ).clip(0.0)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from howard_nodes.training.banks import ForegroundBank, TextureBank
+from howard_nodes.training.samples import TRAINING, SampleSource
+
+
+@pytest.fixture(scope="module")
+def banks() -> tuple[TextureBank, ForegroundBank]:
+    rng = np.random.default_rng(1)
+    picture = cv2.GaussianBlur(rng.random((200, 300, 3), np.float32), (0, 0), 3)
+    subject = np.zeros((128, 128, 4), np.float32)
+    subject[..., :3] = picture[:128, :128]
+    cv2.ellipse(subject, (64, 128), (30, 90), 0, 0, 360, (0.4, 0.3, 0.2, 1.0), -1)
+    return TextureBank([(picture * 5).astype(np.float16)]), ForegroundBank([subject])
+
+
+def test_samples_are_what_they_say(banks):
+    source = SampleSource(*banks, size=96, seed=1)
+    samples = [source.draw(number) for number in range(24)]
+    for sample in samples:
+        assert sample.plate.shape == sample.clean.shape == sample.foreground.shape == (3, 96, 96)
+        assert sample.alpha.shape == (1, 96, 96)
+        for array in (sample.plate, sample.clean, sample.alpha, sample.foreground):
+            assert array.dtype == np.float32
+            assert array.min() >= 0
+            assert array.max() <= 1
+    means = [sample.alpha.mean() for sample in samples]
+    assert min(means) < 0.1
+    assert max(means) > 0.3
+
+
+def test_a_sample_depends_on_its_number_alone(banks):
+    one, other = (SampleSource(*banks, size=64, seed=5) for _ in range(2))
+    one.draw(0)
+    first, again = one.draw(1), other.draw(1)
+    for name in ("plate", "clean", "alpha", "foreground"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    assert np.abs(first.plate - one.draw(2).plate).max() > 0.05
+    assert np.abs(first.plate - SampleSource(*banks, size=64, seed=6).draw(1).plate).max() > 0.05
+
+
+def test_samples_are_drawn_without_any_picture():
+    source = SampleSource(TextureBank([]), ForegroundBank([]), size=64, seed=1)
+    assert all(np.isfinite(source.draw(number).plate).all() for number in range(4))
+
+
+def test_where_the_subject_is_the_plate_shows_it_and_elsewhere_the_clean_plate(banks):
+    gentle = replace(TRAINING, camouflage=0.0, drift=(0.0, 0.0, 0.0), moving=0.0, exposure=0.0)
+    source = SampleSource(*banks, size=96, seed=1, style=replace(gentle, white_balance=0.0))
+    for number in range(12):
+        sample = source.draw(number)
+        inside, outside = sample.alpha[0] == 1, sample.alpha[0] == 0
+        if inside.sum() > 100:
+            assert np.median(np.abs(sample.plate - sample.foreground)[:, inside]) < 0.05
+        if outside.sum() > 100:
+            assert np.median(np.abs(sample.plate - sample.clean)[:, outside]) < 0.05
+
+
+def test_a_style_without_subjects_gives_none(banks):
+    source = SampleSource(*banks, size=64, seed=1, style=replace(TRAINING, nobody=1.0))
+    assert not any(source.draw(number).alpha.any() for number in range(3))
+
+
+def test_whom_the_picture_cuts_off_below_stands_at_the_edge(banks):
+    _, bank = banks
+    draws = [bank.draw(np.random.default_rng(seed), 96)[1] for seed in range(60)]
+    seen = [alpha for alpha in draws if alpha.max() > 0.5]
+    cut = [alpha[-1].max() > 0.5 or alpha[:, 0].max() > 0.5 or alpha[:, -1].max() > 0.5 for alpha in seen]
+    assert len(seen) > 40
+    assert np.mean(cut) > 0.7
