@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 import math
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,12 +150,17 @@ def train(
     Raises
     ------
     InputError
-        Settings that cannot be used, or a checkpoint of another run.
+        Settings that cannot be used, a checkpoint of another run, or a run that is still going on there.
     """
     _check(settings)
     for folders in (settings.pictures, settings.foregrounds):
         list_pictures(*folders)
     settings.output.mkdir(parents=True, exist_ok=True)
+    with _alone_in(settings.output):
+        return _train(settings, minutes, on_progress)
+
+
+def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable[[Progress], None]) -> Path:
     device = torch.device(settings.device)
     network = _begin(settings).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -199,6 +206,22 @@ def train(
     _save(checkpoint, settings, step, network, average, optimizer)
     log.close()
     return _export(settings, step, average)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep a second run out of a run's folder, for as long as this process lives."""
+    with (folder / ".lock").open("w") as lock:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"{folder}: another training run writes here; stop it first, or choose another --output."
+                ) from None
+        yield
 
 
 def _check(settings: TrainSettings) -> None:

@@ -82,6 +82,17 @@ def test_a_finished_run_can_be_made_longer(settings):
     assert [progress.samples for progress in seen] == [12]
 
 
+def test_two_runs_do_not_share_a_folder(settings):
+    def second(_: object) -> None:
+        with pytest.raises(InputError, match="another training run"):
+            train(settings)
+        seen.append(1)
+
+    seen: list[int] = []
+    train(settings, on_progress=second)
+    assert seen
+
+
 def test_a_folder_without_pictures_is_named_before_training(settings, tmp_path):
     (tmp_path / "empty" / ".making").mkdir(parents=True)
     (tmp_path / "empty" / ".making" / "half.exr").write_bytes(b"")
