@@ -19,8 +19,9 @@ from howard_nodes.training.banks import ForegroundBank
 RENDER = Path(__file__).parents[2] / "training" / "render"
 sys.path.append(str(RENDER))
 
-import bank  # noqa: E402
+import batches  # noqa: E402
 import recipe  # noqa: E402
+from bank import FOREGROUNDS  # noqa: E402
 from finish import alpha_of, finish, straighten  # noqa: E402
 
 BLENDER = installed_blenders().get("4.5")
@@ -85,20 +86,28 @@ def test_colour_is_straight_at_thin_edges_and_reaches_beyond_them():
     assert straight == pytest.approx(np.broadcast_to(color, straight.shape), rel=0.02)
 
 
+def test_colour_reaches_to_the_far_side_of_a_wide_picture():
+    coverage = np.zeros((48, 1200), np.float32)
+    coverage[10:40, 30:90] = 1.0
+    color = np.array([0.2, 0.5, 3.0])
+    straight = straighten(coverage[..., None] * color, coverage)
+    assert straight[:, :900] == pytest.approx(np.broadcast_to(color, (48, 900, 3)), rel=0.02)
+
+
 def test_alpha_is_whole_where_nothing_or_all_is_covered():
     alpha = alpha_of(np.array([[1.0, 0.9999, 0.25, 0.0001, 0.0, 1.2]], np.float32))
     assert alpha.tolist() == [[0.0, 0.0, 0.75, 1.0, 1.0, 0.0]]
 
 
 def test_a_bank_goes_on_where_it_was_and_grows(tmp_path):
-    bank.claim(tmp_path, 1, 512)
+    batches.claim(tmp_path, 1, 512)
     for number in (0, 2):
-        bank.file_of(tmp_path, number).touch()
-    assert bank.missing(tmp_path, 3) == [1]
-    assert bank.missing(tmp_path, 5) == [1, 3, 4]
-    bank.claim(tmp_path, 1, 512)
-    with pytest.raises(bank.BankError, match="seed 1 and size 512"):
-        bank.claim(tmp_path, 2, 512)
+        (tmp_path / f"foreground.{number:05d}.exr").touch()
+    assert batches.missing(FOREGROUNDS, tmp_path, 3, 1) == [1]
+    assert batches.missing(FOREGROUNDS, tmp_path, 5, 1) == [1, 3, 4]
+    batches.claim(tmp_path, 1, 512)
+    with pytest.raises(batches.BatchError, match="seed 1 and size 512"):
+        batches.claim(tmp_path, 2, 512)
 
 
 def test_a_missing_python_is_named(tmp_path):
@@ -115,8 +124,8 @@ def test_pythons_that_lack_what_they_need_end_it_at_once(tmp_path):
     for people, said in ((0, "renders nothing"), (1, "poses no bodies")):
         seed = next(s for s in range(500) if len(recipe.draw_recipe(s, 0)["people"]) == people)
         folder = tmp_path / str(people)
-        with pytest.raises(bank.BankError, match=said):
-            bank.make_bank(folder, count=1, seed=seed, bpy=here, anny=here, size=32)
+        with pytest.raises(batches.BatchError, match=said):
+            batches.make(FOREGROUNDS, folder, count=1, seed=seed, bpy=here, anny=here, size=32)
         assert [file.name for file in folder.iterdir()] == ["bank.json"]
 
 
@@ -127,7 +136,7 @@ def test_a_rendered_thing_becomes_a_foreground_that_training_reads(tmp_path):
     broken = {**wheel, "subject": "nothing", "number": number + 1}
     (tmp_path / "recipes.json").write_text(json.dumps([broken, wheel]))
     command = [BLENDER, RENDER / "scene.py", tmp_path / "recipes.json", tmp_path, tmp_path / "passes"]
-    done = subprocess.run([*command, "--size", "64"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, "--size", "64", "64"], capture_output=True, text=True, timeout=120)
     assert f"failed {number + 1:05d} KeyError" in done.stdout  # and the rest goes on
     assert f"rendered {number:05d}" in done.stdout, done.stdout + done.stderr
     target = tmp_path / "foreground.exr"

@@ -13,7 +13,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["HDRIS", "POSES", "PROPS", "SUBJECTS", "VERSION", "draw_recipe", "people_of", "shows", "to_text"]
+__all__ = [
+    "HDRIS",
+    "POSES",
+    "PROPS",
+    "SUBJECTS",
+    "VERSION",
+    "between",
+    "draw_camera",
+    "draw_color",
+    "draw_light",
+    "draw_recipe",
+    "normal",
+    "people_of",
+    "pick",
+    "shows",
+    "to_text",
+]
 
 # Raise when the same number would look different; what a bank holds already stays as it is.
 VERSION = 4
@@ -151,7 +167,7 @@ def draw_recipe(seed: int, number: int) -> dict[str, Any]:
         Plain values that JSON keeps: ``subject``, ``people`` (none to two), ``thing``, ``camera``, ``light``.
     """
     rng = np.random.default_rng([seed, number])
-    subject = _pick(rng, SUBJECTS)
+    subject = pick(rng, SUBJECTS)
     count = {"person": 1, "two people": 2}.get(subject, 0)
     return {
         "version": VERSION,
@@ -161,8 +177,8 @@ def draw_recipe(seed: int, number: int) -> dict[str, Any]:
         "subject": subject,
         "people": [_person(rng, alone=count == 1) for _ in range(count)],
         "thing": None if count else _thing(rng, subject),
-        "camera": _camera(rng, person=count > 0),
-        "light": _light(rng),
+        "camera": draw_camera(rng, person=count > 0),
+        "light": draw_light(rng),
     }
 
 
@@ -193,34 +209,37 @@ def to_text(recipe: Mapping[str, Any]) -> str:
     return json.dumps(recipe, separators=(",", ":"))
 
 
-def _pick(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
+def pick(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
+    """Draw a name by its share."""
     names = list(shares)
     weights = np.array([shares[name] for name in names])
     return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
-def _between(rng: np.random.Generator, low: float, high: float) -> float:
+def between(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a number between two."""
     return round(float(rng.uniform(low, high)), 5)
 
 
-def _normal(rng: np.random.Generator, spread: float) -> float:
+def normal(rng: np.random.Generator, spread: float) -> float:
+    """Draw a number around 0 by its standard deviation."""
     return round(float(rng.normal(0, spread)), 5)
 
 
-def _color(rng: np.random.Generator) -> list[float]:
+def draw_color(rng: np.random.Generator) -> list[float]:
     """Draw display hue, saturation and value."""
-    value = _between(rng, 0.08, 0.35) if rng.random() < 0.4 else _between(rng, 0.35, 0.95)
-    return [_between(rng, 0, 1), round(float(rng.beta(1.4, 1.5)), 5), value]
+    value = between(rng, 0.08, 0.35) if rng.random() < 0.4 else between(rng, 0.35, 0.95)
+    return [between(rng, 0, 1), round(float(rng.beta(1.4, 1.5)), 5), value]
 
 
 def _cloth(rng: np.random.Generator) -> dict[str, Any]:
     return {
-        "pattern": _pick(rng, PATTERNS),
-        "first": _color(rng),
-        "second": _color(rng),
-        "scale": _between(rng, 0.5, 2.0),
-        "wrinkles": _between(rng, 0.2, 1.0),
-        "fuzz": _between(rng, 0.3, 1.0) if rng.random() < 0.22 else 0.0,
+        "pattern": pick(rng, PATTERNS),
+        "first": draw_color(rng),
+        "second": draw_color(rng),
+        "scale": between(rng, 0.5, 2.0),
+        "wrinkles": between(rng, 0.2, 1.0),
+        "fuzz": between(rng, 0.3, 1.0) if rng.random() < 0.22 else 0.0,
     }
 
 
@@ -228,30 +247,28 @@ def _person(rng: np.random.Generator, *, alone: bool) -> dict[str, Any]:
     woman = bool(rng.random() < 0.5)
     child = bool(rng.random() < 0.1)
     old = bool(not child and rng.random() < 0.15)
-    age = (
-        _between(rng, 0.34, 0.52) if child else _between(rng, 0.88, 1.0) if old else _between(rng, 0.6, 0.85)
-    )
+    age = between(rng, 0.34, 0.52) if child else between(rng, 0.88, 1.0) if old else between(rng, 0.6, 0.85)
     kinds = {name: share[0 if woman else 1] for name, share in HAIR.items()}
     if child:
         kinds["bald"] = 0.0
-    kind = _pick(rng, kinds)
-    hat = _pick(rng, HATS) if kind not in ("afro", "bun") and rng.random() < 0.16 else ""
+    kind = pick(rng, kinds)
+    hat = pick(rng, HATS) if kind not in ("afro", "bun") and rng.random() < 0.16 else ""
     hood = bool(not hat and kind not in ("afro", "bun", "ponytail") and rng.random() < 0.06)
-    top = _pick(rng, TOPS if woman else {k: v for k, v in TOPS.items() if k != "dress"})
+    top = pick(rng, TOPS if woman else {k: v for k, v in TOPS.items() if k != "dress"})
     bottoms = BOTTOMS if woman else {**BOTTOMS, "tights": 0.06, "skirt": 0.03}
     coat = bool(top != "dress" and rng.random() < 0.17)
-    style = _pick(rng, POSES)
+    style = pick(rng, POSES)
     shares = rng.dirichlet([0.8, 0.8, 0.8])
     tint = rng.random()
     color = "dyed" if tint < 0.1 else "grey" if tint < (0.7 if old else 0.16) else "natural"
     return {
         "phenotype": {
-            "gender": _between(rng, 0.75, 1.0) if woman else _between(rng, 0.0, 0.25),
+            "gender": between(rng, 0.75, 1.0) if woman else between(rng, 0.0, 0.25),
             "age": age,
             "muscle": round(float(rng.beta(2, 2)), 5),
             "weight": round(float(rng.beta(1.6, 1.8)), 5),
             "height": round(float(rng.beta(2, 2)), 5),
-            "proportions": _between(rng, 0.3, 1.0),
+            "proportions": between(rng, 0.3, 1.0),
             "african": round(float(shares[0]), 5),
             "asian": round(float(shares[1]), 5),
             "caucasian": round(float(shares[2]), 5),
@@ -262,19 +279,19 @@ def _person(rng: np.random.Generator, *, alone: bool) -> dict[str, Any]:
             "style": style,
             "detail": int(rng.integers(2**31)),
             "spread": bool(rng.random() < 0.4),
-            "swing": _between(rng, 2, 14) if rng.random() < 0.5 else 0.0,
+            "swing": between(rng, 2, 14) if rng.random() < 0.5 else 0.0,
         },
         "hair": {
             "kind": kind,
-            "length": _between(rng, *LENGTHS[kind]),
+            "length": between(rng, *LENGTHS[kind]),
             "color": color,
-            "melanin": _between(rng, 0.0, 0.12) if color == "grey" else round(float(rng.beta(1.1, 0.7)), 5),
+            "melanin": between(rng, 0.0, 0.12) if color == "grey" else round(float(rng.beta(1.1, 0.7)), 5),
             "redness": round(float(rng.beta(1.2, 2.5)), 5) * (color != "grey"),
-            "dye": [_between(rng, 0, 1), _between(rng, 0.5, 1.0), _between(rng, 0.4, 0.9)],
-            "wind": [_normal(rng, 0.9), _normal(rng, 0.6)] if rng.random() < 0.15 else [0.0, 0.0],
+            "dye": [between(rng, 0, 1), between(rng, 0.5, 1.0), between(rng, 0.4, 0.9)],
+            "wind": [normal(rng, 0.9), normal(rng, 0.6)] if rng.random() < 0.15 else [0.0, 0.0],
             "parting": float(rng.choice([-0.3, 0.0, 0.3])),
             "fringe": bool(kind in ("bob", "straight", "short", "bun") and rng.random() < 0.3),
-            "frizz": _between(rng, 0.15, 1.0),
+            "frizz": between(rng, 0.15, 1.0),
             "flyaways": round(float(np.exp(rng.uniform(np.log(0.006), np.log(0.05)))), 5),
             "beard": 0.0
             if woman or child or rng.random() < 0.6
@@ -285,33 +302,32 @@ def _person(rng: np.random.Generator, *, alone: bool) -> dict[str, Any]:
         "glasses": bool(rng.random() < 0.22),
         "scarf": bool(rng.random() < 0.1),
         "coat": coat,
-        "prop": _pick(rng, PROPS)
-        if alone and style not in ("crossed", "hips") and rng.random() < 0.3
-        else "",
+        "prop": pick(rng, PROPS) if alone and style not in ("crossed", "hips") and rng.random() < 0.3 else "",
         "clothes": {
             "top": top,
-            "bottom": "dress" if top == "dress" else _pick(rng, bottoms),
-            "hem": _between(rng, 0.0, 1.0),
+            "bottom": "dress" if top == "dress" else pick(rng, bottoms),
+            "hem": between(rng, 0.0, 1.0),
             "top cloth": _cloth(rng),
             "bottom cloth": _cloth(rng),
             "coat cloth": _cloth(rng),
-            "accent": _color(rng),
+            "accent": draw_color(rng),
         },
     }
 
 
 def _thing(rng: np.random.Generator, subject: str) -> dict[str, Any]:
     return {
-        "kind": _pick(rng, THINGS[subject]),
-        "first": _color(rng),
-        "second": _color(rng),
-        "amount": _between(rng, 0, 1),
-        "thickness": _between(rng, 0, 1),
-        "hair": _between(rng, 0, 1),
+        "kind": pick(rng, THINGS[subject]),
+        "first": draw_color(rng),
+        "second": draw_color(rng),
+        "amount": between(rng, 0, 1),
+        "thickness": between(rng, 0, 1),
+        "hair": between(rng, 0, 1),
     }
 
 
-def _camera(rng: np.random.Generator, *, person: bool) -> dict[str, Any]:
+def draw_camera(rng: np.random.Generator, *, person: bool) -> dict[str, Any]:
+    """Draw how a person, or a thing, is seen: shot, lens, angles, defocus, blur of movement."""
     turn = rng.random()
     if not person:  # many things are flat
         yaw = rng.normal(0, 32)
@@ -321,36 +337,37 @@ def _camera(rng: np.random.Generator, *, person: bool) -> dict[str, Any]:
         yaw = rng.choice([-90, 90]) + rng.normal(0, 15)
     else:
         yaw = rng.normal(0, 28)
-    shot = _pick(rng, SHOTS) if person else "thing"
+    shot = pick(rng, SHOTS) if person else "thing"
     return {
         "shot": shot,
-        "zoom": _between(rng, 0.78, 1.12),
+        "zoom": between(rng, 0.78, 1.12),
         "lens": float(rng.choice([35, 50, 85] if shot == "head" else [24, 35, 50, 85])),
         "yaw": round(float(yaw), 3),
         "tilt": round(float(np.clip(rng.normal(0, 9), -22, 22)), 3),
-        "roll": _normal(rng, 2.5),
-        "right": _normal(rng, 0.1),
-        "up": _normal(rng, 0.05),
+        "roll": normal(rng, 2.5),
+        "right": normal(rng, 0.1),
+        "up": normal(rng, 0.05),
         "defocus": float(rng.choice([1.4, 2.0, 2.8, 4.0])) if rng.random() < 0.24 else 0.0,
-        "blur": _between(rng, 0.005, 0.04) if rng.random() < 0.2 else 0.0,
-        "direction": _between(rng, 0, 360),
+        "blur": between(rng, 0.005, 0.04) if rng.random() < 0.2 else 0.0,
+        "direction": between(rng, 0, 360),
     }
 
 
-def _light(rng: np.random.Generator) -> dict[str, Any]:
+def draw_light(rng: np.random.Generator) -> dict[str, Any]:
+    """Draw an HDRI and the lamps beside it."""
     lamps = [
         {
-            "azimuth": _between(rng, 0, 360),
-            "height": _between(rng, -10, 70),
-            "size": _between(rng, 0.3, 1.6),
-            "stops": _between(rng, -2, 1.5),
-            "warmth": _between(rng, -1, 1),
+            "azimuth": between(rng, 0, 360),
+            "height": between(rng, -10, 70),
+            "size": between(rng, 0.3, 1.6),
+            "stops": between(rng, -2, 1.5),
+            "warmth": between(rng, -1, 1),
         }
         for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.3, 0.35, 0.25, 0.1])))
     ]
     return {
         "hdri": HDRIS[rng.integers(len(HDRIS))],
-        "turn": _between(rng, 0, 360),
-        "stops": _between(rng, -1.5, 1.0),
+        "turn": between(rng, 0, 360),
+        "stops": between(rng, -1.5, 1.0),
         "lamps": lamps,
     }

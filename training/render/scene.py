@@ -3,7 +3,7 @@
 
 Runs in a Python that has bpy (4.5); bank.py starts it:
 
-    python training/render/scene.py RECIPES.json BODIES FOLDER --size 512 --threads 2
+    python training/render/scene.py RECIPES.json BODIES FOLDER --size 512 512 --threads 2
 
 BODIES is what poses.py wrote. FOLDER gets ``NNNNN.color.exr`` (premultiplied, film transparent) and
 ``NNNNN.cover.exr`` (grey: what is seen of a white world, so 1 less the coverage). A line ``rendered NNNNN
@@ -18,6 +18,7 @@ import math
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,22 @@ from room import Material, add_area, add_object, hsv
 from shapes import plain
 from things import build_thing
 
-__all__ = ["build", "render", "shoot", "start"]
+__all__ = [
+    "SENSOR",
+    "Laps",
+    "aim",
+    "blacken",
+    "build",
+    "build_subject",
+    "facing",
+    "lamps",
+    "move",
+    "render",
+    "serve",
+    "shoot",
+    "sky",
+    "start",
+]
 
 # Half the height of the picture's sensor over its focal length is tan of half the view.
 SENSOR = 24.0
@@ -47,8 +63,8 @@ COLOR_SAMPLES = 14
 COVER_SAMPLES = 256
 
 
-def start(size: int, threads: int) -> None:
-    """Empty the scene and set the renderer up."""
+def start(size: tuple[int, int], threads: int) -> None:
+    """Empty the scene and set the renderer up for pictures of a width and height."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.preferences.addon_enable(module="cycles")
     scene = bpy.context.scene
@@ -70,7 +86,7 @@ def start(size: int, threads: int) -> None:
     cycles.denoising_prefilter = "FAST"
     scene.cycles_curves.shape = "RIBBONS"
     scene.cycles_curves.subdivisions = 1
-    scene.render.resolution_x = scene.render.resolution_y = size
+    scene.render.resolution_x, scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
     scene.render.use_persistent_data = True
     scene.render.threads_mode, scene.render.threads = "FIXED", threads
@@ -92,7 +108,7 @@ def _background() -> tuple[bpy.types.World, bpy.types.Node]:
     return world, background
 
 
-def _sky(light: dict[str, Any]) -> None:
+def sky(light: dict[str, Any]) -> None:
     """Light with an HDRI, all of them as bright on average."""
     world, background = _background()
     tree = world.node_tree
@@ -113,9 +129,9 @@ def _sky(light: dict[str, Any]) -> None:
     world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", 256
 
 
-def _lamps(light: dict[str, Any], target: np.ndarray, scale: float) -> list[bpy.types.Object]:
+def lamps(light: dict[str, Any], target: np.ndarray, scale: float) -> list[bpy.types.Object]:
     """Add the recipe's lamps around a target; scale is the picture's height in metres."""
-    lamps = []
+    made = []
     for lamp in light["lamps"]:
         azimuth, height = math.radians(lamp["azimuth"]), math.radians(lamp["height"])
         far = 1.2 + scale
@@ -124,20 +140,20 @@ def _lamps(light: dict[str, Any], target: np.ndarray, scale: float) -> list[bpy.
         )
         warm = hsv(0.08 if lamp["warmth"] > 0 else 0.6, abs(lamp["warmth"]) * 0.5, 1.0)
         energy = 9.0 * far**2 * 2 ** lamp["stops"]
-        lamps.append(add_area(target + way * far, target, lamp["size"] * far / 2, energy, warm))
-    return lamps
+        made.append(add_area(target + way * far, target, lamp["size"] * far / 2, energy, warm))
+    return made
 
 
 def _extent(items: list, camera: dict[str, Any]) -> tuple[np.ndarray, float]:
     """Find the middle of objects, and the side of a square that holds them as the camera sees them."""
     bpy.context.view_layer.update()
     corners = np.array([item.matrix_world @ Vector(c) for item in items for c in item.bound_box])
-    frame = np.array(_facing(camera).to_matrix())[:, :2]
+    frame = np.array(facing(camera).to_matrix())[:, :2]
     flat = corners @ frame
     return (corners.min(0) + corners.max(0)) / 2, float(np.ptp(flat, axis=0).max())
 
 
-def _facing(camera: dict[str, Any]) -> Euler:
+def facing(camera: dict[str, Any]) -> Euler:
     """Find how the camera is turned."""
     yaw, tilt = math.radians(camera["yaw"]), math.radians(camera["tilt"])
     way = Vector((-math.sin(yaw) * math.cos(tilt), math.cos(yaw) * math.cos(tilt), -math.sin(tilt)))
@@ -146,7 +162,7 @@ def _facing(camera: dict[str, Any]) -> Euler:
     return turned
 
 
-def _aim(
+def aim(
     camera: dict[str, Any], target: np.ndarray, height: float, focus: np.ndarray, rng: np.random.Generator
 ) -> None:
     """Set the camera up around a target that fills the picture's height in metres."""
@@ -156,7 +172,7 @@ def _aim(
     data.sensor_fit, data.sensor_height, data.lens = "VERTICAL", SENSOR, camera["lens"]
     data.clip_start = 0.01
     distance = height / 2 / (SENSOR / 2 / camera["lens"])
-    item.rotation_euler = _facing(camera)
+    item.rotation_euler = facing(camera)
     frame = item.rotation_euler.to_matrix()
     way = frame.col[2]
     shift = frame @ Vector((camera["right"], camera["up"], 0)) * height
@@ -170,7 +186,7 @@ def _aim(
         data.dof.aperture_fstop = camera["defocus"] * camera["lens"] / 50 * min(1.0, 1.5 / distance)
 
 
-def _move(items: list, camera: dict[str, Any], height: float) -> None:
+def move(items: list, camera: dict[str, Any], height: float) -> None:
     """Let everything move through the shutter."""
     scene = bpy.context.scene
     if not camera["blur"]:
@@ -193,18 +209,25 @@ def _move(items: list, camera: dict[str, Any], height: float) -> None:
 
 
 def build(recipe: dict[str, Any], bodies: Path, size: int) -> None:
-    """Build what a recipe shows, its camera and its lamps."""
+    """Build what a recipe shows, its camera and its lamps, for pictures some pixels high."""
     camera = recipe["camera"]
     rng = np.random.default_rng(recipe["detail"])
-    if recipe["thing"]:
-        items = build_thing(recipe["subject"], recipe["thing"], recipe["detail"])
-        target, side = _extent(items, camera)
-        focus, height = target, side * 1.05 / camera["zoom"]
-    else:
-        items, target, height, focus = _people(recipe, bodies, size, rng)
-    _aim(camera, target, height, focus, rng)
-    _lamps(recipe["light"], target, height)
-    _move(items, camera, height)
+    items, target, height, focus = build_subject(recipe, bodies, size, rng)
+    aim(camera, target, height, focus, rng)
+    lamps(recipe["light"], target, height)
+    move(items, camera, height)
+
+
+def build_subject(
+    recipe: dict[str, Any], bodies: Path, size: int, rng: np.random.Generator
+) -> tuple[list[bpy.types.Object], np.ndarray, float, np.ndarray]:
+    """Build people or a thing; returns objects, what the camera aims at, its height there, what is sharp."""
+    if not recipe["thing"]:
+        return _people(recipe, bodies, size, rng)
+    camera = recipe["camera"]
+    items = build_thing(recipe["subject"], recipe["thing"], recipe["detail"])
+    target, side = _extent(items, camera)
+    return items, target, side * 1.05 / camera["zoom"], target
 
 
 def _people(
@@ -261,7 +284,7 @@ def _seat(body: Body, person: dict[str, Any], rng: np.random.Generator) -> list[
     return items
 
 
-def _blacken() -> None:
+def blacken() -> None:
     """Leave only coverage of the scene: black before a white world, but for what is seen through.
 
     So a sample costs a third of one that looks at hair, and adaptive sampling sees what it is to see.
@@ -283,57 +306,77 @@ def _blacken() -> None:
     scene.cycles.max_bounces = 0
 
 
-def shoot(path: Path, samples: int, seed: int, *, color: bool) -> None:
-    """Render one pass to an EXR."""
+def shoot(path: Path, samples: int, seed: int, *, color: bool, film: bool | None = None) -> None:
+    """Render one pass to an EXR; colour is denoised, its film transparent unless `film` says otherwise."""
     scene = bpy.context.scene
     cycles = scene.cycles
     cycles.samples, cycles.seed, cycles.use_denoising = samples, seed, color
     cycles.use_adaptive_sampling = True
     cycles.adaptive_threshold = 0.06 if color else 0.012
     cycles.adaptive_min_samples = 8 if color else 24
-    scene.render.film_transparent = color
+    scene.render.film_transparent = color if film is None else film
     settings = scene.render.image_settings
     settings.color_mode, settings.color_depth = ("RGBA", "16") if color else ("BW", "32")
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
 
 
-def render(recipe: dict[str, Any], bodies: Path, folder: Path, size: int, threads: int) -> dict[str, float]:
-    """Render both passes of a recipe; returns what took how many seconds."""
-    took, clock = {}, time.monotonic()
+class Laps:
+    """Seconds that steps took, by their names."""
 
-    def lap(name: str) -> None:
-        nonlocal clock
+    def __init__(self) -> None:
+        self.took: dict[str, float] = {}
+        self._clock = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """End a step."""
         now = time.monotonic()
-        took[name], clock = now - clock, now
+        self.took[name], self._clock = now - self._clock, now
 
+
+def render(
+    recipe: dict[str, Any], bodies: Path, folder: Path, size: tuple[int, int], threads: int
+) -> dict[str, float]:
+    """Render both passes of a recipe; returns what took how many seconds."""
+    laps = Laps()
     start(size, threads)
-    build(recipe, bodies, size)
-    lap("build")
+    build(recipe, bodies, size[1])
+    laps.lap("build")
     name = f"{recipe['number']:05d}"
-    _sky(recipe["light"])
+    sky(recipe["light"])
     shoot(folder / f"{name}.color.exr", COLOR_SAMPLES, 1, color=True)
-    lap("color")
-    _blacken()
+    laps.lap("color")
+    blacken()
     shoot(folder / f"{name}.cover.exr", COVER_SAMPLES, 2, color=False)
-    lap("cover")
-    return took
+    laps.lap("cover")
+    return laps.took
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def serve(
+    description: str,
+    render: Callable[[dict[str, Any], Path, Path, tuple[int, int], int], dict[str, float]],
+) -> None:
+    """Run a renderer of recipes from the command line.
+
+    Parameters
+    ----------
+    description : str
+    render : callable
+        Takes a recipe, the folders of bodies and of passes, a size and threads; returns seconds by step.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("recipes", type=Path)
     parser.add_argument("bodies", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--size", type=int, nargs=2, default=(512, 512), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    size = tuple(arguments.size)
     for recipe in json.loads(arguments.recipes.read_text(encoding="utf-8")):
         name = f"{recipe['number']:05d}"
         try:
-            took = render(recipe, arguments.bodies, arguments.folder, arguments.size, arguments.threads)
+            took = render(recipe, arguments.bodies, arguments.folder, size, arguments.threads)
         except Exception as error:  # one that fails must not end an unattended night
             traceback.print_exc()
             print(f"failed {name} {type(error).__name__}: {error}".replace("\n", " "), flush=True)
@@ -342,4 +385,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(__doc__.splitlines()[0], render)
