@@ -281,7 +281,7 @@ def test_a_model_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest
         return real(model)
 
     monkeypatch.setattr(export, "_scripted", spoilt)
-    with pytest.raises(WriteError, match="differs from the node by 0"):
+    with pytest.raises(WriteError, match=r"differs from the node by \d"):
         export_model(tmp_path / "howard.pt")
     assert list(tmp_path.iterdir()) == []
 
