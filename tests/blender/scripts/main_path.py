@@ -40,6 +40,7 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
 
         # A knob that is turned acts, and is seen at once: nothing old stays in Blender's memory.
         tree.howard.quality = "draft"
+        tree.howard.refine_mode, tree.howard.threshold = "thresholding", 1.0
         bpy.context.scene.frame_set(2)
         assert bpy.ops.howard.pull_matte(frames="CURRENT") == {"FINISHED"}
         artist.render(node.outputs["Alpha"], 2, project / "draft.exr")
