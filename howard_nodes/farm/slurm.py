@@ -44,6 +44,8 @@ child=$!
 while kill -0 "$child" 2>/dev/null; do wait "$child"; done
 wait "$child"
 code=$?
+# Slurm ends one process after another: its word to this shell may still be on its way.
+[ "$code" -eq 143 ] && [ -z "$ended" ] && sleep 1
 if [ "$code" -ne 0 ] && [ -n "$ended" ]; then
     echo "howard-farm: ended by Slurm"
     exit "$code"
