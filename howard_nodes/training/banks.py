@@ -17,7 +17,7 @@ import torch
 from howard_nodes.errors import InputError
 from howard_nodes.frames import read_frame
 
-__all__ = ["PICTURES", "ForegroundBank", "TextureBank"]
+__all__ = ["PICTURES", "ForegroundBank", "TextureBank", "read_foreground"]
 
 PICTURES = frozenset({".exr", ".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 """Endings of the files that are read: EXR is scene-linear, all else a photograph in sRGB."""
@@ -104,7 +104,7 @@ class ForegroundBank:
     Parameters
     ----------
     pictures : iterable of ndarray
-        H W 4: linear Rec.709 R G B straight, and alpha 0 to 1.
+        H W 4: linear Rec.709 R G B straight, 0 to 100, and alpha 0 to 1.
     """
 
     def __init__(self, pictures: Iterable[np.ndarray]) -> None:
@@ -160,13 +160,33 @@ class ForegroundBank:
         return np.clip(color * np.float32(0.2 / (mean + 0.02)), 0.0, 30.0), alpha
 
 
-def _read(file: Path) -> np.ndarray:
+def read_foreground(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a rendered foreground.
+
+    Returns
+    -------
+    tuple of ndarray
+        Straight colour, H W 3, scene-linear Rec.709, 0 to 100; coverage, H W, 0 to 1. float32.
+
+    Raises
+    ------
+    FrameError
+        It cannot be read.
+    InputError
+        It has no alpha.
+    """
     frame = read_frame(file)
     if frame.alpha is None:
         raise InputError(f"{file}: a foreground needs channels R G B A (straight colour and coverage).")
-    if not (frame.alpha > 0).any():
+    alpha = np.ascontiguousarray(np.clip(frame.alpha, 0.0, 1.0))
+    return np.clip(frame.rgb, 0.0, 100.0), alpha
+
+
+def _read(file: Path) -> np.ndarray:
+    color, alpha = read_foreground(file)
+    if not alpha.any():
         raise InputError(f"{file}: its alpha is 0 everywhere; remove it from the folder.")
-    return np.dstack([frame.rgb, frame.alpha])
+    return np.dstack([color, alpha])
 
 
 def _trimmed(picture: np.ndarray) -> _Foreground:
@@ -174,7 +194,6 @@ def _trimmed(picture: np.ndarray) -> _Foreground:
     rows, columns = (np.flatnonzero((alpha > 0).any(axis)) for axis in (1, 0))
     top, left = max(0, rows[0] - 4), max(0, columns[0] - 4)
     pixels = picture[top : rows[-1] + 5, left : columns[-1] + 5]
-    pixels = np.dstack([np.clip(pixels[..., :3], 0.0, 100.0), np.clip(pixels[..., 3], 0.0, 1.0)])
     cut_below = bool((alpha[-1] > 0.5).mean() > 0.05)
     return _Foreground(pixels.astype(np.float16), picture.shape[1], cut_below)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.files import write_file
-from howard_nodes.frames import Sequence, read_frame, write_image
+from howard_nodes.frames import Sequence, inspect_file, read_frame, write_image
 
 __all__ = ["KINDS", "MADE", "SPACE", "Case", "Truth", "find_cases", "read_case", "write_case"]
 
@@ -121,11 +121,12 @@ class Case:
         bad = int((~np.isfinite(picture.pixels)).sum())
         if bad:
             raise FrameError(f"{bad} values are NaN or Inf; make the case again.", path=path, frame=frame)
-        plate = read_frame(self.folder / f"plate.{frame:04d}.exr", frame=frame)
-        if plate.pixels.shape[:2] != picture.pixels.shape[:2]:
-            sizes = [f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in (picture.pixels, plate.pixels)]
+        height, width = picture.pixels.shape[:2]
+        plate = inspect_file(self.folder / f"plate.{frame:04d}.exr").parts[0].data_window
+        if (plate.width, plate.height) != (width, height):
             raise FrameError(
-                f"the truth is {sizes[0]}, the plate {sizes[1]}; give both the same size.",
+                f"the truth is {width}x{height}, the plate {plate.width}x{plate.height}; "
+                "give both the same size.",
                 path=path,
                 frame=frame,
             )

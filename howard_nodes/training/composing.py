@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from howard_nodes.errors import InputError
-from howard_nodes.frames import read_attributes, read_frame
-from howard_nodes.training.banks import TextureBank
+from howard_nodes.frames import read_attributes
+from howard_nodes.training.banks import TextureBank, read_foreground
 from howard_nodes.training.cases import KINDS, Truth, write_case
 from howard_nodes.training.conditions import (
     bounce,
@@ -100,13 +100,7 @@ class Stock:
         InputError
             It has no alpha.
         """
-        frame = read_frame(path)
-        if frame.alpha is None:
-            raise InputError(f"{path}: a foreground needs channels R G B A (straight colour and coverage).")
-        alpha = np.clip(frame.alpha, 0.0, 1.0)
-        return Foreground(
-            np.clip(frame.rgb, 0.0, 100.0), np.ascontiguousarray(alpha), path.name, self.foregrounds[path]
-        )
+        return Foreground(*read_foreground(path), path.name, self.foregrounds[path])
 
 
 @dataclass

@@ -36,7 +36,7 @@ __all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
 
 STAGES = ("coarse", "joint")
 _EMA_DECAY = 0.998
-# How much smaller the coarse stage's picture is, step by step: a quarter and a half mostly.
+# How much smaller the coarse stage's picture is, step by step: mostly a quarter, as for HD.
 _JOINT_FACTORS = (4, 2, 4, 4, 8, 4)
 _WINDOW = 256
 _SAVE_SECONDS = 120

@@ -229,21 +229,25 @@ def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
     ]
 
 
-def assert_comp_is_plate(folder: Path, tolerance: float) -> None:
-    """The matte over the clean plate is the plate, all three as Blender shows them, and it is a matte."""
+def assert_comp_is_plate(folder: Path) -> None:
+    """The matte over the clean plate is the plate, all three as Blender shows them, and it is a matte.
+
+    Within 0.02, but for one value in a thousand, on the edge of a light of 4: within 0.03.
+    """
     for frame in (11, 12):
         image = pixels(folder / f"image.{frame}.exr")
         plate, clean = (pixels(folder / f"{name}.{frame}.exr")[..., :3] for name in ("Plate", "Clean Plate"))
         assert image[..., 3].std() > 0.2
         assert plate.std() > 0.1
         comp = image[..., :3] + (1 - image[..., 3:]) * clean
-        np.testing.assert_allclose(comp, plate, atol=tolerance)
+        np.testing.assert_allclose(comp, plate, atol=0.03)
+        assert (np.abs(comp - plate) > 0.02).mean() < 0.001
 
 
 def test_footage_of_all_kinds(act: Callable[..., Any], footage: Path, tmp_path: Path) -> None:
     said = act("footage.py", "sequences", "held", "clips", "movies", "movie_clips", "stills", "textures")
     for case in said:
-        assert_comp_is_plate(tmp_path / "project" / case, 0.03)
+        assert_comp_is_plate(tmp_path / "project" / case)
     assert said["sequences"].startswith("Done: frames 1002-1003")
     assert said["stills"].startswith("Done: the image")
     result = tmp_path / "project/sequences/howard/Howard_Matte"
@@ -263,7 +267,7 @@ def test_a_scene_with_an_aces_configuration(act: Callable[..., Any], footage: Pa
     cases = ("sequences", "stills", "textures")
     assert set(act("footage.py", *cases, OCIO=str(config))) == set(cases)
     for case in cases:
-        assert_comp_is_plate(tmp_path / "project" / case, 0.03)
+        assert_comp_is_plate(tmp_path / "project" / case)
     result = tmp_path / "project/textures/howard/Howard_Matte/Howard_Matte.1002.exr"
     assert read_frame(result).colorspace == "lin_ap1_scene"
 
