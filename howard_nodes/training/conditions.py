@@ -64,7 +64,7 @@ def _blurred(color: Array, alpha: Array, kernel: Array) -> tuple[Array, Array]:
     return color, np.clip(alpha, 0.0, 1.0)
 
 
-def cast_shadow(place: Array, alpha: Array, matrix: Array, *, softness: float, depth: float) -> Array:
+def cast_shadow(place: Array, alpha: Array, matrix: Array, *, softness: float, depth: float | Array) -> Array:
     """Darken the place where the subject keeps light away.
 
     Parameters
@@ -77,8 +77,8 @@ def cast_shadow(place: Array, alpha: Array, matrix: Array, *, softness: float, d
         2 3: where the coverage falls on the place, as an affine map.
     softness : float
         Standard deviation of the penumbra.
-    depth : float
-        Share of the light taken away in the umbra, 0 to 1.
+    depth : float or ndarray
+        Share of the light taken away in the umbra, 0 to 1; three for a lamp of another colour than the rest.
     """
     height, width = alpha.shape
     small = matrix.copy()
@@ -87,8 +87,8 @@ def cast_shadow(place: Array, alpha: Array, matrix: Array, *, softness: float, d
     shadow = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     shadow = cv2.warpAffine(shadow, small, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     shadow = cv2.GaussianBlur(shadow, (0, 0), max(softness / 4, 0.3))
-    light = 1.0 - np.float32(depth) * cv2.resize(shadow, (width, height), interpolation=cv2.INTER_LINEAR)
-    return place * light[..., None]
+    shadow = cv2.resize(shadow, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
+    return place * (1.0 - np.asarray(depth, np.float32) * shadow)
 
 
 def bounce(place: Array, color: Array, alpha: Array, *, reach: float, amount: float) -> Array:
@@ -125,7 +125,10 @@ def moved_parts(rng: np.random.Generator, place: Array, *, share: float, reach: 
 
 
 def parallax(rng: np.random.Generator, place: Array, *, reach: float) -> Array:
-    """Shift a place smoothly and differently everywhere, as what is left after registration is."""
+    """Shift a place, or a shadow on one, smoothly and differently everywhere: H W 3 or H W.
+
+    What registration leaves looks like this, and a shadow on what is not flat.
+    """
     return _displaced(place, rng.normal(0, reach, (2, 4, 4)).astype(np.float32))
 
 

@@ -50,6 +50,8 @@ class Style:
         Standard deviations of the clean plate's gain in stops, overall and per channel.
     moving : float
         Share of clean plates in which parts moved: leaves, curtains, water.
+    hard_shadow : float
+        Share of shadows that take most of the light away, as the sun's or a single lamp's do.
     """
 
     rendered: float = 0.75
@@ -58,13 +60,14 @@ class Style:
     other_material: float = 0.1
     camouflage: float = 0.05
     bystander: float = 0.1
-    blur: float = 0.35
-    most_blur: float = 0.02
+    blur: float = 0.4
+    most_blur: float = 0.03
     translucent: float = 0.02
     drift: tuple[float, float, float] = (0.25, 1.0, 3.5)
     exposure: float = 0.06
     white_balance: float = 0.02
-    moving: float = 0.12
+    moving: float = 0.18
+    hard_shadow: float = 0.35
 
 
 TRAINING = Style()
@@ -129,7 +132,7 @@ class SampleSource:
         exposure = np.float32(2.0 ** (rng.normal(0.0, 0.5) + (rng.random() < 0.15) * rng.uniform(-3.5, 1.5)))
         color, place = color * exposure, place * exposure
 
-        behind = _touched_by_light(rng, place, color, alpha)
+        behind = _touched_by_light(rng, place, color, alpha, style)
         plate = behind + alpha[..., None] * (color - behind)
         clean = _another_take(rng, place, style)
         if (
@@ -205,18 +208,14 @@ class SampleSource:
         return color, alpha
 
 
-def _touched_by_light(rng: np.random.Generator, place: Array, color: Array, alpha: Array) -> Array:
+def _touched_by_light(
+    rng: np.random.Generator, place: Array, color: Array, alpha: Array, style: Style
+) -> Array:
     """Let the subject's shadows, bounce and reflection fall on the place."""
     size = alpha.shape[0]
     behind = place
-    for _ in range(int(rng.choice([0, 1, 2], p=[0.55, 0.33, 0.12]))):
-        matrix = np.eye(2, 3)
-        if rng.random() < 0.4:  # thrown on a floor or a wall beside
-            matrix[0, 1], matrix[1, 1] = rng.normal(0, 0.5), rng.uniform(0.3, 1.1)
-            matrix[:, 2] = -matrix[:, :2] @ [size / 2, size] + [size / 2, size]
-        matrix[:, 2] += rng.normal(0, 0.04, 2) * size
-        softness, depth = size * 0.03 * rng.random() ** 1.5, rng.uniform(0.08, 0.65)
-        behind = conditions.cast_shadow(behind, alpha, matrix, softness=softness, depth=depth)
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.36, 0.14]))):
+        behind = _shadowed(rng, behind, alpha, hard=rng.random() < style.hard_shadow)
     if rng.random() < 0.25:
         reach, amount = rng.uniform(0.02, 0.08) * size, rng.uniform(0.0, 0.15)
         behind = conditions.bounce(behind, color, alpha, reach=reach, amount=amount)
@@ -224,6 +223,28 @@ def _touched_by_light(rng: np.random.Generator, place: Array, color: Array, alph
         row, amount, blur = int(rng.uniform(0.6, 0.95) * size), rng.uniform(0.03, 0.25), rng.uniform(0.5, 6.0)
         behind = conditions.reflection(behind, color, alpha, row=row, amount=amount, blur=blur)
     return behind
+
+
+def _shadowed(rng: np.random.Generator, place: Array, alpha: Array, *, hard: bool) -> Array:
+    """Let the subject throw one shadow: on a wall behind, or on a floor or a wall beside."""
+    size = alpha.shape[0]
+    matrix = np.eye(2, 3)
+    if rng.random() < 0.4:
+        matrix[0, 1], matrix[1, 1] = rng.normal(0, 0.5), rng.uniform(0.3, 1.1)
+        matrix[:, 2] = -matrix[:, :2] @ [size / 2, size] + [size / 2, size]
+    softness = size * 0.03 * rng.random() ** 1.5
+    if hard:
+        near = rng.uniform(0.9, 1.4)  # a lamp that is near enlarges, about the picture's middle
+        matrix *= near
+        matrix[:, 2] += (1 - near) * size / 2 + rng.normal(0, 0.12, 2) * size
+        depth = np.clip(rng.uniform(0.5, 0.95) + rng.normal(0, 0.05, 3), 0.0, 0.97)
+        softness *= 0.3
+    else:
+        matrix[:, 2] += rng.normal(0, 0.04, 2) * size
+        depth = rng.uniform(0.08, 0.65)
+    if rng.random() < 0.3:  # on what is not flat
+        alpha = conditions.parallax(rng, alpha, reach=rng.uniform(0.005, 0.04) * size)
+    return conditions.cast_shadow(place, alpha, matrix, softness=softness, depth=depth)
 
 
 def _another_take(rng: np.random.Generator, place: Array, style: Style) -> Array:
@@ -238,7 +259,7 @@ def _another_take(rng: np.random.Generator, place: Array, style: Style) -> Array
         if rng.random() < 0.3:
             place = conditions.parallax(rng, place, reach=left)
     if rng.random() < style.moving:
-        reach = rng.uniform(0.002, 0.012) * size
+        reach = 0.002 * 12 ** rng.random() * size
         place = conditions.moved_parts(rng, place, share=0.3, reach=reach)
     if rng.random() < 0.7:
         stops = rng.normal(0, style.exposure) + rng.normal(0, style.white_balance, 3)

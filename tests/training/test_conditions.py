@@ -41,6 +41,8 @@ def test_a_shadow_takes_light_away_and_only_where_it_falls():
     assert ratio.max() <= 1.0 + 1e-6
     np.testing.assert_allclose(ratio[35, 55], 0.5, atol=0.03)
     np.testing.assert_allclose(ratio[35, 10], 1.0, atol=1e-3)
+    warm = conditions.cast_shadow(PLACE, ALPHA, matrix, softness=1.0, depth=np.array([0.9, 0.8, 0.7]))
+    np.testing.assert_allclose((warm / PLACE)[35, 55], [0.1, 0.2, 0.3], atol=0.03)
 
 
 def test_bounce_has_the_subjects_colour():

@@ -62,6 +62,19 @@ def test_where_the_subject_is_the_plate_shows_it_and_elsewhere_the_clean_plate(b
             assert np.median(np.abs(sample.plate - sample.clean)[:, outside]) < 0.05
 
 
+def test_hard_shadows_are_no_subject(banks):
+    gentle = replace(TRAINING, nobody=0.0, blur=0.0, translucent=0.0)
+    hard, soft = (
+        SampleSource(*banks, size=96, seed=3, style=replace(gentle, hard_shadow=share)) for share in (1, 0)
+    )
+    darkest = []
+    for source in (hard, soft):
+        samples = [source.draw(number) for number in range(24)]
+        behind = [(s.plate - s.clean)[:, s.alpha[0] == 0] for s in samples]
+        darkest.append(np.mean([np.percentile(x, 2) for x in behind if x.size]))
+    assert darkest[0] < 1.5 * darkest[1] < 0
+
+
 def test_a_style_without_subjects_gives_none(banks):
     source = SampleSource(*banks, size=64, seed=1, style=replace(TRAINING, nobody=1.0))
     assert not any(source.draw(number).alpha.any() for number in range(3))
