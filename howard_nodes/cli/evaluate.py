@@ -87,7 +87,7 @@ def _print(result: Evaluation) -> None:
     for group in result.groups():
         print(f"{group}: {result.count(group=group)} cases")
         rows = [
-            (method, *(_number(result.mean(method, name, group=group)) for _, name in _COLUMNS))
+            (method, *(_number(result.average(method, name, group=group)) for _, name in _COLUMNS))
             for method in result.methods
         ]
         print_table(("", *(title for title, _ in _COLUMNS)), rows, numbers=True)
@@ -98,7 +98,7 @@ def _print(result: Evaluation) -> None:
         [
             (
                 f"{kind} ({result.count(kind=kind)})",
-                *(_number(result.mean(method, "mad", kind=kind)) for method in result.methods),
+                *(_number(result.average(method, "mad", kind=kind)) for method in result.methods),
             )
             for kind in result.kinds()
         ],

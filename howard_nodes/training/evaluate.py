@@ -34,7 +34,17 @@ from howard_nodes.training.reliability import Calibration, Refining, Reliability
 from howard_nodes.training.rivals import RIVALS, Tuner
 from howard_nodes.warm import Warm
 
-__all__ = ["GROUPS", "MEASURES", "ErrorMap", "Evaluation", "Pictures", "Score", "evaluate", "label"]
+__all__ = [
+    "GROUPS",
+    "MEASURES",
+    "OPEN_ENDED",
+    "ErrorMap",
+    "Evaluation",
+    "Pictures",
+    "Score",
+    "evaluate",
+    "label",
+]
 
 MEASURES = (
     "mad",
@@ -54,6 +64,9 @@ MEASURES = (
     "seconds",
 )
 """What is measured of a case; see `Score`."""
+
+OPEN_ENDED = frozenset({"foreground_mse"})
+"""Measures of light: one case with the sun in it would outweigh all others in a mean."""
 
 GROUPS: dict[str, tuple[str, ...]] = {"rendered": ("rendered", "scene"), "drawn": ("drawn",)}
 """Sets that are summed up apart, by how their cases were made; targets speak of `rendered`."""
@@ -126,8 +139,10 @@ class Evaluation:
     knobs: dict[str, str]
     error_maps: dict[str, ErrorMap]
 
-    def mean(self, method: str, measure: str, *, kind: str | None = None, group: str | None = None) -> float:
-        """Average a measure over cases, each counting alike.
+    def average(
+        self, method: str, measure: str, *, kind: str | None = None, group: str | None = None
+    ) -> float:
+        """Average a measure over cases, each counting alike: the mean, and for `OPEN_ENDED` ones the median.
 
         Parameters
         ----------
@@ -151,7 +166,9 @@ class Evaluation:
             and (group is None or score.made in GROUPS[group])
             and not math.isnan(score.values[measure])
         ]
-        return float(np.mean(values)) if values else math.nan
+        if not values:
+            return math.nan
+        return float(np.median(values) if measure in OPEN_ENDED else np.mean(values))
 
     def count(self, *, kind: str | None = None, group: str | None = None) -> int:
         """Count the cases of a kind or group."""
@@ -177,7 +194,7 @@ class Evaluation:
         """Write all of it for JSON; what is not a number becomes null."""
         summary = {
             method: {
-                name: {measure: _number(self.mean(method, measure, **where)) for measure in MEASURES}
+                name: {measure: _number(self.average(method, measure, **where)) for measure in MEASURES}
                 for name, where in (
                     *((group, {"group": group}) for group in self.groups()),
                     *((kind, {"kind": kind}) for kind in self.kinds()),

@@ -65,7 +65,7 @@ counts with the mean of its frames. Lower is better.</li>
 Conn / 1000, after Rhemann et al. (CVPR 2009), over the whole picture. dtSSD x 100, after Erofeev et al. (BMVC
 2015).</li>
 <li>Foreground MSE x 1000: straight foregrounds in scene-linear light, both times the true alpha, where that
-is above 0.05.</li>
+is above 0.05; of the middle case, since light has no upper end.</li>
 <li>The rivals get the clean plate that the node fitted with the first weights, and the knobs with the least
 MAD on this very set. Their time is the key's alone, without the fit.</li>
 </ul>
@@ -133,7 +133,7 @@ def _tables(evaluation: Evaluation) -> Iterable[str]:
     for group in evaluation.groups():
         yield f"<h2>{group.capitalize()} set: {evaluation.count(group=group)} cases</h2>"
         rows = [
-            (method, [evaluation.mean(method, name, group=group) for _, name in _MEASURES])
+            (method, [evaluation.average(method, name, group=group) for _, name in _MEASURES])
             for method in evaluation.methods
         ]
         yield _table(("", *(title for title, _ in _MEASURES)), rows)
@@ -142,7 +142,7 @@ def _tables(evaluation: Evaluation) -> Iterable[str]:
     yield _table(
         ("", *(title for _, title in kinds)),
         [
-            (method, [evaluation.mean(method, "mad", kind=kind) for kind, _ in kinds])
+            (method, [evaluation.average(method, "mad", kind=kind) for kind, _ in kinds])
             for method in evaluation.methods
         ],
     )
@@ -154,7 +154,7 @@ def _tables(evaluation: Evaluation) -> Iterable[str]:
         yield _table(
             ("", *(title for _, title in kinds)),
             [
-                (title, [evaluation.mean(method, name, kind=kind) for kind, _ in kinds])
+                (title, [evaluation.average(method, name, kind=kind) for kind, _ in kinds])
                 for title, name in places
             ],
             mark=False,

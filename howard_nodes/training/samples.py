@@ -237,7 +237,7 @@ def _shadowed(rng: np.random.Generator, place: Array, alpha: Array, *, hard: boo
         near = rng.uniform(0.9, 1.4)  # a lamp that is near enlarges, about the picture's middle
         matrix *= near
         matrix[:, 2] += (1 - near) * size / 2 + rng.normal(0, 0.12, 2) * size
-        depth = np.clip(rng.uniform(0.5, 0.95) + rng.normal(0, 0.05, 3), 0.0, 0.97)
+        depth: float | Array = np.clip(rng.uniform(0.5, 0.95) + rng.normal(0, 0.05, 3), 0.0, 0.97)
         softness *= 0.3
     else:
         matrix[:, 2] += rng.normal(0, 0.04, 2) * size

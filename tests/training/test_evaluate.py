@@ -14,7 +14,7 @@ from howard_nodes.errors import InputError
 from howard_nodes.network import MattingNetwork, save_weights
 from howard_nodes.node import HowardMatte
 from howard_nodes.training.cases import Truth, find_cases, write_case
-from howard_nodes.training.evaluate import evaluate, label
+from howard_nodes.training.evaluate import Evaluation, Score, evaluate, label
 from howard_nodes.training.metrics import mad
 from howard_nodes.training.report import Report
 from howard_nodes.training.rivals import RIVALS
@@ -110,13 +110,24 @@ def test_sequences_are_measured_over_time(measured):
     assert values["dtssd"] >= 0
 
 
+def test_one_case_with_the_sun_does_not_outweigh_all_others():
+    lights = (0.5, 2.0, 9000.0)
+    scores = tuple(
+        Score(str(number), "plain", "scene", "a key", {"mad": light, "foreground_mse": light})
+        for number, light in enumerate(lights)
+    )
+    found = Evaluation(("a key",), scores, {}, {})
+    assert found.average("a key", "foreground_mse") == 2.0
+    assert found.average("a key", "mad") == pytest.approx(np.mean(lights))
+
+
 def test_means_are_over_cases_of_a_kind_or_group(measured):
     result, _, steps = measured
     method = result.methods[0]
     one, other = (_score(result, case, method).values["mad"] for case in ("square", "nobody"))
-    assert result.mean(method, "mad", group="rendered") == pytest.approx((one + other) / 2)
-    assert result.mean(method, "mad", kind="no subject") == pytest.approx(other)
-    assert math.isnan(result.mean(method, "mad_unknown", kind="no subject"))
+    assert result.average(method, "mad", group="rendered") == pytest.approx((one + other) / 2)
+    assert result.average(method, "mad", kind="no subject") == pytest.approx(other)
+    assert math.isnan(result.average(method, "mad_unknown", kind="no subject"))
     assert result.kinds() == ("plain", "no subject", "static sequence")
     assert result.groups() == ("rendered", "drawn")
     assert result.count(group="rendered") == 2

@@ -91,14 +91,7 @@ def finish(recipe: Mapping[str, Any], passes: Path, target: Path) -> float:
     alpha = alpha_of(read_frame(cover_file).pixels[..., 0])
     assert color.alpha is not None
     straight = straighten(color.rgb, color.alpha)
-    metadata = {
-        "howard:shows": recipes.shows(recipe),
-        "howard:subject": recipe["subject"],
-        "howard:seed": recipe["seed"],
-        "howard:number": recipe["number"],
-        "howard:recipe_version": recipe["version"],
-        "howard:recipe": recipes.to_text(recipe),
-    }
+    metadata = recipes.note(recipe, recipes.shows(recipe)) | {"howard:subject": recipe["subject"]}
     write_image(target, np.dstack([straight, alpha]), "RGBA", compression="zip", metadata=metadata)
     color_file.unlink()
     cover_file.unlink()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from batches import Work, command_line
 from place_recipe import draw_place_recipe, shows_place
-from recipe import to_text
+from recipe import note
 
 from howard_nodes.frames import read_frame, write_image
 
@@ -35,13 +35,7 @@ def _finish(recipe: dict[str, Any], passes: Path, target: Path) -> str:
     file = passes / f"{recipe['number']:05d}.place.exr"
     picture = np.maximum(read_frame(file).rgb, 0.0)
     gain = expose(picture, recipe["exposure"])
-    metadata = {
-        "howard:shows": shows_place(recipe["place"]),
-        "howard:seed": recipe["seed"],
-        "howard:number": recipe["number"],
-        "howard:recipe_version": recipe["version"],
-        "howard:recipe": to_text(recipe),
-    }
+    metadata = note(recipe, shows_place(recipe["place"]))
     write_image(target, np.minimum(picture * gain, 1000.0), "RGB", compression="zip", metadata=metadata)
     file.unlink()
     return f"gain {gain:.2f}"

@@ -25,6 +25,7 @@ __all__ = [
     "draw_light",
     "draw_recipe",
     "normal",
+    "note",
     "people_of",
     "pick",
     "shows",
@@ -207,6 +208,17 @@ def shows(recipe: Mapping[str, Any]) -> str:
 def to_text(recipe: Mapping[str, Any]) -> str:
     """Write a recipe as JSON on one line."""
     return json.dumps(recipe, separators=(",", ":"))
+
+
+def note(recipe: Mapping[str, Any], shown: str) -> dict[str, Any]:
+    """Say in a file's metadata what it shows, and what it was drawn from."""
+    return {
+        "howard:shows": shown,
+        "howard:seed": recipe["seed"],
+        "howard:number": recipe["number"],
+        "howard:recipe_version": recipe["version"],
+        "howard:recipe": to_text(recipe),
+    }
 
 
 def pick(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
