@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from howard_nodes.errors import InputError
 from howard_nodes.files import write_file
 from howard_nodes.frames import Window, format_frames
-from howard_nodes.plates.fill import fill_holes
+from howard_nodes.plates.fill import cover_holes
 from howard_nodes.plates.photometric import field_stops
 from howard_nodes.plates.warp import warp
 
@@ -36,7 +36,6 @@ _FORMAT = "howard-fit"
 _VERSION = 1
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _FEATHER = 12  # pixels over which one clean frame gives way to the next
-_FILL = 4  # holes are filled at this part of the size
 _STRIP = 128  # rows worked on at a time: keeps temporaries small
 _WHOLE = 0.99  # of a moved validity mask: below, a missing pixel had a part in the value
 
@@ -345,7 +344,7 @@ def fitted_clean(
         return Fitted(clean, None)
     if clean is picture:
         clean = np.array(clean, np.float32)
-    _fill(clean, valid)
+    cover_holes(clean, valid)
     return Fitted(clean, valid)
 
 
@@ -382,30 +381,6 @@ def _expose(clean: Array, fit: FrameFit, window: Window, display: Window) -> Non
         rows = slice(top, top + _STRIP)
         stops = field_stops(fit.gain_field, display.height, display.width, rows=y[rows], columns=x)
         clean[rows] *= np.exp2(stops)[..., None]
-
-
-def _fill(clean: Array, valid: Array) -> None:
-    """Fill the holes of a clean plate, in place and smoothly: a quarter of the size is enough to know how."""
-    height, width = valid.shape
-    small = (-(-width // _FILL), -(-height // _FILL))
-    filled = fill_holes(
-        cv2.resize(clean, small, interpolation=cv2.INTER_AREA),
-        cv2.resize(valid, small, interpolation=cv2.INTER_AREA),
-    )
-    x, y = small[0] / width, small[1] / height
-    for top in range(0, height, _STRIP):
-        rows = slice(top, min(top + _STRIP, height))
-        missing = (valid[rows] == 0).astype(np.uint8)
-        if missing.any():
-            matrix = np.array([[x, 0, x / 2 - 0.5], [0, y, (top + 0.5) * y - 0.5]])
-            large = cv2.warpAffine(
-                filled,
-                matrix,
-                (width, rows.stop - top),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            cv2.copyTo(large, missing, clean[rows])
 
 
 def _joined(first: Array, valid: Array, second: Array, covered: Array) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ __all__ = [
     "bounce",
     "cast_shadow",
     "compressed",
+    "covered",
     "defocus",
     "encoded",
     "grain",
@@ -138,6 +139,14 @@ def _displaced(place: Array, field: Array) -> Array:
     dx += np.arange(width, dtype=np.float32)
     dy += np.arange(height, dtype=np.float32)[:, None]
     return cv2.remap(place, dx, dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def covered(rng: np.random.Generator, known: Array, *, reach: float) -> Array:
+    """Move where a picture is known (H W, 0 or 1) by up to `reach` each way, and turn it: what is left."""
+    height, width = known.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 0.5), 1.0)
+    matrix[:, 2] = matrix[:, 2] + rng.choice([-1, 1], 2) * reach * rng.random(2) ** 2
+    return cv2.warpAffine(known, matrix, (width, height), flags=cv2.INTER_NEAREST)
 
 
 def light_drift(rng: np.random.Generator, place: Array, *, stops: float) -> Array:

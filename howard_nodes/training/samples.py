@@ -3,7 +3,7 @@
 Everything is composited in linear light, so alpha means coverage. The clean plate differs from the place
 behind the subject in the ways real ones do: it is not quite registered, its exposure and white balance moved,
 its grain is another, leaves moved, the subject's shadow, bounce and reflection are missing, both were
-clipped, sharpened and compressed.
+clipped, sharpened and compressed, and where it does not reach it was filled.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from howard_nodes.plates.fill import cover_holes
 from howard_nodes.training import conditions
 from howard_nodes.training.banks import ForegroundBank, TextureBank, smooth_noise
 from howard_nodes.training.shapes import draw_silhouette
@@ -52,6 +53,10 @@ class Style:
         Share of clean plates in which parts moved: leaves, curtains, water.
     hard_shadow : float
         Share of shadows that take most of the light away, as the sun's or a single lamp's do.
+    short : float
+        Share of clean plates that end before the frame does, since registration moved them.
+    never_seen : float
+        Share of clean plates with a hole behind the subject: built from takes that never showed it.
     """
 
     rendered: float = 0.75
@@ -68,6 +73,8 @@ class Style:
     white_balance: float = 0.02
     moving: float = 0.18
     hard_shadow: float = 0.35
+    short: float = 0.3
+    never_seen: float = 0.04
 
 
 TRAINING = Style()
@@ -148,6 +155,7 @@ class SampleSource:
             plate = conditions.grain(rng, plate, amount, size=size)
             # A clean plate may be a single frame of the same take, a mean of many, or another one's.
             clean = conditions.grain(rng, clean, amount * rng.choice([1.0, rng.random()]), size=size)
+        clean = _filled(rng, clean, alpha, style)
         plate, clean, color = (conditions.encoded(x) for x in (plate, clean, color))
         if rng.random() < 0.2:
             quality = int(rng.integers(40, 97))
@@ -269,6 +277,23 @@ def _another_take(rng: np.random.Generator, place: Array, style: Style) -> Array
     if rng.random() < 0.3:  # another focus, or a moved camera's resampling
         place = cv2.GaussianBlur(place, (0, 0), rng.uniform(0.3, 1.2))
     return place
+
+
+def _filled(rng: np.random.Generator, clean: Array, alpha: Array, style: Style) -> Array:
+    """Leave parts of a clean plate out, and fill them smoothly as the node does."""
+    size = alpha.shape[0]
+    known = np.ones((size, size), np.float32)
+    if rng.random() < style.short:
+        known = conditions.covered(rng, known, reach=0.08 * size)
+    if rng.random() < style.never_seen:
+        margin = 2 * int(rng.integers(0, size // 20)) + 1
+        hidden = cv2.erode(alpha, np.ones((margin, margin), np.uint8)) > 0.99
+        known[hidden] = 0.0
+    if known.all():
+        return clean
+    clean = np.array(clean)
+    cover_holes(clean, known)
+    return clean
 
 
 def _planes(picture: Array) -> Array:

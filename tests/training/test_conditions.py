@@ -45,6 +45,14 @@ def test_a_shadow_takes_light_away_and_only_where_it_falls():
     np.testing.assert_allclose((warm / PLACE)[35, 55], [0.1, 0.2, 0.3], atol=0.03)
 
 
+def test_a_clean_plate_that_was_moved_ends_short_of_some_borders():
+    rng = np.random.default_rng(1)
+    masks = [conditions.covered(rng, np.ones((60, 80), np.float32), reach=10.0) for _ in range(20)]
+    assert {0.0, 1.0} == set(np.unique(masks))
+    assert all(mask[12:-12, 12:-12].all() for mask in masks)
+    assert all((mask == 0).mean() < 0.35 for mask in masks)
+
+
 def test_bounce_has_the_subjects_colour():
     lit = conditions.bounce(PLACE, COLOR, ALPHA, reach=10.0, amount=0.2)
     gained = (lit / PLACE - 1)[35, 52]
