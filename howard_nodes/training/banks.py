@@ -16,6 +16,7 @@ import torch
 
 from howard_nodes.errors import InputError
 from howard_nodes.frames import read_frame
+from howard_nodes.training.conditions import placed
 
 __all__ = ["PICTURES", "ForegroundBank", "TextureBank", "read_foreground"]
 
@@ -146,15 +147,7 @@ class ForegroundBank:
         if subject.cut_below and abs(angle) < 12 and rng.random() < 0.85:
             lowest = min(float(matrix[1] @ (x, height, 1)) for x in (0, width))
             matrix[1, 2] += max(0.0, size - lowest) + (rng.random() < 0.5) * rng.uniform(0.0, 0.2) * size
-        if scale < 1:
-            pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.35 / scale), np.float32)
-        flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
-        # Colour is replicated over the border, coverage is not: outside the picture there is nobody.
-        color = cv2.warpAffine(
-            pixels[..., :3], matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
-        alpha = cv2.warpAffine(pixels[..., 3], matrix, (size, size), flags=flags)
-        alpha = np.clip(alpha, 0.0, 1.0)
+        color, alpha = placed(pixels[..., :3], pixels[..., 3], matrix, size, size)
         few, fewer = color[::2, ::2], alpha[::2, ::2]
         mean = float((few.mean(2) * fewer).sum() / (fewer.sum() + 1.0))
         return np.clip(color * np.float32(0.2 / (mean + 0.02)), 0.0, 30.0), alpha

@@ -27,6 +27,8 @@ from howard_nodes.training.conditions import (
     light_drift,
     motion_blur,
     moved_parts,
+    over,
+    placed,
 )
 from howard_nodes.training.places import draw_place
 from howard_nodes.training.shapes import draw_silhouette
@@ -281,12 +283,12 @@ def _shoot(
     for camera, sway in zip(cameras, sways, strict=True):
         color, alpha = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
         for layer, matrix in shot.layers:
-            one, covers = _seen(layer, _after(camera, _after(sway, matrix)), height, width)
+            one, covers = placed(
+                layer.color, layer.alpha, _after(camera, _after(sway, matrix)), height, width
+            )
             if shot.blur != (0.0, 0.0):
                 one, covers = motion_blur(one, covers, *shot.blur)
-            total = covers + alpha * (1 - covers)
-            share = np.divide(covers, total, out=np.ones_like(total), where=total > 0)[..., None]
-            color, alpha = one * share + color * (1 - share), total
+            color, alpha = over(one, covers, color, alpha)
         place = shot.place
         if shot.shadow is not None:
             dx, dy, depth = shot.shadow
@@ -467,23 +469,11 @@ def _placed(
     return matrix
 
 
-def _seen(layer: Foreground, matrix: Array, height: int, width: int) -> tuple[Array, Array]:
-    color, alpha = layer.color, layer.alpha
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if scale < 1:
-        color, alpha = (cv2.GaussianBlur(plane, (0, 0), 0.4 / scale) for plane in (color, alpha))
-    flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
-    # Colour is replicated over the border, coverage is not: outside its picture there is nobody.
-    color = cv2.warpAffine(color, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpAffine(alpha, matrix, (width, height), flags=flags)
-    return np.clip(color, 0.0, 20.0), np.clip(alpha, 0.0, 1.0)
-
-
 def _camouflaged(layer: Foreground, matrix: Array, place: Array) -> Foreground:
     """Bring a subject to the mean colour of what is behind it."""
     margin = round(_MARGIN * place.shape[0] / (1 + 2 * _MARGIN))
     inner = place[margin:-margin, margin:-margin]
-    _, covers = _seen(layer, matrix, *inner.shape[:2])
+    _, covers = placed(layer.color, layer.alpha, matrix, *inner.shape[:2])
     solid = covers > 0.5
     if not solid.any():
         return layer

@@ -25,7 +25,9 @@ __all__ = [
     "light_drift",
     "motion_blur",
     "moved_parts",
+    "over",
     "parallax",
+    "placed",
     "reflection",
     "sharpened",
     "warped",
@@ -38,6 +40,27 @@ def warped(picture: Array, matrix: Array) -> Array:
     """Move a picture by an affine `matrix` (2 3, from where it is to where it goes); borders are mirrored."""
     size = (picture.shape[1], picture.shape[0])
     return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def placed(color: Array, alpha: Array, matrix: Array, height: int, width: int) -> tuple[Array, Array]:
+    """Put a subject's picture into a frame by an affine `matrix` (2 3), without aliasing.
+
+    Colour is replicated over the picture's border, coverage is not: outside it there is nobody.
+    """
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if scale < 1:
+        color, alpha = (cv2.GaussianBlur(plane, (0, 0), 0.4 / scale) for plane in (color, alpha))
+    flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
+    color = cv2.warpAffine(color, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpAffine(alpha, matrix, (width, height), flags=flags)
+    return np.maximum(color, 0.0), np.clip(alpha, 0.0, 1.0)
+
+
+def over(front: Array, covers: Array, color: Array, alpha: Array) -> tuple[Array, Array]:
+    """Lay one subject over another, both straight: the colour and coverage of the two."""
+    total = covers + alpha * (1 - covers)
+    share = np.divide(covers, total, out=np.ones_like(total), where=total > 0)[..., None]
+    return color + share * (front - color), total
 
 
 def defocus(color: Array, alpha: Array, radius: float) -> tuple[Array, Array]:

@@ -178,10 +178,7 @@ class SampleSource:
             return place, np.zeros((self.size, self.size), np.float32)
         color, alpha = self._subject(rng, place)
         if rng.random() < self.style.second:
-            color2, alpha2 = self._subject(rng, place)
-            total = alpha2 + alpha * (1 - alpha2)
-            share = (alpha2 / np.maximum(total, 1e-4))[..., None]
-            color, alpha = color + share * (color2 - color), total
+            color, alpha = conditions.over(*self._subject(rng, place), color, alpha)
         return color, alpha
 
     def _subject(self, rng: np.random.Generator, place: Array) -> tuple[Array, Array]:

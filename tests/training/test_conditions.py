@@ -53,6 +53,18 @@ def test_a_clean_plate_that_was_moved_ends_short_of_some_borders():
     assert all((mask == 0).mean() < 0.35 for mask in masks)
 
 
+def test_one_subject_over_another_is_what_both_over_a_place_in_turn_are():
+    rng = np.random.default_rng(3)
+    front, color = rng.random((2, 9, 9, 3), np.float32) * 4
+    covers, alpha = rng.random((2, 9, 9), np.float32)
+    covers[0], alpha[1], covers[2], alpha[2] = 1, 0, 0, 0
+    place = rng.random((9, 9, 3), np.float32)
+    both, total = conditions.over(front, covers, color, alpha)
+    behind = color * alpha[..., None] + place * (1 - alpha[..., None])
+    expected = front * covers[..., None] + behind * (1 - covers[..., None])
+    np.testing.assert_allclose(both * total[..., None] + place * (1 - total[..., None]), expected, atol=1e-5)
+
+
 def test_bounce_has_the_subjects_colour():
     lit = conditions.bounce(PLACE, COLOR, ALPHA, reach=10.0, amount=0.2)
     gained = (lit / PLACE - 1)[35, 52]
