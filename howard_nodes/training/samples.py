@@ -59,7 +59,7 @@ class Style:
         Share of clean plates with a hole behind the subject: built from takes that never showed it.
     """
 
-    rendered: float = 0.75
+    rendered: float = 0.85
     nobody: float = 0.04
     second: float = 0.12
     other_material: float = 0.1
