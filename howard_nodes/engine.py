@@ -21,7 +21,7 @@ from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
 from howard_nodes.network import Coarse, MattingNetwork, Refined, from_coarse, to_coarse
-from howard_nodes.solve import TRUSTED, apply_inside_outside, merge_override, solve_foreground
+from howard_nodes.solve import TRUSTED, alpha_limit, apply_inside_outside, merge_override, solve_foreground
 
 __all__ = ["PRECISIONS", "CoarseStage", "Engine", "Prediction"]
 
@@ -56,8 +56,9 @@ class CoarseStage:
         H W float32, 0 to 1: coarse matte and error map, enlarged.
     exposure : float
         Stops the encoding had.
-    holes : bool
-        Whether there is clean plate missing.
+    limit : ndarray or None
+        H W float32: what alpha may be at most, which is less than 1 only where there is no clean plate. None
+        where there is everywhere.
     """
 
     plate: Tensor
@@ -66,7 +67,7 @@ class CoarseStage:
     alpha: np.ndarray
     error: np.ndarray
     exposure: float
-    holes: bool
+    limit: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -228,15 +229,24 @@ class Engine:
             return *pictures, self._network.coarse(*pictures, backbone_scale=scale)
 
         encoded_plate, encoded_clean, coarse = self._with_memory(run)
+        limit: np.ndarray | None = None
         if valid is not None:
             # Nobody knows the background there: whatever the network thinks of the fill, it may be wrong.
-            missing = to_coarse(torch.from_numpy(1 - valid)[None, None], coarse).to(coarse.error)
-            coarse = replace(coarse, error=torch.where(missing > 0, 1.0, coarse.error))
+            missing = to_coarse(torch.from_numpy(1 - valid)[None, None], coarse).to(coarse.error) > 0
+            known = coarse.alpha[0, 0].float().cpu().numpy()
+            most = torch.from_numpy(alpha_limit(known, missing[0, 0].cpu().numpy()))[None, None]
+            coarse = replace(
+                coarse,
+                alpha=torch.where(missing, torch.minimum(coarse.alpha, most.to(coarse.alpha)), coarse.alpha),
+                error=torch.where(missing, 1.0, coarse.error),
+            )
+            limit = _plane(from_coarse(most, height, width))
+            limit[valid > 0] = 1.0
         alpha = _plane(from_coarse(coarse.alpha, height, width))
         error = _plane(from_coarse(coarse.error, height, width))
         if valid is not None:
             error[valid == 0] = 1.0
-        return CoarseStage(encoded_plate, encoded_clean, coarse, alpha, error, exposure, valid is not None)
+        return CoarseStage(encoded_plate, encoded_clean, coarse, alpha, error, exposure, limit)
 
     def refine(
         self,
@@ -261,9 +271,15 @@ class Engine:
         """
         refined = self._with_memory(lambda: self._refine(stage, override_coarse, override_error))
         height, width = stage.alpha.shape
+        alpha = _plane(refined.alpha)
+        if stage.limit is not None:
+            limit = stage.limit
+            if override_coarse is not None:
+                limit = np.maximum(limit, merge_override(limit, override_coarse))
+            np.minimum(alpha, limit, out=alpha)
         region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
         return Prediction(
-            alpha=_plane(refined.alpha),
+            alpha=alpha,
             encoded=refined.foreground[0].permute(1, 2, 0).float().cpu().numpy(),
             coarse=stage.alpha,
             error=stage.error,
@@ -381,7 +397,7 @@ class Engine:
             used = replace(used, alpha=_merged(used.alpha, override_coarse, used))
         if override_error is not None:
             used = replace(used, error=_merged(used.error, override_error, used))
-        if override_error is not None or stage.holes:
+        if override_error is not None or stage.limit is not None:
             # What is painted 1 or has no clean plate is refined, however much it is.
             share = float((used.error >= 0.999).float().mean())
             pixels = max(pixels, round(share * height * width) + 16)

@@ -16,6 +16,7 @@ from howard_nodes.description import FitSettings
 from howard_nodes.engine import Engine
 from howard_nodes.frames import Sequence, read_frame
 from howard_nodes.network import describe_weights, load_weights
+from howard_nodes.plates.fill import cover_holes
 from howard_nodes.plates.solving import Takes, fit_shot
 from howard_nodes.solve import comp_error, composite
 from howard_nodes.training.metrics import mad
@@ -75,6 +76,24 @@ def test_the_demo_is_matted_far_better_than_by_a_difference_key(result, demo):
 
 def test_the_refiner_helps(result, demo):
     assert mad(result.alpha, demo["truth"]) < mad(result.coarse, demo["truth"])
+
+
+def test_where_no_clean_plate_is_the_matte_reaches_as_far_as_beside_it(node, demo):
+    clean, valid = demo["clean"].copy(), np.ones(demo["truth"].shape, np.float32)
+    clean[-20:], valid[-20:] = 0.0, 0.0
+    cover_holes(clean, valid)
+    stage = node.coarse(demo["plate"], clean, _SPACE, valid=valid)
+    assert (stage.limit[valid > 0] == 1).all()
+    assert (stage.error[valid == 0] == 1).all()
+    alpha = node.refine(stage).alpha
+    assert (alpha <= stage.limit).all()
+    assert alpha[-20:][demo["truth"][-20:] > 0.99].mean() > 0.9
+    # A painted coarse matte has the last word.
+    painted = np.zeros((*valid.shape, 2), np.float32)
+    painted[-20:, :60] = 1.0
+    free = node.refine(stage, override_coarse=painted).alpha
+    assert (free[-12:, :50] > stage.limit[-12:, :50] + 0.5).any()
+    assert (free[-20:, 80:] <= stage.limit[-20:, 80:]).all()
 
 
 def test_core_and_background_are_clean(result, demo):
