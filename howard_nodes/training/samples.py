@@ -16,6 +16,7 @@ import numpy as np
 from howard_nodes.plates.fill import cover_holes
 from howard_nodes.training import conditions
 from howard_nodes.training.banks import ForegroundBank, TextureBank, smooth_noise
+from howard_nodes.training.places import draw_place
 from howard_nodes.training.shapes import draw_silhouette
 
 __all__ = ["TRAINING", "Sample", "SampleSource", "Style"]
@@ -31,6 +32,8 @@ class Style:
     ----------
     rendered : float
         Share of subjects that are rendered, when there are some; the rest are drawn silhouettes.
+    drawn_place : float
+        Share of places that are drawn: walls without much on them, screens, curtains, leaves.
     nobody, second : float
         Shares of samples without a subject, and with two.
     other_material : float
@@ -59,7 +62,8 @@ class Style:
         Share of clean plates with a hole behind the subject: built from takes that never showed it.
     """
 
-    rendered: float = 0.85
+    rendered: float = 0.8
+    drawn_place: float = 0.15
     nobody: float = 0.04
     second: float = 0.12
     other_material: float = 0.1
@@ -74,7 +78,7 @@ class Style:
     moving: float = 0.18
     hard_shadow: float = 0.35
     short: float = 0.3
-    never_seen: float = 0.04
+    never_seen: float = 0.02
 
 
 TRAINING = Style()
@@ -164,7 +168,10 @@ class SampleSource:
 
     def _place(self, rng: np.random.Generator) -> Array:
         """Draw a place; things, walls or people that belong to it may stand in it."""
-        place = self.textures.draw(rng, self.size)
+        if rng.random() < self.style.drawn_place:
+            place = draw_place(rng, self.size, self.size)[1]
+        else:
+            place = self.textures.draw(rng, self.size)
         if rng.random() < 0.15:
             part = draw_silhouette(rng, self.size)[..., None]
             place = place + part * (self.textures.draw(rng, self.size) - place)
