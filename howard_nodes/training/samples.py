@@ -54,6 +54,8 @@ class Style:
         Standard deviations of the clean plate's gain in stops, overall and per channel.
     moving : float
         Share of clean plates in which parts moved: leaves, curtains, water.
+    shadow : float
+        Share of samples in which the subject throws one shadow or two.
     hard_shadow : float
         Share of shadows that take most of the light away, as the sun's or a single lamp's do.
     short : float
@@ -76,6 +78,7 @@ class Style:
     exposure: float = 0.06
     white_balance: float = 0.02
     moving: float = 0.18
+    shadow: float = 0.5
     hard_shadow: float = 0.35
     short: float = 0.3
     never_seen: float = 0.02
@@ -226,7 +229,9 @@ def _touched_by_light(
     """Let the subject's shadows, bounce and reflection fall on the place."""
     size = alpha.shape[0]
     behind = place
-    for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.36, 0.14]))):
+    for _ in range(
+        int(rng.choice([0, 1, 2], p=np.array([0, 0.72, 0.28]) * style.shadow + [1 - style.shadow, 0, 0]))
+    ):
         behind = _shadowed(rng, behind, alpha, hard=rng.random() < style.hard_shadow)
     if rng.random() < 0.25:
         reach, amount = rng.uniform(0.02, 0.08) * size, rng.uniform(0.0, 0.15)

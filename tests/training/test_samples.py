@@ -52,7 +52,7 @@ def test_samples_are_drawn_without_any_picture():
 
 def test_where_the_subject_is_the_plate_shows_it_and_elsewhere_the_clean_plate(banks):
     gentle = replace(TRAINING, camouflage=0.0, drift=(0.0, 0.0, 0.0), moving=0.0, exposure=0.0)
-    gentle = replace(gentle, white_balance=0.0, hard_shadow=0.0, short=0.0, never_seen=0.0)
+    gentle = replace(gentle, white_balance=0.0, shadow=0.0, short=0.0, never_seen=0.0)
     source = SampleSource(*banks, size=96, seed=1, style=gentle)
     for number in range(12):
         sample = source.draw(number)
