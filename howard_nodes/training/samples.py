@@ -229,9 +229,8 @@ def _touched_by_light(
     """Let the subject's shadows, bounce and reflection fall on the place."""
     size = alpha.shape[0]
     behind = place
-    for _ in range(
-        int(rng.choice([0, 1, 2], p=np.array([0, 0.72, 0.28]) * style.shadow + [1 - style.shadow, 0, 0]))
-    ):
+    shares = [1 - style.shadow, 0.72 * style.shadow, 0.28 * style.shadow]
+    for _ in range(int(rng.choice([0, 1, 2], p=shares))):
         behind = _shadowed(rng, behind, alpha, hard=rng.random() < style.hard_shadow)
     if rng.random() < 0.25:
         reach, amount = rng.uniform(0.02, 0.08) * size, rng.uniform(0.0, 0.15)
