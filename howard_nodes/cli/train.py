@@ -72,6 +72,10 @@ def train(
     batch: Annotated[int, typer.Option(metavar="N", help="Samples a step.")] = 8,
     rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1.2e-3,
     trunk_rate: Annotated[float, typer.Option(min=0.0, help="That of the pretrained trunk.")] = 3e-4,
+    life: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of samples as gentle as life; the others are harder."),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the samples.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, metavar="N", help="Processes that draw samples.")] = 1,
@@ -104,6 +108,7 @@ def train(
         batch=batch,
         trunk_rate=trunk_rate,
         rate=rate,
+        life=life,
         seed=seed,
         device=device,
         workers=workers,

@@ -19,7 +19,7 @@ from howard_nodes.training.banks import ForegroundBank, TextureBank, smooth_nois
 from howard_nodes.training.places import draw_place
 from howard_nodes.training.shapes import draw_silhouette
 
-__all__ = ["TRAINING", "Sample", "SampleSource", "Style"]
+__all__ = ["HARD", "LIFE", "Sample", "SampleSource", "Style"]
 
 Array = np.ndarray
 
@@ -38,6 +38,8 @@ class Style:
         Shares of samples without a subject, and with two.
     other_material : float
         Share of rendered subjects made of any texture instead of their own skin and clothes.
+    recoloured : float
+        Share of rendered subjects of other colours, smoothly changing over them.
     camouflage : float
         Share of subjects made of what is behind them, and share of subjects brought to its mean colour.
     bystander : float
@@ -69,6 +71,7 @@ class Style:
     nobody: float = 0.04
     second: float = 0.12
     other_material: float = 0.1
+    recoloured: float = 0.3
     camouflage: float = 0.05
     bystander: float = 0.1
     blur: float = 0.4
@@ -84,8 +87,25 @@ class Style:
     never_seen: float = 0.02
 
 
-TRAINING = Style()
-"""Harder than life, so that life is easy."""
+HARD = Style()
+"""Harder than life: much of it cannot be told from the place, so what is learnt is not to be fooled."""
+
+LIFE = Style(
+    rendered=0.9,
+    drawn_place=0.12,
+    second=0.1,
+    other_material=0.0,
+    recoloured=0.1,
+    camouflage=0.02,
+    bystander=0.05,
+    translucent=0.0,
+    drift=(0.15, 0.5, 2.0),
+    moving=0.12,
+    hard_shadow=0.25,
+    short=0.2,
+    never_seen=0.01,
+)
+"""As shots are: what the plate tells of partial coverage is learnt here."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +141,10 @@ class SampleSource:
         Pixels of a side.
     seed : int
         Start of all randomness.
+    life : float
+        Share of samples in the style `LIFE`; the others are in `style`.
     style : Style
-        How hard the samples are.
+        How hard the others are.
     """
 
     def __init__(
@@ -132,17 +154,19 @@ class SampleSource:
         *,
         size: int,
         seed: int,
-        style: Style = TRAINING,
+        life: float = 0.0,
+        style: Style = HARD,
     ) -> None:
         self.textures, self.foregrounds, self.size, self.seed = textures, foregrounds, size, seed
-        self.style = style
+        self.life, self.style = life, style
 
     def draw(self, number: int) -> Sample:
         """Draw sample `number`, 0 or more."""
         rng = np.random.default_rng((self.seed, number))
-        style = self.style
-        place = self._place(rng)
-        color, alpha = self._subjects(rng, place)
+        # The draw is made either way, so that a number is the same sample but for its style.
+        style = LIFE if rng.random() < self.life else self.style
+        place = self._place(rng, style)
+        color, alpha = self._subjects(rng, place, style)
         exposure = np.float32(2.0 ** (rng.normal(0.0, 0.5) + (rng.random() < 0.15) * rng.uniform(-3.5, 1.5)))
         color, place = color * exposure, place * exposure
 
@@ -169,37 +193,37 @@ class SampleSource:
             plate, clean = (conditions.compressed(x, quality) for x in (plate, clean))
         return Sample(_planes(plate), _planes(clean), np.ascontiguousarray(alpha[None]), _planes(color))
 
-    def _place(self, rng: np.random.Generator) -> Array:
+    def _place(self, rng: np.random.Generator, style: Style) -> Array:
         """Draw a place; things, walls or people that belong to it may stand in it."""
-        if rng.random() < self.style.drawn_place:
+        if rng.random() < style.drawn_place:
             place = draw_place(rng, self.size, self.size)[1]
         else:
             place = self.textures.draw(rng, self.size)
         if rng.random() < 0.15:
             part = draw_silhouette(rng, self.size)[..., None]
             place = place + part * (self.textures.draw(rng, self.size) - place)
-        if self.foregrounds and rng.random() < self.style.bystander:
+        if self.foregrounds and rng.random() < style.bystander:
             color, alpha = self.foregrounds.draw(rng, self.size)
             place = place + alpha[..., None] * (color * np.float32(2.0 ** rng.normal(0.0, 0.6)) - place)
         return place
 
-    def _subjects(self, rng: np.random.Generator, place: Array) -> tuple[Array, Array]:
-        if rng.random() < self.style.nobody:
+    def _subjects(self, rng: np.random.Generator, place: Array, style: Style) -> tuple[Array, Array]:
+        if rng.random() < style.nobody:
             return place, np.zeros((self.size, self.size), np.float32)
-        color, alpha = self._subject(rng, place)
-        if rng.random() < self.style.second:
-            color, alpha = conditions.over(*self._subject(rng, place), color, alpha)
+        color, alpha = self._subject(rng, place, style)
+        if rng.random() < style.second:
+            color, alpha = conditions.over(*self._subject(rng, place, style), color, alpha)
         return color, alpha
 
-    def _subject(self, rng: np.random.Generator, place: Array) -> tuple[Array, Array]:
-        style, size = self.style, self.size
+    def _subject(self, rng: np.random.Generator, place: Array, style: Style) -> tuple[Array, Array]:
+        size = self.size
         if self.foregrounds and rng.random() < style.rendered:
             color, alpha = self.foregrounds.draw(rng, size)
             color = color * np.float32(2.0 ** rng.normal(0.0, 0.6))
             kind = rng.random()
             if kind < style.other_material:
                 color = self.textures.draw(rng, size)
-            elif kind < 0.4:  # other clothes, other hair
+            elif kind < style.other_material + style.recoloured:  # other clothes, other hair
                 color = color * (0.3 + 1.4 * smooth_noise(rng, size))
         else:
             color, alpha = self.textures.draw(rng, size), draw_silhouette(rng, size)

@@ -69,6 +69,8 @@ class TrainSettings:
         Samples a step.
     trunk_rate, rate : float
         Peak learning rates of the pretrained trunk and of all else.
+    life : float
+        Share of samples as gentle as life; the others are harder (`howard_nodes.training.samples`).
     seed : int
         Of the samples; evaluation uses seeds of its own.
     device : str
@@ -90,6 +92,7 @@ class TrainSettings:
     batch: int = 8
     trunk_rate: float = 3e-4
     rate: float = 1.2e-3
+    life: float = 0.0
     seed: int = 1
     device: str = "cpu"
     workers: int = 1
@@ -381,6 +384,7 @@ class _Samples(Dataset[tuple[np.ndarray, ...]]):
                 ForegroundBank.load(list_pictures(*settings.foregrounds)),
                 size=settings.size,
                 seed=settings.seed,
+                life=settings.life,
             )
         sample = self.source.draw(self.first + index)
         return sample.plate, sample.clean, sample.alpha, sample.foreground

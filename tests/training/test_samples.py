@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from howard_nodes.training.banks import ForegroundBank, TextureBank
-from howard_nodes.training.samples import TRAINING, SampleSource
+from howard_nodes.training.samples import HARD, SampleSource
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_samples_are_drawn_without_any_picture():
 
 
 def test_where_the_subject_is_the_plate_shows_it_and_elsewhere_the_clean_plate(banks):
-    gentle = replace(TRAINING, camouflage=0.0, drift=(0.0, 0.0, 0.0), moving=0.0, exposure=0.0)
+    gentle = replace(HARD, camouflage=0.0, drift=(0.0, 0.0, 0.0), moving=0.0, exposure=0.0)
     gentle = replace(gentle, white_balance=0.0, shadow=0.0, short=0.0, never_seen=0.0)
     source = SampleSource(*banks, size=96, seed=1, style=gentle)
     for number in range(12):
@@ -64,7 +64,7 @@ def test_where_the_subject_is_the_plate_shows_it_and_elsewhere_the_clean_plate(b
 
 
 def test_hard_shadows_are_no_subject(banks):
-    gentle = replace(TRAINING, nobody=0.0, blur=0.0, translucent=0.0)
+    gentle = replace(HARD, nobody=0.0, blur=0.0, translucent=0.0)
     hard, soft = (
         SampleSource(*banks, size=96, seed=3, style=replace(gentle, hard_shadow=share)) for share in (1, 0)
     )
@@ -77,7 +77,7 @@ def test_hard_shadows_are_no_subject(banks):
 
 
 def test_a_style_without_subjects_gives_none(banks):
-    source = SampleSource(*banks, size=64, seed=1, style=replace(TRAINING, nobody=1.0))
+    source = SampleSource(*banks, size=64, seed=1, style=replace(HARD, nobody=1.0))
     assert not any(source.draw(number).alpha.any() for number in range(3))
 
 
