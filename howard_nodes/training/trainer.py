@@ -308,7 +308,16 @@ def _coarse_losses(
     raw = network.raw_coarse(plate, clean).float()
     error = (raw[:, :1].detach().clamp(0, 1) - alpha).abs()
     losses = _alpha_and_color("coarse_", raw[:, :4], plate, alpha, color)
-    return losses | {"coarse_error": F.mse_loss(raw[:, 4:5], error)}
+    return losses | {"coarse_error": _error_loss(raw[:, 4:5], error)}
+
+
+def _error_loss(predicted: Tensor, error: Tensor) -> Tensor:
+    """Squared distance over the predicted error: most of a picture has little, and that must be right too.
+
+    What is divided by is no part of the gradient, so the mean error remains what is learnt.
+    """
+    expected = predicted.detach().clamp_min(0.0) + 0.02
+    return 0.1 * ((predicted - error).square() / expected).mean()
 
 
 def _joint_losses(
@@ -322,7 +331,7 @@ def _joint_losses(
     # The error is that of the enlarged matte: what no coarse pixel can show is for the refiner as well.
     matte = raw[:, :1].detach().clamp(0, 1)
     enlarged = F.interpolate(matte, scale_factor=factor, mode="bilinear", align_corners=False)
-    losses["coarse_error"] = F.mse_loss(raw[:, 4:5], F.avg_pool2d((enlarged - alpha).abs(), factor))
+    losses["coarse_error"] = _error_loss(raw[:, 4:5], F.avg_pool2d((enlarged - alpha).abs(), factor))
     if step % _REFINED:
         return losses
     # The coarse stage learns from its own losses alone, but for its features, which only the refiner reads.
