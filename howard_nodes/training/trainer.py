@@ -32,7 +32,7 @@ from howard_nodes.network import MattingNetwork, load_weights, save_weights
 from howard_nodes.training.banks import PICTURES, ForegroundBank, TextureBank
 from howard_nodes.training.samples import SampleSource
 
-__all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
+__all__ = ["STAGES", "Progress", "TrainSettings", "error_loss", "list_pictures", "train"]
 
 STAGES = ("coarse", "joint")
 _EMA_DECAY = 0.998
@@ -308,13 +308,21 @@ def _coarse_losses(
     raw = network.raw_coarse(plate, clean).float()
     error = (raw[:, :1].detach().clamp(0, 1) - alpha).abs()
     losses = _alpha_and_color("coarse_", raw[:, :4], plate, alpha, color)
-    return losses | {"coarse_error": _error_loss(raw[:, 4:5], error)}
+    return losses | {"coarse_error": error_loss(raw[:, 4:5], error)}
 
 
-def _error_loss(predicted: Tensor, error: Tensor) -> Tensor:
-    """Squared distance over the predicted error: most of a picture has little, and that must be right too.
+def error_loss(predicted: Tensor, error: Tensor) -> Tensor:
+    """Loss of a predicted error: squared distance relative to what is predicted.
 
-    What is divided by is no part of the gradient, so the mean error remains what is learnt.
+    Most of a picture has little error, and that must be right too. What is divided by is no part of the
+    gradient, so what is learnt remains the mean.
+
+    Parameters
+    ----------
+    predicted : Tensor
+        Any shape, not yet limited to 0..1.
+    error : Tensor
+        Same shape, the true error, 0..1.
     """
     expected = predicted.detach().clamp_min(0.0) + 0.02
     return 0.1 * ((predicted - error).square() / expected).mean()
@@ -331,7 +339,7 @@ def _joint_losses(
     # The error is that of the enlarged matte: what no coarse pixel can show is for the refiner as well.
     matte = raw[:, :1].detach().clamp(0, 1)
     enlarged = F.interpolate(matte, scale_factor=factor, mode="bilinear", align_corners=False)
-    losses["coarse_error"] = _error_loss(raw[:, 4:5], F.avg_pool2d((enlarged - alpha).abs(), factor))
+    losses["coarse_error"] = error_loss(raw[:, 4:5], F.avg_pool2d((enlarged - alpha).abs(), factor))
     if step % _REFINED:
         return losses
     # The coarse stage learns from its own losses alone, but for its features, which only the refiner reads.

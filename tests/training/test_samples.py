@@ -81,6 +81,13 @@ def test_a_style_without_subjects_gives_none(banks):
     assert not any(source.draw(number).alpha.any() for number in range(3))
 
 
+def test_life_is_a_share_of_the_samples(banks):
+    empty = replace(HARD, nobody=1.0)
+    for life, fewest, most in ((0.0, 0, 0), (0.5, 6, 18), (1.0, 20, 24)):
+        source = SampleSource(*banks, size=64, seed=2, life=life, style=empty)
+        assert fewest <= sum(source.draw(number).alpha.any() for number in range(24)) <= most
+
+
 def test_whom_the_picture_cuts_off_below_stands_at_the_edge(banks):
     _, bank = banks
     draws = [bank.draw(np.random.default_rng(seed), 96)[1] for seed in range(60)]

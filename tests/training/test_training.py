@@ -11,7 +11,7 @@ import torch
 from howard_nodes.errors import InputError
 from howard_nodes.frames import write_image
 from howard_nodes.network import describe_weights, load_weights
-from howard_nodes.training.trainer import TrainSettings, train
+from howard_nodes.training.trainer import TrainSettings, error_loss, train
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +121,16 @@ def test_the_joint_stage_begins_from_the_coarse_one(settings):
 def test_settings_that_cannot_be_used_are_named(settings, change, word):
     with pytest.raises(InputError, match=word):
         train(replace(settings, **change))
+
+
+def test_what_is_learnt_of_errors_is_their_mean():
+    """Where most errors are 0 and a few are large, however small the mean."""
+    for share in (0.01, 0.2):
+        errors = (torch.arange(1000) < 1000 * share).float() * 0.5
+        predicted = torch.tensor(0.3, requires_grad=True)
+        optimizer = torch.optim.SGD([predicted], lr=0.05)
+        for _ in range(400):
+            optimizer.zero_grad()
+            error_loss(predicted.expand(1000), errors).backward()
+            optimizer.step()
+        assert predicted.item() == pytest.approx(0.5 * share, rel=0.02)
