@@ -186,6 +186,9 @@ class SampleSource:
             plate = conditions.grain(rng, plate, amount, size=size)
             # A clean plate may be a single frame of the same take, a mean of many, or another one's.
             clean = conditions.grain(rng, clean, amount * rng.choice([1.0, rng.random()]), size=size)
+        if rng.random() < 0.06:
+            bits = 10 if rng.random() < 0.7 else 8
+            plate, clean = (conditions.logged(x, bits) for x in (plate, clean))
         clean = _filled(rng, clean, alpha, style)
         plate, clean, color = (conditions.encoded(x) for x in (plate, clean, color))
         if rng.random() < 0.2:

@@ -111,3 +111,13 @@ def test_compression_changes_little_and_sharpening_keeps_flat_parts():
     ramp = np.broadcast_to(across[None, :, None], (60, 80, 3))
     assert 0 < np.abs(conditions.compressed(ramp, 90) - ramp).mean() < 0.02
     np.testing.assert_allclose(conditions.sharpened(COLOR, 0.7, 1.0), COLOR, atol=1e-5)
+
+
+@pytest.mark.parametrize(("bits", "steps"), [(10, 58), (8, 15)])
+def test_a_log_file_keeps_light_above_1_in_steps(bits, steps):
+    light = np.geomspace(0.01, 200, 4000, dtype=np.float32).reshape(40, 100)
+    kept = conditions.logged(light, bits)
+    np.testing.assert_allclose(kept, light, rtol=0.6 * np.log(2) / steps)
+    stop = np.unique(kept[(light >= 1) & (light < 2)])
+    assert abs(len(stop) - steps) <= 1
+    assert conditions.logged(np.full((1, 1), 500, np.float32), bits).max() == pytest.approx(222.9, rel=0.01)
