@@ -92,7 +92,7 @@ HARD = Style()
 
 LIFE = Style(
     rendered=0.9,
-    drawn_place=0.12,
+    drawn_place=0.22,
     second=0.1,
     other_material=0.0,
     recoloured=0.1,
@@ -101,7 +101,6 @@ LIFE = Style(
     translucent=0.0,
     drift=(0.15, 0.5, 2.0),
     moving=0.12,
-    hard_shadow=0.25,
     short=0.2,
     never_seen=0.01,
 )
