@@ -10,6 +10,7 @@ import functools
 
 import cv2
 import numpy as np
+import PyOpenColorIO as ocio  # noqa: N813
 import torch
 
 from howard_nodes.color.encoding import encode
@@ -243,14 +244,23 @@ def logged(picture: Array, bits: int) -> Array:
     The curve is ACEScct's (Academy S-2016-001), as good as any camera's for what is lost: 58 steps a stop at
     10 bits, 15 at 8, light beyond 223 clipped.
     """
-    toe, slope, offset = 0.0078125, 10.5402377416545, 0.0729055341958355
-    code = np.where(
-        picture <= toe, slope * picture + offset, (np.log2(np.maximum(picture, toe)) + 9.72) / 17.52
-    )
-    most = 2**bits - 1
-    code = np.clip((code * most).round(), 0, most) / most
-    linear = np.where(code <= slope * toe + offset, (code - offset) / slope, 2.0 ** (code * 17.52 - 9.72))
-    return linear.astype(np.float32)
+    code, linear = _log_curve()
+    kept = np.array(picture, np.float32, order="C")
+    code.applyRGB(kept)
+    most = np.float32(2**bits - 1)
+    kept = np.clip((kept * most).round(), 0.0, most) / most
+    linear.applyRGB(kept)
+    return kept
+
+
+@functools.cache
+def _log_curve() -> tuple[ocio.CPUProcessor, ocio.CPUProcessor]:
+    """Give the curve from linear to log, and back."""
+    curve = ocio.BuiltinTransform("CURVE - ACEScct-LOG_to_LINEAR")
+    config = ocio.Config.CreateRaw()
+    ways = (ocio.TRANSFORM_DIR_INVERSE, ocio.TRANSFORM_DIR_FORWARD)
+    code, linear = (config.getProcessor(curve, way).getDefaultCPUProcessor() for way in ways)
+    return code, linear
 
 
 def encoded(picture: Array) -> Array:

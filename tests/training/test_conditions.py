@@ -115,9 +115,11 @@ def test_compression_changes_little_and_sharpening_keeps_flat_parts():
 
 @pytest.mark.parametrize(("bits", "steps"), [(10, 58), (8, 15)])
 def test_a_log_file_keeps_light_above_1_in_steps(bits, steps):
-    light = np.geomspace(0.01, 200, 4000, dtype=np.float32).reshape(40, 100)
+    light = np.geomspace(0.01, 200, 4002, dtype=np.float32).reshape(46, 29, 3)
     kept = conditions.logged(light, bits)
     np.testing.assert_allclose(kept, light, rtol=0.6 * np.log(2) / steps)
     stop = np.unique(kept[(light >= 1) & (light < 2)])
     assert abs(len(stop) - steps) <= 1
-    assert conditions.logged(np.full((1, 1), 500, np.float32), bits).max() == pytest.approx(222.9, rel=0.01)
+    assert conditions.logged(np.full((1, 1, 3), 500, np.float32), bits).max() == pytest.approx(
+        222.9, rel=0.01
+    )
