@@ -46,8 +46,8 @@ class Style:
         Share of places in which somebody stands who belongs to the place: in both plates.
     blur : float
         Share of subjects out of focus or in motion.
-    most_blur : float
-        Largest radius of the defocus and half of the longest motion.
+    most_blur, most_motion : float
+        Largest radius of the defocus, and longest motion.
     translucent : float
         Share of subjects seen through all over.
     drift : tuple of float
@@ -76,6 +76,7 @@ class Style:
     bystander: float = 0.1
     blur: float = 0.4
     most_blur: float = 0.03
+    most_motion: float = 0.1
     translucent: float = 0.02
     drift: tuple[float, float, float] = (0.25, 1.0, 3.5)
     exposure: float = 0.06
@@ -240,7 +241,8 @@ class SampleSource:
         if blur < style.blur * 0.6:
             color, alpha = conditions.defocus(color, alpha, rng.uniform(0.4, max(0.5, most)) ** 2 / most)
         elif blur < style.blur:
-            length, angle = 2 * most * rng.random(), rng.uniform(0, np.pi)
+            # At full size a fast arm's way is long, and a crop sees it at that length.
+            length, angle = style.most_motion * size * rng.random() ** 1.3, rng.uniform(0, np.pi)
             color, alpha = conditions.motion_blur(
                 color, alpha, length * np.cos(angle), length * np.sin(angle)
             )
