@@ -1,12 +1,13 @@
 """Speed and memory of whole runs, EXR to EXR; all speeds as ratios of runs in one process.
 
     python benchmarks/pipeline_speed.py                 # all of it, some minutes
-    python benchmarks/pipeline_speed.py --only rate     # or: uhd, length, refine
+    python benchmarks/pipeline_speed.py --only rate     # or: uhd, length, refine, steadiness
 
 `rate`: frames a second of a run at 1080p with the clean plate as it is, beside its three stages run alone, in
 turn; and of a run that fits it. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000
-frames beside 20. `refine`: time and memory of thresholding beside full refinement, at both sizes. The shot is
-the demo's, enlarged, with grain, so that compression has its usual work.
+frames beside 20. `refine`: time and memory of thresholding beside full refinement, at both sizes.
+`steadiness`: time and memory of runs at 1080p in which neighbours steady each frame, beside those in which they
+do not. The shot is the demo's, enlarged, with grain, so that compression has its usual work.
 """
 
 from __future__ import annotations
@@ -97,16 +98,17 @@ import resource, sys
 from howard_nodes.description import MatteSettings
 from howard_nodes.jobs import Job
 from howard_nodes.pipeline import run
-plate, clean, output, mode = sys.argv[1:]
-report = run(Job(plate=plate, clean=clean, output=output, settings=MatteSettings(refine_mode=mode)))
+plate, clean, output, mode, reach = sys.argv[1:]
+settings = MatteSettings(refine_mode=mode, steadiness=int(reach))
+report = run(Job(plate=plate, clean=clean, output=output, settings=settings))
 assert not report.failed, report.failed
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, report.seconds)
 """
 
 
-def measured(job: Job, mode: str = "sampling") -> tuple[float, float]:
+def measured(job: Job, mode: str = "sampling", steadiness: int = 0) -> tuple[float, float]:
     """Run a job in a process of its own: peak memory in GiB, seconds."""
-    command = [sys.executable, "-c", _MEASURE, job.plate, job.clean, job.output, mode]
+    command = [sys.executable, "-c", _MEASURE, job.plate, job.clean, job.output, mode, str(steadiness)]
     words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return float(words[-2]), float(words[-1])
 
@@ -160,8 +162,26 @@ def refine() -> None:
         )
 
 
+def steadiness(count: int = 16) -> None:
+    """Print time and memory of runs that steady each frame by its neighbours, in turn with one that does not."""
+    with tempfile.TemporaryDirectory() as name:
+        job = replace(make_shot(Path(name), *SIZES["1080p"], count), fitting=FitSettings("off", "off"))
+        ratios: dict[int, list[float]] = {1: [], 2: []}
+        for _ in range(3):
+            plain = run(job).seconds
+            for reach, found in ratios.items():
+                found.append(run(replace(job, settings=MatteSettings(steadiness=reach))).seconds / plain)
+        plain_memory = measured(job)[0]
+        for reach, found in ratios.items():
+            memory = measured(job, steadiness=reach)[0]
+            print(
+                f"steadiness {reach}: {statistics.median(found):.2f} times the time of none (median of 3); "
+                f"peak memory {memory:.2f} GiB, {plain_memory:.2f} GiB without"
+            )
+
+
 if __name__ == "__main__":
-    parts = {"rate": rate, "uhd": uhd, "length": length, "refine": refine}
+    parts = {"rate": rate, "uhd": uhd, "length": length, "refine": refine, "steadiness": steadiness}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -11,22 +13,41 @@ from howard_nodes.cache import key_of
 from howard_nodes.engine import Prediction
 from howard_nodes.errors import FrameError
 from howard_nodes.events import Event, Note
-from howard_nodes.fitting import Plates, check_size
-from howard_nodes.frames import Footage, Frame, fit_window, sanitize
+from howard_nodes.fitting import Plates, check_size, with_neighbours
+from howard_nodes.frames import Footage, Frame, Window, fit_window, sanitize
 from howard_nodes.layers import MatteResult
 from howard_nodes.plates.fit import ShotFit
+from howard_nodes.solve import Glimpse
 from howard_nodes.stages import Matte, Pictures, Stages
 from howard_nodes.warm import KnownFit, Warm, WarmEngine
 
 __all__ = ["Connected", "ConnectedFrame", "Content"]
 
+_Seen = tuple[Window, str, Glimpse]
+
 
 @dataclass(frozen=True)
 class Content:
-    """What a frame is made of: hashes of plate, clean frames, fit and mattes, by name."""
+    """What a frame is made of.
+
+    Attributes
+    ----------
+    plates, mattes : dict of str to str
+        Hashes of plate, clean frames, fit and mattes, by name.
+    neighbours : dict of int to Content
+        The same of the frames that steady it, by number; those have none of their own.
+    """
 
     plates: dict[str, str]
     mattes: dict[str, str]
+    neighbours: dict[int, Content] = field(default_factory=dict)
+
+    def hashes(self, frame: int) -> dict[str, str]:
+        """Give all hashes by name; `frame` is its number."""
+        named = self.plates | self.mattes
+        for number, other in self.neighbours.items():
+            named |= {f"{number - frame:+d} {name}": value for name, value in other.hashes(number).items()}
+        return named
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,7 @@ class Connected:
         self._tell, self._on_stage = tell, on_stage
         self._stages = Stages(engine.engine, engine.key, warm.cache, on_stage)
         self._kept: KnownFit | None = None
+        self._seen: dict[int, _Seen] = {}
         takes = [(take.footage.pattern, take.layer, take.requested) for take in (plates.plate, plates.clean)]
         exposure = engine.engine.settings.exposure
         self._fit_key = key_of("fit", engine.key, vars(plates.settings), exposure, takes, plates.offset)
@@ -112,22 +134,48 @@ class Connected:
         plates = self.plates
         known = None
         if given is None and not plates.settings.does_nothing:
-            present = plates.plate.footage.select(plates.frames)
-            known = self._warm.known_fit(self._fit_key, present, plates.digests_with)
+            known = self._known_fit()
             if known is None:
                 self._on_stage("fit")
         plates.solve(self._engine.engine, given, report, known)
         if plates.fit is not None and given is None and known is None:
             self._kept = self._warm.keep_fit(self._fit_key, plates.fit)
 
+    def _known_fit(self) -> ShotFit | None:
+        plates = self.plates
+        wanted, fitted = plates.plate.footage.select(plates.frames), plates.fitted_frames()
+        known = self._warm.known_fit(self._fit_key, fitted, plates.digests_with)
+        beside = set(fitted) - set(wanted)
+        if known is None and beside:
+            # At the ends of a shot that was fitted as a whole some neighbours are not in it.
+            known = self._warm.known_fit(self._fit_key, wanted, plates.digests_with)
+            if known is not None and not beside & set(known.frames):
+                return None
+        return known
+
     def content(self, frame: int) -> Content:
-        """Hash all that a frame is made of.
+        """Hash all that a frame is made of, its neighbours included where they steady it.
 
         Raises
         ------
         FrameError
-            A file is missing or cannot be read.
+            A file is missing or cannot be read. A neighbour that cannot be used is left out.
         """
+        neighbours = {}
+        for number in self._neighbours(frame):
+            with suppress(FrameError):  # said when it is that frame's turn
+                neighbours[number] = self._content(number)
+        return replace(self._content(frame), neighbours=neighbours)
+
+    def _neighbours(self, frame: int) -> list[int]:
+        """List the frames around one that are there, and were when the clean plate was fitted."""
+        reach = self._engine.engine.settings.steadiness
+        near = with_neighbours(self.plates.plate.footage, (frame,), reach)
+        return [
+            number for number in near if number != frame and (self.fit is None or number in self.fit.frames)
+        ]
+
+    def _content(self, frame: int) -> Content:
         self.plates.frame_fit(frame)
         for name, footage in self._mattes.items():
             if not footage.exists(frame):
@@ -176,9 +224,65 @@ class Connected:
         """Run the network: the stages coarse and refine."""
         return self._stages.refined(inputs.pictures, inputs.mattes)
 
-    def solved(self, inputs: ConnectedFrame, prediction: Prediction | None = None) -> MatteResult:
+    def around(
+        self,
+        frame: int,
+        inputs: ConnectedFrame,
+        content: Content,
+        read: Callable[[int, Content], ConnectedFrame] | None = None,
+    ) -> dict[str, Glimpse]:
+        """Look at the neighbours that steady a frame: each is computed once, while it is near.
+
+        Parameters
+        ----------
+        frame : int
+            Its number.
+        inputs : ConnectedFrame
+            From `read`, of this frame.
+        content : Content
+            From `content`, of this frame.
+        read : callable, optional
+            In place of `read`, where another thread is to do it.
+
+        Returns
+        -------
+        dict of str to Glimpse
+            For `solved`. A neighbour that cannot be read, or of another window, is left out, with a note.
+        """
+        found = {}
+        for number, other in content.neighbours.items():
+            seen = self._seen.get(number)
+            if seen is None:
+                try:
+                    known = (read or self.read)(number, other)
+                    seen = self.remember(number, known, self.refined(known))
+                except FrameError as error:
+                    self._tell(Note(f"frame {frame} is not steadied by {number}: {error}", True, frame))
+                    continue
+            window, key, picture = seen
+            if window == inputs.header.data_window:
+                found[key] = picture
+            else:
+                message = f"frame {frame} is not steadied by {number}: that has another data window."
+                self._tell(Note(message, True, frame))
+        reach = self._engine.engine.settings.steadiness
+        self._seen = {number: seen for number, seen in self._seen.items() if number >= frame - reach}
+        return found
+
+    def remember(self, frame: int, inputs: ConnectedFrame, prediction: Prediction) -> _Seen:
+        """Keep what steadies the neighbours of a frame that was `refined`."""
+        key, picture = self._stages.glimpse(inputs.pictures, inputs.mattes, prediction)
+        self._seen[frame] = inputs.header.data_window, key, picture
+        return self._seen[frame]
+
+    def solved(
+        self,
+        inputs: ConnectedFrame,
+        prediction: Prediction | None = None,
+        around: Mapping[str, Glimpse] = MappingProxyType({}),
+    ) -> MatteResult:
         """Run the stages up to solve; a prediction from `refined` saves asking for it again."""
-        return self._stages.solved(inputs.pictures, inputs.mattes, prediction)
+        return self._stages.solved(inputs.pictures, inputs.mattes, prediction, around)
 
     def _matte(self, name: str, footage: Footage, plate: Frame, frame: int) -> np.ndarray:
         picture = footage.read(frame)

@@ -18,7 +18,7 @@ from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_cl
 from howard_nodes.plates.solving import Takes, fit_shot
 from howard_nodes.takes import Light, Take
 
-__all__ = ["Plates", "check_folder", "check_size", "choose_frames", "seen_by"]
+__all__ = ["Plates", "check_folder", "check_size", "choose_frames", "seen_by", "with_neighbours"]
 
 
 def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
@@ -46,6 +46,29 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
         have = format_frames(footage.frames)
         raise InputError(f"{footage.pattern}: none of the frames {wanted} is there, only {have}.")
     return frames
+
+
+def with_neighbours(footage: Footage, frames: tuple[int, ...], reach: int) -> tuple[int, ...]:
+    """Add the frames before and after each, as far as they are there.
+
+    Parameters
+    ----------
+    footage : Footage
+        What there is. A still has no neighbours.
+    frames : tuple of int
+        Frames of it, missing ones included.
+    reach : int
+        How many before and after.
+
+    Returns
+    -------
+    tuple of int
+        Rising, those given included.
+    """
+    if not reach or footage.is_still:
+        return frames
+    near = {frame + step for frame in frames for step in range(-reach, reach + 1)}
+    return tuple(sorted({*frames, *footage.select(near)}))
 
 
 def check_folder(path: Path, *, make: bool = True) -> None:
@@ -119,6 +142,8 @@ class Plates:
         Told what happens.
     offset : int
         Frame n of the plate has the same number as frame n + offset of the clean plate.
+    reach : int
+        How many frames before and after those wanted are fitted with them.
 
     Attributes
     ----------
@@ -135,8 +160,10 @@ class Plates:
         tell: Callable[[Event], None],
         *,
         offset: int = 0,
+        reach: int = 0,
     ) -> None:
         self.plate, self.clean, self.frames = plate, clean, frames
+        self._reach = reach
         self.settings, self.offset = settings, offset
         self.fit: ShotFit | None = None
         self._tell = tell
@@ -207,11 +234,16 @@ class Plates:
             size = (window.width, window.height)
             self.fit = ShotFit.load(Path(given)).covering(present, size, light.space, given)
         elif not self.settings.does_nothing:
-            self.fit = known or self._solved(engine, present)
+            self.fit = known or self._solved(engine, self.fitted_frames())
         if self.fit is not None:
             self._tell(PlatesFitted.of(self.fit))
             if report is not None:
                 self.fit.save(Path(report))
+
+    def fitted_frames(self) -> tuple[int, ...]:
+        """List the frames that a new fit is made for: those wanted that are there, and neighbours."""
+        footage = self.plate.footage
+        return with_neighbours(footage, footage.select(self.frames), self._reach)
 
     def frame_fit(self, frame: int) -> FrameFit:
         """Give the fit of a frame.

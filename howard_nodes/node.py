@@ -192,7 +192,8 @@ class HowardMatte:
             arrays are in the configuration's scene_linear, files and frames in what their tags or the file
             rules say.
         fit : ShotFit, optional
-            From `fit`; by default the clean plate is fitted to this frame alone.
+            From `fit`; by default the clean plate is fitted to this frame alone, or to it and its neighbours
+            where those steady it.
 
         Returns
         -------
@@ -213,8 +214,9 @@ class HowardMatte:
             shot.plates.fit = fit
         else:
             shot.solve_fit()
-        read = shot.read(frame, shot.content(frame))
-        result = shot.solved(read)
+        content = shot.content(frame)
+        read = shot.read(frame, content)
+        result = shot.solved(read, around=shot.around(frame, read, content))
         return Outputs(
             frame,
             result,
@@ -301,7 +303,8 @@ class HowardMatte:
             raise FrameError(
                 "there is no such frame of the plate.", path=plate.path(frames[0]), frame=frames[0]
             )
-        plates = Plates(takes[0], takes[1], frames, self._fitting, tell)
+        reach = self._matting.steadiness
+        plates = Plates(takes[0], takes[1], frames, self._fitting, tell, reach=reach)
         plates.check_headers()
         return Connected(plates, footage, self._engine, self._warm, tell, on_stage)
 

@@ -2,8 +2,8 @@
 
 One thread reads, this one runs the network, another solves and writes, so that disk, colour conversion and
 compression overlap with the network. At most a few frames are in memory, however long the shot. Once the fit
-of the clean plate is known, each frame is computed from its own inputs alone: how a shot is split into runs
-then changes no bit of it.
+of the clean plate is known, each frame is computed from its own inputs alone, or with a fixed number of
+neighbours where those steady it: how a shot is split into runs then changes no bit of it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import hashlib
 import json
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from howard_nodes import __version__
 from howard_nodes.color import ColorConfig
-from howard_nodes.connected import Connected, ConnectedFrame
+from howard_nodes.connected import Connected, ConnectedFrame, Content
 from howard_nodes.engine import Prediction
 from howard_nodes.errors import FrameError, HowardError, InputError
 from howard_nodes.events import (
@@ -49,6 +50,7 @@ from howard_nodes.frames import (
 from howard_nodes.jobs import Job
 from howard_nodes.layers import layer_path, validate_layers
 from howard_nodes.plates.fit import ShotFit
+from howard_nodes.solve import Glimpse
 from howard_nodes.takes import Take
 from howard_nodes.warm import Warm
 
@@ -103,11 +105,14 @@ class Inputs:
         Hash of all inputs and settings.
     read : ConnectedFrame or None
         None where the frame's output is there already, made of the same.
+    content : Content or None
+        What it was read of; None where it was not.
     """
 
     frame: int
     fingerprint: str
     read: ConnectedFrame | None = None
+    content: Content | None = None
 
     @property
     def complete(self) -> bool:
@@ -212,10 +217,22 @@ def run(
         tell(FrameStarted(frame))
         return shot.read(frame)
 
-    writer = ThreadPoolExecutor(1, "howard-write")
+    reader, writer = ThreadPoolExecutor(1, "howard-read"), ThreadPoolExecutor(1, "howard-write")
+    predicted: deque[tuple[Inputs, Prediction]] = deque()
     behind: OrderedDict[int, Future[tuple[Path, ...]]] = OrderedDict()
+
+    def finish(inputs: Inputs, prediction: Prediction) -> None:
+        try:
+            around = shot.around(inputs, reader)
+        except Exception as error:
+            fail(inputs.frame, error)
+            return
+        while len(behind) >= _BEHIND:
+            settle(*behind.popitem(last=False))
+        behind[inputs.frame] = writer.submit(shot.write, inputs, prediction, around)
+
     try:
-        for frame, reading in _ahead(begin, () if stopped else frames):
+        for frame, reading in _ahead(reader, begin, () if stopped else frames):
             if stopped := cancelled():
                 break
             try:
@@ -224,15 +241,18 @@ def run(
                     skipped.append(frame)
                     tell(FrameDone(frame, shot.paths(frame), 0.0, skipped=True))
                     continue
-                prediction = shot.predict(inputs)
+                predicted.append((inputs, shot.predict(inputs)))
             except Exception as error:
                 fail(frame, error)
                 continue
-            while len(behind) >= _BEHIND:
-                settle(*behind.popitem(last=False))
-            behind[frame] = writer.submit(shot.write, inputs, prediction)
-            del inputs, prediction
+            # A frame waits for the neighbours after it.
+            while predicted and predicted[0][0].frame + shot.reach <= frame:
+                finish(*predicted.popleft())
+            del inputs
+        while predicted:
+            finish(*predicted.popleft())
     finally:
+        reader.shutdown(wait=True, cancel_futures=True)
         # An interrupt too waits for frames that are being written.
         for earlier, future in behind.items():
             settle(earlier, future)
@@ -264,19 +284,17 @@ def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path
     return tuple(Sequence.output(layer_path(output, layer)).path(frame) for layer in layers)
 
 
-def _ahead(read: Callable[[int], Inputs], frames: tuple[int, ...]) -> Iterator[tuple[int, Future[Inputs]]]:
+def _ahead(
+    reader: Executor, read: Callable[[int], Inputs], frames: tuple[int, ...]
+) -> Iterator[tuple[int, Future[Inputs]]]:
     """Read a few frames ahead, in order."""
-    reader = ThreadPoolExecutor(1, "howard-read")
     waiting: OrderedDict[int, Future[Inputs]] = OrderedDict()
-    try:
-        for frame in frames:
-            waiting[frame] = reader.submit(read, frame)
-            if len(waiting) > _AHEAD:
-                yield waiting.popitem(last=False)
-        while waiting:
+    for frame in frames:
+        waiting[frame] = reader.submit(read, frame)
+        if len(waiting) > _AHEAD:
             yield waiting.popitem(last=False)
-    finally:
-        reader.shutdown(wait=True, cancel_futures=True)
+    while waiting:
+        yield waiting.popitem(last=False)
 
 
 class Shot:
@@ -303,6 +321,8 @@ class Shot:
         What computes them.
     weights_name : str
         Name of its weights.
+    reach : int
+        Frames before and after each that steady it.
 
     Raises
     ------
@@ -318,7 +338,7 @@ class Shot:
         *,
         make_folder: bool = True,
     ) -> None:
-        self.job = job
+        self.job, self.reach = job, job.settings.steadiness
         self._make_folder = make_folder
         self._layers = validate_layers(job.layers)
         self._tell = tell
@@ -346,7 +366,15 @@ class Shot:
             name: open_footage(pattern) for name, pattern in painted.items() if pattern is not None
         }
         self.frames = choose_frames(plate.footage, job.frames)
-        self._plates = Plates(plate, clean, self.frames, job.fitting, tell, offset=job.clean_offset)
+        self._plates = Plates(
+            plate,
+            clean,
+            self.frames,
+            job.fitting,
+            tell,
+            offset=job.clean_offset,
+            reach=self.reach,
+        )
         self._check_output()
         self._plates.check_headers()
         warm_engine = self._warm.engine(
@@ -437,17 +465,47 @@ class Shot:
             A file is missing, damaged or of another size.
         """
         content = self._connected.content(frame)
-        fingerprint = self._fingerprint(content.plates | content.mattes)
+        fingerprint = self._fingerprint(content.hashes(frame))
         if self.job.resume and self._complete(frame, fingerprint):
             return Inputs(frame, fingerprint)
-        return Inputs(frame, fingerprint, self._connected.read(frame, content))
+        return Inputs(frame, fingerprint, self._connected.read(frame, content), content)
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Run the network on what `read` gave: not on `Inputs` that are `complete`."""
         assert inputs.read is not None
-        return self._connected.refined(inputs.read)
+        prediction = self._connected.refined(inputs.read)
+        if self.reach:
+            self._connected.remember(inputs.frame, inputs.read, prediction)
+        return prediction
 
-    def write(self, inputs: Inputs, prediction: Prediction) -> tuple[Path, ...]:
+    def around(self, inputs: Inputs, reader: Executor) -> dict[str, Glimpse]:
+        """Look at what steadies a frame; the frames up to `reach` after it are best predicted before.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            From `read`; not `complete`.
+        reader : Executor
+            Reads neighbours that were not predicted, since nobody wants them or they are there already.
+
+        Returns
+        -------
+        dict of str to Glimpse
+            For `write`.
+        """
+        assert inputs.read is not None
+        assert inputs.content is not None
+        read = self._connected.read
+        return self._connected.around(
+            inputs.frame,
+            inputs.read,
+            inputs.content,
+            lambda frame, content: reader.submit(read, frame, content).result(),
+        )
+
+    def write(
+        self, inputs: Inputs, prediction: Prediction, around: Mapping[str, Glimpse] = MappingProxyType({})
+    ) -> tuple[Path, ...]:
         """Solve the foreground and write all layers; give the files' names.
 
         Raises
@@ -457,7 +515,7 @@ class Shot:
         """
         assert inputs.read is not None
         job, pictures, plate = self.job, inputs.read.pictures, inputs.read.header
-        result = self._connected.solved(inputs.read, prediction)
+        result = self._connected.solved(inputs.read, prediction, around)
         paths = self.paths(inputs.frame)
         is_exr = paths[0].suffix.lower() == ".exr"
         space = self._output_space(inputs.read, is_exr)

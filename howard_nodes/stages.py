@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from howard_nodes.cache import StageCache, key_of
 from howard_nodes.engine import CoarseStage, Engine, Prediction
 from howard_nodes.layers import MatteResult
+from howard_nodes.solve import Glimpse, glimpse, merge_override, steadied
 
 __all__ = ["Matte", "Pictures", "Stages"]
 
@@ -104,8 +106,30 @@ class Stages:
 
         return self.cache.get(self._refine_key(pictures, mattes), compute)
 
-    def solved(
+    def glimpse(
         self, pictures: Pictures, mattes: Mapping[str, Matte], prediction: Prediction | None = None
+    ) -> tuple[str, Glimpse]:
+        """Take from a frame what steadies its neighbours, and a key of that.
+
+        Parameters
+        ----------
+        pictures, mattes, prediction
+            As for `solved`.
+
+        Returns
+        -------
+        tuple of str and Glimpse
+            For the `around` of `solved`.
+        """
+        known = self.refined(pictures, mattes) if prediction is None else prediction
+        return self._refine_key(pictures, mattes), glimpse(known.alpha, pictures.plate, known.exposure)
+
+    def solved(
+        self,
+        pictures: Pictures,
+        mattes: Mapping[str, Matte],
+        prediction: Prediction | None = None,
+        around: Mapping[str, Glimpse] = MappingProxyType({}),
     ) -> MatteResult:
         """Run all three stages, as far as they are not known.
 
@@ -115,6 +139,8 @@ class Stages:
             As for `refined`; here `inside` and `outside` act too.
         prediction : Prediction, optional
             From `refined`, where that was called already.
+        around : mapping of str to Glimpse
+            Neighbouring frames by key: they steady alpha, but for where a coarse matte is painted.
 
         Returns
         -------
@@ -130,6 +156,8 @@ class Stages:
         def compute() -> MatteResult:
             known = self.refined(pictures, mattes) if prediction is None else prediction
             self._on_stage("solve")
+            if around:
+                known = self._steadied(known, pictures, mattes, around)
             return self.engine.solve(
                 known,
                 pictures.plate,
@@ -141,7 +169,25 @@ class Stages:
             )
 
         refine = self._refine_key(pictures, mattes)
-        return self.cache.get(key_of("solve", refine, _keys(mattes, "inside", "outside")), compute)
+        key = key_of("solve", refine, _keys(mattes, "inside", "outside"), list(around))
+        return self.cache.get(key, compute)
+
+    def _steadied(
+        self,
+        prediction: Prediction,
+        pictures: Pictures,
+        mattes: Mapping[str, Matte],
+        around: Mapping[str, Glimpse],
+    ) -> Prediction:
+        painted = _pixels(mattes, "coarse_override")
+        free: np.ndarray | None = None
+        if painted is not None:
+            # What an artist painted for this frame is not averaged with what the others lack.
+            ends = (np.full_like(prediction.alpha, value) for value in (0.0, 1.0))
+            low, high = (merge_override(end, painted) for end in ends)
+            free = high - low
+        own = self.glimpse(pictures, mattes, prediction)[1]
+        return replace(prediction, alpha=steadied(own, around.values(), free))
 
     def _coarse(self, pictures: Pictures) -> CoarseStage:
         def compute() -> CoarseStage:

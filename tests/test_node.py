@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shots import disc_over_gradient, gradient
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.description import KNOBS, STAGES
+from howard_nodes.description import KNOBS, STAGES, MatteSettings
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Frame, Window, read_frame, write_image
 from howard_nodes.jobs import Job
@@ -67,8 +67,9 @@ def test_arrays_frames_and_files_give_the_same_bits(node, inputs, tmp_path):
     assert {result.space for result in results} == {node.config.space("lin_ap1_scene")}
 
 
-def test_a_job_on_files_gives_the_nodes_bits(make_shot, random_weights):
-    shot = make_shot(1)
+@pytest.mark.parametrize("steadiness", [0, 1])
+def test_a_job_on_files_gives_the_nodes_bits(make_shot, steadiness):
+    shot = make_shot(3)
     output = str(shot.folder / "out" / "s.####.exr")
     layers = ("rgba", "foreground", "alpha", "coarse", "error", "region", "clean")
     run(
@@ -78,10 +79,11 @@ def test_a_job_on_files_gives_the_nodes_bits(make_shot, random_weights):
             output=output,
             layers=layers,
             depth="float",
-            weights=str(random_weights),
+            settings=MatteSettings(steadiness=steadiness),
+            frames="1001",
         )
     )
-    node = HowardMatte(weights=str(random_weights))
+    node = HowardMatte(steadiness=steadiness)
     outputs = node.evaluate(1001, {"plate": shot.plate, "clean_plate": shot.clean})
     for socket in node.outputs:
         layer = None if socket.layer == "rgba" else socket.layer
@@ -215,6 +217,35 @@ def test_a_frame_that_was_fitted_among_others_keeps_that_fit(random_weights):
     shot = node.fit((1, 2, 3), given)
     for number in plates:
         assert node.evaluate(number, given).fit is shot.frames[number]
+
+
+def test_neighbours_steady_a_frame_where_they_are_connected():
+    plates = {number: disc_over_gradient(number)[0] for number in (1, 2, 3)}
+    node = HowardMatte(steadiness=1, **AS_IT_IS)
+    alone = node.evaluate(2, {"plate": plates[2], "clean_plate": gradient()})
+    node.configure(steadiness=0)
+    given = {"plate": plates, "clean_plate": gradient()}
+    np.testing.assert_array_equal(node.evaluate(2, given)["alpha"], alone["alpha"])
+    node.configure(steadiness=1)
+    steadied = node.evaluate(2, given)
+    assert np.any(steadied["alpha"] != alone["alpha"])
+    np.testing.assert_array_equal(steadied["coarse_matte"], alone["coarse_matte"])
+    node.evaluate(3, given)
+    assert node.evaluate(2, given).ran == ()
+
+
+def test_a_frame_gets_neighbours_though_it_was_fitted_alone():
+    plates = {number: disc_over_gradient(number)[0] for number in (1, 2, 3)}
+    given = {"plate": plates, "clean_plate": gradient()}
+    node = HowardMatte()
+    before = node.evaluate(2, given)
+    node.configure(steadiness=1)
+    after = node.evaluate(2, given)
+    assert "fit" in after.ran
+    assert np.any(after["alpha"] != before["alpha"])
+    # The ends of a shot that was fitted as a whole keep that fit, though there are more frames.
+    shot = node.fit((1, 2), given)
+    assert node.evaluate(2, given).fit is shot.frames[2]
 
 
 def test_data_windows_are_minded(node, inputs):

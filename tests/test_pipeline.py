@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -12,7 +13,7 @@ import OpenImageIO as oiio  # noqa: N813
 import pytest
 from shots import gradient
 
-from howard_nodes.description import FitSettings
+from howard_nodes.description import FitSettings, MatteSettings
 from howard_nodes.errors import InputError
 from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, to_json
 from howard_nodes.frames import Window, read_attributes, read_frame, write_image
@@ -20,6 +21,7 @@ from howard_nodes.jobs import Job
 from howard_nodes.pipeline import FINGERPRINT_ATTRIBUTE, Report, output_paths, run
 
 AS_IT_IS = FitSettings(align="off", match_exposure="off")
+SHIPPED = Path("howard-lite0")  # where a matte must have edges; those of random weights are empty
 
 
 def _run(shot, random_weights: Path, /, **changes) -> tuple[Report, list[Event]]:
@@ -102,12 +104,88 @@ def test_windows_timecode_and_metadata_reach_the_output(make_shot, random_weight
     assert result.colorspace == "lin_rec709_scene"
 
 
-def test_the_same_frame_gives_the_same_bits_however_frames_are_split(make_shot, random_weights):
+@pytest.mark.parametrize("steadiness", [0, 1, 2])
+def test_the_same_frame_gives_the_same_bits_however_frames_are_split(make_shot, steadiness):
     shot = make_shot(4)
-    _run(shot, random_weights, output=str(shot.folder / "whole" / "s.####.exr"))
+    settings = MatteSettings(steadiness=steadiness)
+    _run(shot, SHIPPED, output=str(shot.folder / "whole" / "s.####.exr"), settings=settings)
     for frames in ("1003-1004", "1001", "1002"):
-        _run(shot, random_weights, output=str(shot.folder / "split" / "s.####.exr"), frames=frames)
+        output = str(shot.folder / "split" / "s.####.exr")
+        _run(shot, SHIPPED, output=output, frames=frames, settings=settings)
     assert _bits(shot.folder / "whole") == _bits(shot.folder / "split")
+
+
+def test_neighbours_steady_a_frame_as_far_as_is_asked_for(make_shot):
+    shot = make_shot(5)
+    alphas = []
+    for steadiness in (0, 1, 2, 3):
+        output = str(shot.folder / str(steadiness) / "s.####.exr")
+        settings = MatteSettings(steadiness=steadiness)
+        report, _ = _run(shot, SHIPPED, output=output, settings=settings, frames="1002", fitting=AS_IT_IS)
+        assert report.done == (1002,)
+        alphas.append(read_frame(shot.folder / str(steadiness) / "s.1002.exr", layer="alpha").pixels)
+    assert all(np.any(one != other) for one, other in itertools.pairwise(alphas))
+
+
+def test_neighbours_are_those_of_the_fit(make_shot):
+    shot, fit = make_shot(4), {}
+    for name, frames in (("all", None), ("some", "1002-1003")):
+        fit[name] = str(shot.folder / f"{name}.json")
+        _run(shot, SHIPPED, frames=frames, report=fit[name])
+    made = {}
+    for name in fit:
+        output = str(shot.folder / name / "s.####.exr")
+        settings = MatteSettings(steadiness=1)
+        _run(shot, SHIPPED, output=output, frames="1002-1003", fit=fit[name], settings=settings)
+        made[name] = _bits(shot.folder / name)
+    assert all(made["all"][name] != made["some"][name] for name in made["all"])
+
+
+def test_a_neighbour_that_cannot_be_read_is_named_and_done_without(make_shot):
+    shot = make_shot(4)
+    fit = str(shot.folder / "fit.json")
+    _run(shot, SHIPPED, report=fit)
+    path = shot.folder / "plate.1002.exr"
+    path.write_bytes(path.read_bytes()[:3000])
+    output = str(shot.folder / "steady" / "s.####.exr")
+    report, events = _run(shot, SHIPPED, output=output, fit=fit, settings=MatteSettings(steadiness=1))
+    assert (report.done, tuple(report.failed)) == ((1001, 1003, 1004), (1002,))
+    told = [one for one in _warnings(events) if "not steadied by 1002" in one]
+    assert [one.split()[1] for one in told] == ["1001", "1003"]
+
+
+def test_resume_minds_the_neighbours(make_shot):
+    shot, settings = make_shot(5), MatteSettings(steadiness=1)
+    _run(shot, SHIPPED, settings=settings, fitting=AS_IT_IS)
+    whole = _bits(shot.folder / "out")
+    (shot.folder / "out" / "shot.1001.exr").unlink()
+    report, _ = _run(shot, SHIPPED, resume=True, settings=settings, fitting=AS_IT_IS)
+    assert (report.done, report.skipped) == ((1001,), (1002, 1003, 1004, 1005))
+    assert _bits(shot.folder / "out") == whole
+    write_image(shot.folder / "plate.1005.exr", shot.light(1003), "RGB", colorspace="lin_rec709_scene")
+    report, _ = _run(shot, SHIPPED, resume=True, settings=settings, fitting=AS_IT_IS)
+    assert (report.done, report.skipped) == ((1004, 1005), (1001, 1002, 1003))
+
+
+def test_what_is_painted_for_a_frame_is_not_averaged_away(make_shot, tmp_path):
+    shot = make_shot(3)
+    painted = np.zeros((72, 104, 2), np.float32)
+    painted[20:50, 30:70] = 1  # value and coverage
+    for frame in shot.frames:
+        write_image(tmp_path / f"o.{frame}.exr", painted if frame == 1002 else 0 * painted, ("Y", "A"))
+    alphas = []
+    for steadiness in (0, 1):
+        output = str(shot.folder / str(steadiness) / "s.####.exr")
+        _run(
+            shot,
+            SHIPPED,
+            output=output,
+            override_coarse=str(tmp_path / "o.####.exr"),
+            settings=MatteSettings(steadiness=steadiness, sample_pixels=0),
+        )
+        alphas.append(read_frame(shot.folder / str(steadiness) / "s.1002.exr", layer="alpha").pixels)
+    np.testing.assert_array_equal(alphas[0][20:50, 30:70], alphas[1][20:50, 30:70])
+    assert np.any(alphas[0] != alphas[1])
 
 
 def test_resume_makes_only_what_is_missing_damaged_or_of_other_inputs(make_shot, random_weights):

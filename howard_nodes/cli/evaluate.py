@@ -44,6 +44,9 @@ def evaluate(
         Path | None, typer.Option(metavar="FOLDER", help="Write a page of tables and pictures there.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    steadiness: Annotated[
+        int, typer.Option(min=0, max=3, help="Frames before and after each that steady it, in sequences.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Measure weights on held-out cases: what the node gives with its defaults, from files.
@@ -64,6 +67,7 @@ def evaluate(
         chosen,
         rivals=rivals,
         device=device,
+        steadiness=steadiness,
         on_pictures=(lambda *_: None) if page is None else page.add,
     )
     if as_json or not on_terminal():

@@ -134,6 +134,18 @@ class MatteSettings:
         stage="refine",
         metavar="T",
     )
+    steadiness: int = knob(
+        0,
+        label="Steadiness",
+        help="Averages alpha with so many frames before and after, moved by the flow: edges boil less.",
+        group=_REFINEMENT,
+        minimum=0,
+        maximum=3,
+        step=1,
+        unit="frames",
+        stage="solve",
+        metavar="N",
+    )
     exposure: float | None = knob(
         None,
         type="float",

@@ -255,6 +255,7 @@ def evaluate(
     *,
     rivals: bool = True,
     device: str = "auto",
+    steadiness: int = 0,
     on_step: Progress = lambda _: None,
     on_pictures: Pictures = lambda *_: None,
 ) -> Evaluation:
@@ -270,6 +271,8 @@ def evaluate(
         Measure the rivals too, on the clean plates that were fitted with the first weights.
     device : str
         Knob of the node.
+    steadiness : int
+        Knob of the node, for sequences.
     on_step : callable
         Told what was done, once for each case and method.
     on_pictures : callable
@@ -292,7 +295,10 @@ def evaluate(
     tuners = [Tuner(rival) for rival in RIVALS] if rivals else []
     with tempfile.TemporaryDirectory(prefix="howard-evaluate-") as scratch:
         for index, (one, method) in enumerate(zip(weights, labels, strict=True)):
-            runner = _Runner(method, HowardMatte(weights=one, device=device, warm=Warm(_CACHE_BYTES)))
+            warm = Warm(_CACHE_BYTES)
+            runner = _Runner(
+                method, HowardMatte(weights=one, device=device, steadiness=steadiness, warm=warm)
+            )
             keep = Path(scratch) if rivals and index == 0 else None
             for case in cases:
                 scores.append(runner.run(case, tuners if index == 0 else [], keep, on_pictures))

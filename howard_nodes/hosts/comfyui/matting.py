@@ -295,13 +295,18 @@ def _matted(asked: Matted, unique_id: str | None) -> tuple[Any, ...]:
     node = _configured(asked)
     space = space_named(node.config, asked.space)
     stacks = {name: Stack(count) for name in _NAMES}
+    reach = node.values["steadiness"]
     for number in range(1, count + 1):
-        inputs = {name: painted.frame(number - 1) for name, painted in asked.mattes.items()}
-        inputs["plate"] = asked.plate.frame(number - 1)
-        sources = (number,) if fit is None else (source.frame for source in fit.frames[number].sources)
-        outputs = node.evaluate(
-            number, inputs | {"clean_plate": _clean(asked, sources)}, space=space, fit=fit
+        near = range(max(1, number - reach), min(count, number + reach) + 1)
+        inputs: dict[str, Any] = {
+            name: {one: painted.frame(one - 1) for one in near} for name, painted in asked.mattes.items()
+        }
+        inputs["plate"] = {one: asked.plate.frame(one - 1) for one in near}
+        sources = (
+            near if fit is None else {source.frame for one in near for source in fit.frames[one].sources}
         )
+        inputs["clean_plate"] = _clean(asked, sources)
+        outputs = node.evaluate(number, inputs, space=space, fit=fit)
         for name, pixels in outputs.items():
             if pixels.ndim == 3:
                 color = np.ascontiguousarray(pixels[..., :3])

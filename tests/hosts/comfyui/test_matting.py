@@ -68,6 +68,17 @@ def test_a_batch_is_fitted_as_a_shot_and_matted_frame_by_frame(knobs: dict[str, 
     assert given["image"].shape == (3, 72, 104, 4)
 
 
+def test_neighbours_in_a_batch_steady_each_other() -> None:
+    knobs = OFF | {"device": "cpu"}
+    plain, steadied = (matted(plates(3), clean(), steadiness=reach, **knobs) for reach in (0, 1))
+    node = HowardMatte(config=CONFIG, steadiness=1, **knobs)
+    frames = {number: disc_over_gradient(number - 1)[0] for number in (1, 2, 3)}
+    for number in frames:
+        wanted = node.evaluate(number, {"plate": frames, "clean_plate": gradient()}, space=LIGHT)
+        np.testing.assert_array_equal(steadied["alpha"][number - 1], wanted["alpha"])
+        assert np.any(plain["alpha"][number - 1].numpy() != wanted["alpha"])
+
+
 def test_an_srgb_graph_gets_srgb_back(knobs: dict[str, Any]) -> None:
     light = np.clip(disc_over_gradient(0)[0], 0, 1)
     shown = torch.from_numpy(CONFIG.convert(light, LIGHT, "sRGB"))[None].clamp(0, 1)

@@ -234,8 +234,8 @@ def test_the_scripts_knobs_are_the_models_attributes(exported: Path, model: Any)
     types = {3: int, 4: int, 6: bool, 7: float}
     for name, kind in kinds.items():
         assert type(getattr(model, name)) is types[kind]
-    # All of the node's knobs that mean something without files and a second network.
-    without = {"align", "match_exposure", "weights", "device", "precision"}
+    # All of the node's knobs that mean something without files, other frames and a second network.
+    without = {"align", "match_exposure", "weights", "device", "precision", "steadiness"}
     assert {name for name in kinds if not name.endswith("_automatic")} == {
         one.name for one in KNOBS
     } - without
