@@ -6,8 +6,8 @@
 `rate`: frames a second of a run at 1080p with the clean plate as it is, beside its three stages run alone, in
 turn; and of a run that fits it. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000
 frames beside 20. `refine`: time and memory of thresholding beside full refinement, at both sizes.
-`steadiness`: time and memory of runs at 1080p in which neighbours steady each frame, beside those in which they
-do not. The shot is the demo's, enlarged, with grain, so that compression has its usual work.
+`steadiness`: time and memory of runs at 1080p in which neighbours steady each frame, beside one without. The
+shot is the demo's, enlarged, with grain, so that compression has its usual work.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def refine() -> None:
 
 
 def steadiness(count: int = 16) -> None:
-    """Print time and memory of runs that steady each frame by its neighbours, in turn with one that does not."""
+    """Print time and memory of runs in which neighbours steady each frame, in turn with one without."""
     with tempfile.TemporaryDirectory() as name:
         job = replace(make_shot(Path(name), *SIZES["1080p"], count), fitting=FitSettings("off", "off"))
         ratios: dict[int, list[float]] = {1: [], 2: []}
