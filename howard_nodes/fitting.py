@@ -331,7 +331,12 @@ class Plates:
             light = clean.light(frame, space)
             return light.on(light.header.display_window)
 
-        footage, offset = clean.footage, self.offset
+        footage, offset, wanted = clean.footage, self.offset, set(self.frames)
+
+        def tell(fit: FrameFit) -> None:
+            if fit.frame in wanted:  # progress counts those
+                self._tell(FrameFitted.of(fit))
+
         takes = Takes(
             frames=frames,
             plate=plate_light,
@@ -343,7 +348,7 @@ class Plates:
         return fit_shot(
             takes,
             self.settings,
-            on_fit=lambda fit: self._tell(FrameFitted.of(fit)),
+            on_fit=tell,
             on_note=lambda message, warning: self._tell(Note(message, warning)),
         )
 

@@ -15,7 +15,7 @@ from shots import gradient
 
 from howard_nodes.description import FitSettings, MatteSettings
 from howard_nodes.errors import InputError
-from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, to_json
+from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, FrameFitted, Note, to_json
 from howard_nodes.frames import Window, read_attributes, read_frame, write_image
 from howard_nodes.jobs import Job
 from howard_nodes.pipeline import FINGERPRINT_ATTRIBUTE, Report, output_paths, run
@@ -125,6 +125,14 @@ def test_neighbours_steady_a_frame_as_far_as_is_asked_for(make_shot):
         assert report.done == (1002,)
         alphas.append(read_frame(shot.folder / str(steadiness) / "s.1002.exr", layer="alpha").pixels)
     assert all(np.any(one != other) for one, other in itertools.pairwise(alphas))
+
+
+def test_progress_of_a_fit_counts_the_frames_that_are_made(make_shot):
+    shot = make_shot(5)
+    settings = MatteSettings(steadiness=2)
+    report, events = _run(shot, SHIPPED, frames="1002-1003", settings=settings)
+    assert [event.frame for event in events if isinstance(event, FrameFitted)] == [1002, 1003]
+    assert sorted(report.fit.frames) == [1001, 1002, 1003, 1004, 1005]
 
 
 def test_neighbours_are_those_of_the_fit(make_shot):
