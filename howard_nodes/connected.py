@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from howard_nodes.frames import Footage, Frame, Window, fit_window, sanitize
 from howard_nodes.layers import MatteResult
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.solve import Glimpse
-from howard_nodes.stages import Matte, Pictures, Stages
+from howard_nodes.stages import Around, Matte, Pictures, Stages
 from howard_nodes.warm import KnownFit, Warm, WarmEngine
 
 __all__ = ["Connected", "ConnectedFrame", "Content"]
@@ -230,7 +229,7 @@ class Connected:
         inputs: ConnectedFrame,
         content: Content,
         read: Callable[[int, Content], ConnectedFrame] | None = None,
-    ) -> dict[str, Glimpse]:
+    ) -> Around:
         """Look at the neighbours that steady a frame: each is computed once, while it is near.
 
         Parameters
@@ -246,10 +245,10 @@ class Connected:
 
         Returns
         -------
-        dict of str to Glimpse
+        tuple of tuple of str and Glimpse
             For `solved`. A neighbour that cannot be read, or of another window, is left out, with a note.
         """
-        found = {}
+        found = []
         for number, other in content.neighbours.items():
             seen = self._seen.get(number)
             if seen is None:
@@ -261,13 +260,13 @@ class Connected:
                     continue
             window, key, picture = seen
             if window == inputs.header.data_window:
-                found[key] = picture
+                found.append((key, picture))
             else:
                 message = f"frame {frame} is not steadied by {number}: that has another data window."
                 self._tell(Note(message, True, frame))
         reach = self._engine.engine.settings.steadiness
         self._seen = {number: seen for number, seen in self._seen.items() if number >= frame - reach}
-        return found
+        return tuple(found)
 
     def remember(self, frame: int, inputs: ConnectedFrame, prediction: Prediction) -> _Seen:
         """Keep what steadies the neighbours of a frame that was `refined`."""
@@ -279,7 +278,7 @@ class Connected:
         self,
         inputs: ConnectedFrame,
         prediction: Prediction | None = None,
-        around: Mapping[str, Glimpse] = MappingProxyType({}),
+        around: Around = (),
     ) -> MatteResult:
         """Run the stages up to solve; a prediction from `refined` saves asking for it again."""
         return self._stages.solved(inputs.pictures, inputs.mattes, prediction, around)

@@ -13,11 +13,10 @@ import json
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,7 @@ from howard_nodes.frames import (
 from howard_nodes.jobs import Job
 from howard_nodes.layers import layer_path, validate_layers
 from howard_nodes.plates.fit import ShotFit
-from howard_nodes.solve import Glimpse
+from howard_nodes.stages import Around
 from howard_nodes.takes import Take
 from howard_nodes.warm import Warm
 
@@ -478,7 +477,7 @@ class Shot:
             self._connected.remember(inputs.frame, inputs.read, prediction)
         return prediction
 
-    def around(self, inputs: Inputs, reader: Executor) -> dict[str, Glimpse]:
+    def around(self, inputs: Inputs, reader: Executor) -> Around:
         """Look at what steadies a frame; the frames up to `reach` after it are best predicted before.
 
         Parameters
@@ -490,7 +489,7 @@ class Shot:
 
         Returns
         -------
-        dict of str to Glimpse
+        tuple of tuple of str and Glimpse
             For `write`.
         """
         assert inputs.read is not None
@@ -503,9 +502,7 @@ class Shot:
             lambda frame, content: reader.submit(read, frame, content).result(),
         )
 
-    def write(
-        self, inputs: Inputs, prediction: Prediction, around: Mapping[str, Glimpse] = MappingProxyType({})
-    ) -> tuple[Path, ...]:
+    def write(self, inputs: Inputs, prediction: Prediction, around: Around = ()) -> tuple[Path, ...]:
         """Solve the foreground and write all layers; give the files' names.
 
         Raises

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -13,7 +12,10 @@ from howard_nodes.engine import CoarseStage, Engine, Prediction
 from howard_nodes.layers import MatteResult
 from howard_nodes.solve import Glimpse, glimpse, merge_override, steadied
 
-__all__ = ["Matte", "Pictures", "Stages"]
+__all__ = ["Around", "Matte", "Pictures", "Stages"]
+
+Around = tuple[tuple[str, Glimpse], ...]
+"""Neighbouring frames that steady one: what is seen of each, with a key of that."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Stages:
         pictures: Pictures,
         mattes: Mapping[str, Matte],
         prediction: Prediction | None = None,
-        around: Mapping[str, Glimpse] = MappingProxyType({}),
+        around: Around = (),
     ) -> MatteResult:
         """Run all three stages, as far as they are not known.
 
@@ -139,8 +141,8 @@ class Stages:
             As for `refined`; here `inside` and `outside` act too.
         prediction : Prediction, optional
             From `refined`, where that was called already.
-        around : mapping of str to Glimpse
-            Neighbouring frames by key: they steady alpha, but for where a coarse matte is painted.
+        around : tuple of tuple of str and Glimpse
+            Neighbouring frames, from `glimpse`: they steady alpha, but for where a coarse matte is painted.
 
         Returns
         -------
@@ -169,7 +171,7 @@ class Stages:
             )
 
         refine = self._refine_key(pictures, mattes)
-        key = key_of("solve", refine, _keys(mattes, "inside", "outside"), list(around))
+        key = key_of("solve", refine, _keys(mattes, "inside", "outside"), [one for one, _ in around])
         return self.cache.get(key, compute)
 
     def _steadied(
@@ -177,7 +179,7 @@ class Stages:
         prediction: Prediction,
         pictures: Pictures,
         mattes: Mapping[str, Matte],
-        around: Mapping[str, Glimpse],
+        around: Around,
     ) -> Prediction:
         painted = _pixels(mattes, "coarse_override")
         free: np.ndarray | None = None
@@ -187,7 +189,7 @@ class Stages:
             low, high = (merge_override(end, painted) for end in ends)
             free = high - low
         own = self.glimpse(pictures, mattes, prediction)[1]
-        return replace(prediction, alpha=steadied(own, around.values(), free))
+        return replace(prediction, alpha=steadied(own, (look for _, look in around), free))
 
     def _coarse(self, pictures: Pictures) -> CoarseStage:
         def compute() -> CoarseStage:
