@@ -64,7 +64,7 @@ def values_of(knob: Knob) -> st.SearchStrategy[Any]:
     elif knob.type == "float":
         kinds = st.floats(knob.minimum, knob.maximum)
     elif knob.type == "int":
-        kinds = st.integers(0, 10_000_000)
+        kinds = st.integers(int(knob.minimum or 0), int(knob.maximum or 10_000_000))
     else:
         kinds = st.text("abc/._- ", min_size=1).map(str.strip).filter(bool)
     return st.none() | kinds if knob.automatic else kinds
