@@ -248,7 +248,7 @@ class Connected:
         tuple of tuple of str and Glimpse
             For `solved`. A neighbour that cannot be read, or of another window, is left out, with a note.
         """
-        found = []
+        found: list[tuple[str, Glimpse]] = []
         for number, other in content.neighbours.items():
             seen = self._seen.get(number)
             if seen is None:
@@ -264,12 +264,15 @@ class Connected:
             else:
                 message = f"frame {frame} is not steadied by {number}: that has another data window."
                 self._tell(Note(message, True, frame))
+        if found:
+            own = self._seen.get(frame) or self.remember(frame, inputs, self.refined(inputs))
+            found.insert(0, own[1:])
         reach = self._engine.engine.settings.steadiness
         self._seen = {number: seen for number, seen in self._seen.items() if number >= frame - reach}
         return tuple(found)
 
     def remember(self, frame: int, inputs: ConnectedFrame, prediction: Prediction) -> _Seen:
-        """Keep what steadies the neighbours of a frame that was `refined`."""
+        """Keep what steadies a frame that was `refined`, and its neighbours."""
         key, picture = self._stages.glimpse(inputs.pictures, inputs.mattes, prediction)
         self._seen[frame] = inputs.header.data_window, key, picture
         return self._seen[frame]

@@ -15,7 +15,7 @@ from howard_nodes.solve import Glimpse, glimpse, merge_override, steadied
 __all__ = ["Around", "Matte", "Pictures", "Stages"]
 
 Around = tuple[tuple[str, Glimpse], ...]
-"""Neighbouring frames that steady one: what is seen of each, with a key of that."""
+"""A frame, then the neighbours that steady it: what is seen of each, with a key of that; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -109,22 +109,24 @@ class Stages:
         return self.cache.get(self._refine_key(pictures, mattes), compute)
 
     def glimpse(
-        self, pictures: Pictures, mattes: Mapping[str, Matte], prediction: Prediction | None = None
+        self, pictures: Pictures, mattes: Mapping[str, Matte], prediction: Prediction
     ) -> tuple[str, Glimpse]:
-        """Take from a frame what steadies its neighbours, and a key of that.
+        """Take from a frame what steadies it and its neighbours, and a key of that.
 
         Parameters
         ----------
-        pictures, mattes, prediction
+        pictures, mattes
             As for `solved`.
+        prediction : Prediction
+            From `refined`, of the same.
 
         Returns
         -------
         tuple of str and Glimpse
             For the `around` of `solved`.
         """
-        known = self.refined(pictures, mattes) if prediction is None else prediction
-        return self._refine_key(pictures, mattes), glimpse(known.alpha, pictures.plate, known.exposure)
+        look = glimpse(prediction.alpha, pictures.plate, prediction.exposure)
+        return self._refine_key(pictures, mattes), look
 
     def solved(
         self,
@@ -142,7 +144,8 @@ class Stages:
         prediction : Prediction, optional
             From `refined`, where that was called already.
         around : tuple of tuple of str and Glimpse
-            Neighbouring frames, from `glimpse`: they steady alpha, but for where a coarse matte is painted.
+            This frame and its neighbours, from `glimpse`: those steady alpha, but for where a coarse matte is
+            painted.
 
         Returns
         -------
@@ -159,7 +162,7 @@ class Stages:
             known = self.refined(pictures, mattes) if prediction is None else prediction
             self._on_stage("solve")
             if around:
-                known = self._steadied(known, pictures, mattes, around)
+                known = _steadied(known, mattes, around)
             return self.engine.solve(
                 known,
                 pictures.plate,
@@ -173,23 +176,6 @@ class Stages:
         refine = self._refine_key(pictures, mattes)
         key = key_of("solve", refine, _keys(mattes, "inside", "outside"), [one for one, _ in around])
         return self.cache.get(key, compute)
-
-    def _steadied(
-        self,
-        prediction: Prediction,
-        pictures: Pictures,
-        mattes: Mapping[str, Matte],
-        around: Around,
-    ) -> Prediction:
-        painted = _pixels(mattes, "coarse_override")
-        free: np.ndarray | None = None
-        if painted is not None:
-            # What an artist painted for this frame is not averaged with what the others lack.
-            ends = (np.full_like(prediction.alpha, value) for value in (0.0, 1.0))
-            low, high = (merge_override(end, painted) for end in ends)
-            free = high - low
-        own = self.glimpse(pictures, mattes, prediction)[1]
-        return replace(prediction, alpha=steadied(own, (look for _, look in around), free))
 
     def _coarse(self, pictures: Pictures) -> CoarseStage:
         def compute() -> CoarseStage:
@@ -212,6 +198,18 @@ class Stages:
             amount = settings.threshold
         overrides = _keys(mattes, "coarse_override", "error_override")
         return key_of("refine", self._coarse_key(pictures), settings.refine_mode, amount, overrides)
+
+
+def _steadied(prediction: Prediction, mattes: Mapping[str, Matte], around: Around) -> Prediction:
+    own, *others = (look for _, look in around)
+    painted = _pixels(mattes, "coarse_override")
+    free: np.ndarray | None = None
+    if painted is not None:
+        # What an artist painted for this frame is not averaged with what the others lack.
+        ends = (np.full_like(prediction.alpha, value) for value in (0.0, 1.0))
+        low, high = (merge_override(end, painted) for end in ends)
+        free = high - low
+    return replace(prediction, alpha=steadied(own, others, free))
 
 
 def _pixels(mattes: Mapping[str, Matte], name: str) -> np.ndarray | None:

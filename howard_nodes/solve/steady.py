@@ -8,8 +8,9 @@ them is steadier.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ _ASTRAY = 0.5  # pixels of the flow by which there and back may miss, at which a
 _AROUND = 1.0  # standard deviation of the window over which both are judged, in pixels of the flow
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Glimpse:
     """What is needed of a frame to steady it or a neighbour.
 
@@ -42,6 +43,19 @@ class Glimpse:
 
     alpha: Array
     seen: Array
+    _flows: WeakKeyDictionary[Glimpse, Array] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False
+    )
+
+    def flow_to(self, other: Glimpse) -> Array:
+        """Find where each pixel seen is in another glimpse: h w 2 float32, in pixels across and down.
+
+        It is found once: both frames of a pair need the flow there and back.
+        """
+        flow = self._flows.get(other)
+        if flow is None:
+            flow = self._flows[other] = _flow(self.seen, other.seen)
+        return flow
 
 
 def glimpse(alpha: Array, plate: Array, exposure: float = 0.0) -> Glimpse:
@@ -112,23 +126,21 @@ def steadied(own: Glimpse, neighbours: Iterable[Glimpse], free: Array | None = N
 def _brought_here(own: Glimpse, other: Glimpse) -> tuple[Array, Array]:
     """Bring a neighbour's alpha here, and say how much it counts: both H W."""
     height, width = own.alpha.shape
-    flow, back = _flow(own.seen, other.seen), _flow(other.seen, own.seen)
-    seen = _moved(other.seen, flow).astype(np.float32)
+    flow, back = own.flow_to(other), other.flow_to(own)
+    ends = across, down = _ends(flow)
+    seen = _moved(other.seen, ends).astype(np.float32)
     apart = ((seen - own.seen) ** 2).mean(axis=2, dtype=np.float32) / (255 * _SAME) ** 2
-    astray = ((flow + _moved(back, flow)) ** 2).sum(axis=2) / _ASTRAY**2
+    astray = ((flow + _moved(back, ends)) ** 2).sum(axis=2) / _ASTRAY**2
     counts = np.exp(cv2.GaussianBlur(apart + astray, (0, 0), _AROUND) * np.float32(-0.5))
-    rows, columns = np.indices(flow.shape[:2], np.float32)
-    across, down = columns + flow[..., 0], rows + flow[..., 1]
     # What comes from beyond the picture's border was not seen.
     inside = (across > -1) & (across < flow.shape[1]) & (down > -1) & (down < flow.shape[0])
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     large = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * scale
     counts = cv2.resize(counts * inside, (width, height), interpolation=cv2.INTER_LINEAR)
-    return _moved(other.alpha, large), counts
+    return _moved(other.alpha, _ends(large)), counts
 
 
 def _flow(here: Array, there: Array) -> Array:
-    """Find where each pixel of one picture is in another one: h w 2, in pixels across and down."""
     if min(here.shape[:2]) < _SMALLEST:
         return np.zeros((*here.shape[:2], 2), np.float32)
     grey = [cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY) for seen in (here, there)]
@@ -136,14 +148,11 @@ def _flow(here: Array, there: Array) -> Array:
     return np.asarray(search.calc(grey[0], grey[1], None))  # type: ignore[call-overload]
 
 
-def _moved(picture: Array, flow: Array) -> Array:
+def _ends(flow: Array) -> tuple[Array, Array]:
+    """Where the flow leads from each pixel: across and down, H W each."""
     rows, columns = np.indices(flow.shape[:2], np.float32)
-    return np.asarray(
-        cv2.remap(
-            picture,
-            columns + flow[..., 0],
-            rows + flow[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    )
+    return columns + flow[..., 0], rows + flow[..., 1]
+
+
+def _moved(picture: Array, ends: tuple[Array, Array]) -> Array:
+    return np.asarray(cv2.remap(picture, *ends, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
