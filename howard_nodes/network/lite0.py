@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from howard_nodes.network.depthwise import DepthwiseConv2d
 
-__all__ = ["Lite0Coarse"]
+__all__ = ["Lite0Coarse", "signed_difference", "trunk_input"]
 
 
 def _conv_norm(
@@ -57,7 +57,7 @@ class _MobileBlock(nn.Module):
 
 
 class _Trunk(nn.Module):
-    """EfficientNet-Lite0 to stride 16 on six channels; gives strides 16, 8, 4 and 2."""
+    """EfficientNet-Lite0 to stride 16 on both plates; gives strides 16, 8, 4 and 2."""
 
     # inputs, outputs, kernel, stride, expansion
     BLOCKS: ClassVar[list[tuple[int, int, int, int, int]]] = [
@@ -75,13 +75,13 @@ class _Trunk(nn.Module):
     ]
     SKIPS = (0, 2, 4)
 
-    def __init__(self) -> None:
+    def __init__(self, planes: int) -> None:
         super().__init__()
-        self.stem = _conv_norm(6, 32, 3, stride=2)
+        self.stem = _conv_norm(planes, 32, 3, stride=2)
         self.blocks = nn.ModuleList([_MobileBlock(*block) for block in self.BLOCKS])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x = self.stem((x - 0.498) / 0.502)
+        x = self.stem(x)
         skips = []
         for i, block in enumerate(self.blocks):
             x = block(x)
@@ -132,12 +132,15 @@ class Lite0Coarse(nn.Module):
     ----------
     features : int
         Feature channels handed to the refiner.
+    signed : bool
+        The trunk sees `signed_difference` too; weights of before 2026-12 do without.
     """
 
-    def __init__(self, features: int = 16) -> None:
+    def __init__(self, features: int = 16, *, signed: bool = True) -> None:
         super().__init__()
         self.features = features
-        self.trunk = _Trunk()
+        self.signed = signed
+        self.trunk = _Trunk(9 if signed else 6)
         self.context = _Context()
         self.decode8 = _conv3(128 + 40, 80)
         self.decode4 = _conv3(80 + 24, 48)
@@ -159,7 +162,7 @@ class Lite0Coarse(nn.Module):
             N (5 + features) h w, before any clamp: alpha, foreground residual (3), error, features.
         """
         x = torch.cat([plate, clean], 1)
-        y, skip8, skip4, skip2 = self.trunk(x)
+        y, skip8, skip4, skip2 = self.trunk(trunk_input(x, self.signed))
         y = self.context(y)
         for skip, stage in ((skip8, self.decode8), (skip4, self.decode4), (skip2, self.decode2)):
             y = stage(torch.cat([_resize(y, skip), skip], 1))
@@ -181,8 +184,9 @@ class Lite0Coarse(nn.Module):
             kernel = weights[f"{conv}.weight"]
             target = unit[0].weight
             assert isinstance(target, nn.Parameter)
-            if target.shape[1] == 2 * kernel.shape[1]:
-                kernel = torch.cat([kernel, kernel], 1) * 0.5
+            if target.shape[1] >= 2 * kernel.shape[1]:
+                nothing = torch.zeros(len(kernel), target.shape[1] - 6, *kernel.shape[2:])
+                kernel = torch.cat([kernel * 0.5, kernel * 0.5, nothing], 1)
             with torch.no_grad():
                 target.copy_(kernel)
                 for name in ("weight", "bias", "running_mean", "running_var"):
@@ -195,6 +199,36 @@ class Lite0Coarse(nn.Module):
                 copy(block.expand, f"_blocks.{i}._expand_conv", f"_blocks.{i}._bn0")
             copy(block.depthwise, f"_blocks.{i}._depthwise_conv", f"_blocks.{i}._bn1")
             copy(block.project, f"_blocks.{i}._project_conv", f"_blocks.{i}._bn2")
+
+
+def trunk_input(x: Tensor, signed: bool) -> Tensor:
+    """Make of both plates, N 6 h w, what the trunk sees: N 6 h w or N 9 h w, about -1 to 1."""
+    y = (x - 0.498) / 0.502
+    return torch.cat([y, signed_difference(x[:, :3], x[:, 3:])], 1) if signed else y
+
+
+def signed_difference(plate: Tensor, clean: Tensor) -> Tensor:
+    """Tell by how much each channel differs, in units of what differs where nobody is.
+
+    Grain and what registration left are measured as the difference of a quiet fifth of the picture, in blocks
+    of 8x8 pixels. A difference of four times that, or 0.01 if that is more, becomes 0.5.
+
+    Parameters
+    ----------
+    plate, clean : Tensor
+        N 3 h w, the network's encoding, 0 to 1.
+
+    Returns
+    -------
+    Tensor
+        N 3 h w, -1 to 1, signed as plate minus clean plate.
+    """
+    difference = plate - clean
+    energy = difference.square().mean(1, keepdim=True)
+    size = -(-energy.shape[2] // 8), -(-energy.shape[3] // 8)
+    blocks = F.adaptive_avg_pool2d(energy, size).flatten(1).sort(1)[0]
+    quiet = blocks[:, blocks.shape[1] // 5].sqrt()[:, None, None, None]
+    return difference / (difference.abs() + (4.0 * quiet).clamp_min(0.01))
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

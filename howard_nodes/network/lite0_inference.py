@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from howard_nodes.network.lite0 import Lite0Coarse
+from howard_nodes.network.lite0 import Lite0Coarse, trunk_input
 
 __all__ = ["Lite0Inference"]
 
@@ -29,6 +29,7 @@ class Lite0Inference(nn.Module):
     def __init__(self, coarse: Lite0Coarse) -> None:
         super().__init__()
         self.features = coarse.features
+        self.signed = coarse.signed
         self.trunk = coarse.trunk
         self.branches = coarse.context.branches
         self.overall = coarse.context.overall
@@ -54,7 +55,7 @@ class Lite0Inference(nn.Module):
             N (5 + features) h w, before any clamp: alpha, foreground residual (3), error, features.
         """
         x = torch.cat([plate, clean], 1)
-        y, skip8, skip4, skip2 = self.trunk(x)
+        y, skip8, skip4, skip2 = self.trunk(trunk_input(x, self.signed))
         overall = F.relu(self.overall(y.mean((2, 3), keepdim=True)))
         y = self.project(torch.cat([branch(y) for branch in self.branches], 1), overall)
         x = torch.cat([x, (plate - clean).abs()], 1)

@@ -75,6 +75,8 @@ class MattingNetwork(nn.Module):
         Feature channels handed to the refiner, where other than the backbone's usual.
     refiner_widths : sequence of int, optional
         The refiner's three widths, where other than the backbone's usual.
+    signed : bool
+        Of `lite0`: its trunk sees the plates' signed difference too.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class MattingNetwork(nn.Module):
         backbone_scale: float = 0.25,
         features: int | None = None,
         refiner_widths: Sequence[int] | None = None,
+        signed: bool = True,
     ) -> None:
         super().__init__()
         if backbone not in BACKBONES:
@@ -94,7 +97,7 @@ class MattingNetwork(nn.Module):
         self.backbone_scale = backbone_scale
         self.folded = False
         if backbone == "lite0":
-            self.lite0 = Lite0Coarse(features)
+            self.lite0 = Lite0Coarse(features, signed=signed)
         else:
             encoder: MobileNetV2Encoder | ResNetEncoder
             if backbone == "mobilenetv2":

@@ -362,9 +362,10 @@ def _build(state: Mapping[str, Tensor], path: Path) -> MattingNetwork:
     backbone, features, widths = _recognise(shapes, path)
     if features < 1 or features > 1024 or max(widths) > 1024:
         raise WeightsError(f"{path}: {features} features and refiner widths {widths} make no sense.")
+    signed = shapes.get("lite0.trunk.stem.0.weight", (0, 9))[1:2] != (6,)
     # Every number is replaced: drawing first ones takes longer than all the rest.
     with torch.device("meta"):
-        network = MattingNetwork(backbone, features=features, refiner_widths=widths)
+        network = MattingNetwork(backbone, features=features, refiner_widths=widths, signed=signed)
     wanted = network.state_dict()
     missing, extra = wanted.keys() - shapes.keys(), shapes.keys() - wanted.keys()
     # Old checkpoints have no such counters, and inference no use for them.

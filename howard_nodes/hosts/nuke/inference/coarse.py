@@ -116,6 +116,7 @@ class CoarseNetwork(nn.Module):
     def __init__(self, network: MattingNetwork) -> None:
         super().__init__()
         self.means = network.backbone_name == "lite0"
+        self.signed = self.means and network.lite0.signed
         if self.means:
             self._take_lite0(network.lite0)
         else:
@@ -135,7 +136,10 @@ class CoarseNetwork(nn.Module):
             N (5 + F) h w, before any clamp: alpha, foreground residual, error, features.
         """
         x = torch.cat([plate, clean], 1)
-        skip2 = self.stage2((x - self.middle) / self.spread)
+        seen = (x - self.middle) / self.spread
+        if self.signed:
+            seen = torch.cat([seen, _signed_difference(plate, clean)], 1)
+        skip2 = self.stage2(seen)
         skip4 = self.stage4(skip2)
         skip8 = self.stage8(skip4)
         y = self.pyramid(self.stage16(skip8))
@@ -188,6 +192,16 @@ class CoarseNetwork(nn.Module):
         self.decode4 = nn.Sequential(Conv(decoder.conv2, decoder.bn2, _RELU))
         self.decode2 = nn.Sequential(Conv(decoder.conv3, decoder.bn3, _RELU))
         self.decode1 = nn.Sequential(Conv(decoder.conv4))
+
+
+def _signed_difference(plate: Tensor, clean: Tensor) -> Tensor:
+    """Give what `howard_nodes.network.lite0.signed_difference` does."""
+    difference = plate - clean
+    energy = torch.mean(difference * difference, [1], True)
+    size = [(energy.shape[2] + 7) // 8, (energy.shape[3] + 7) // 8]
+    blocks = _nn.adaptive_avg_pool2d(energy, size).reshape([energy.shape[0], -1])
+    quiet = torch.pow(torch.sort(blocks, 1)[0][:, blocks.shape[1] // 5], 0.5).reshape([-1, 1, 1, 1])
+    return difference / (torch.abs(difference) + torch.clamp(4.0 * quiet, min=0.01))
 
 
 def units(modules: Iterable[nn.Module]) -> list[nn.Module]:
