@@ -219,9 +219,9 @@ class Connected:
         }
         return replace(without_mattes, mattes=mattes)
 
-    def refined(self, inputs: ConnectedFrame) -> Prediction:
+    def predicted(self, inputs: ConnectedFrame) -> Prediction:
         """Run the network: the stages coarse and refine."""
-        return self._stages.refined(inputs.pictures, inputs.mattes)
+        return self._stages.predicted(inputs.pictures, inputs.mattes)
 
     def around(
         self,
@@ -254,7 +254,7 @@ class Connected:
             if seen is None:
                 try:
                     known = (read or self.read)(number, other)
-                    seen = self.remember(number, known, self.refined(known))
+                    seen = self.remember(number, known, self.predicted(known))
                 except FrameError as error:
                     self._tell(Note(f"frame {frame} is not steadied by {number}: {error}", True, frame))
                     continue
@@ -265,14 +265,14 @@ class Connected:
                 message = f"frame {frame} is not steadied by {number}: that has another data window."
                 self._tell(Note(message, True, frame))
         if found:
-            own = self._seen.get(frame) or self.remember(frame, inputs, self.refined(inputs))
+            own = self._seen.get(frame) or self.remember(frame, inputs, self.predicted(inputs))
             found.insert(0, own[1:])
         reach = self._engine.engine.settings.steadiness
         self._seen = {number: seen for number, seen in self._seen.items() if number >= frame - reach}
         return tuple(found)
 
     def remember(self, frame: int, inputs: ConnectedFrame, prediction: Prediction) -> _Seen:
-        """Keep what steadies a frame that was `refined`, and its neighbours."""
+        """Keep what steadies a frame that was `predicted`, and its neighbours."""
         key, picture = self._stages.glimpse(inputs.pictures, inputs.mattes, prediction)
         self._seen[frame] = inputs.header.data_window, key, picture
         return self._seen[frame]
@@ -283,7 +283,7 @@ class Connected:
         prediction: Prediction | None = None,
         around: Around = (),
     ) -> MatteResult:
-        """Run the stages up to solve; a prediction from `refined` saves asking for it again."""
+        """Run the stages up to solve; a prediction from `predicted` saves asking for it again."""
         return self._stages.solved(inputs.pictures, inputs.mattes, prediction, around)
 
     def _matte(self, name: str, footage: Footage, plate: Frame, frame: int) -> np.ndarray:

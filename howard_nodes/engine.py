@@ -21,7 +21,16 @@ from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
 from howard_nodes.network import Coarse, MattingNetwork, Refined, from_coarse, to_coarse
-from howard_nodes.solve import TRUSTED, alpha_limit, apply_inside_outside, merge_override, solve_foreground
+from howard_nodes.solve import (
+    TRUSTED,
+    alpha_limit,
+    apply_inside_outside,
+    halved,
+    merge_override,
+    solve_foreground,
+    unmix,
+    unmixing_cells,
+)
 
 __all__ = ["PRECISIONS", "CoarseStage", "Engine", "Prediction"]
 
@@ -77,23 +86,30 @@ class Prediction:
     Attributes
     ----------
     alpha : ndarray
-        H W, 0 to 1, refined.
+        H W, 0 to 1, refined; after `unmix`, what the light makes of it.
     encoded : ndarray
         H W 3, the straight foreground as the network estimates it, in its own encoding.
     coarse, error : ndarray
         H W, 0 to 1, of the coarse stage, before any override.
+    doubted : ndarray
+        H W, 0 to 1: how far alpha may be wrong: the error map with what was painted, 0 where a coarse matte
+        was painted against the network's.
     region : ndarray
         H W, 1 where the refiner worked.
     exposure : float
         Stops the network's encoding had.
+    limit : ndarray or None
+        H W: what alpha may be at most, see `CoarseStage`; with what was painted into the coarse matte.
     """
 
     alpha: np.ndarray
     encoded: np.ndarray
     coarse: np.ndarray
     error: np.ndarray
+    doubted: np.ndarray
     region: np.ndarray
     exposure: float
+    limit: np.ndarray | None
 
 
 class Engine:
@@ -186,12 +202,14 @@ class Engine:
         """
         coarse = self.coarse(plate, clean, space, valid=valid)
         prediction = self.refine(coarse, override_coarse=override_coarse, override_error=override_error)
+        if self.settings.unmix != "off":
+            prediction = self.unmix(prediction, plate, clean, space, valid=valid)
         return self.solve(prediction, plate, clean, space, inside=inside, outside=outside, valid=valid)
 
     def coarse(
         self, plate: np.ndarray, clean: np.ndarray, space: str, *, valid: np.ndarray | None = None
     ) -> CoarseStage:
-        """Run the coarse stage: the first of `evaluate`'s three.
+        """Run the coarse stage: the first of `evaluate`'s four.
 
         Parameters
         ----------
@@ -255,7 +273,7 @@ class Engine:
         override_coarse: np.ndarray | None = None,
         override_error: np.ndarray | None = None,
     ) -> Prediction:
-        """Refine a coarse matte: the second of `evaluate`'s three stages.
+        """Refine a coarse matte: the second of `evaluate`'s four stages.
 
         Parameters
         ----------
@@ -271,21 +289,60 @@ class Engine:
         """
         refined = self._with_memory(lambda: self._refine(stage, override_coarse, override_error))
         height, width = stage.alpha.shape
-        alpha = _plane(refined.alpha)
-        if stage.limit is not None:
-            limit = stage.limit
+        alpha, limit, doubted = _plane(refined.alpha), stage.limit, stage.error
+        if override_coarse is not None:
+            # What is painted against the network's own word is not doubted by its error map.
+            against = np.abs(merge_override(stage.alpha, override_coarse) - stage.alpha)
+            doubted = doubted * np.clip(1 - 2 * against, 0.0, 1.0)
+        if limit is not None:
             if override_coarse is not None:
                 limit = np.maximum(limit, merge_override(limit, override_coarse))
             np.minimum(alpha, limit, out=alpha)
+        if override_error is not None:
+            doubted = merge_override(doubted, override_error)
         region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
         return Prediction(
             alpha=alpha,
             encoded=refined.foreground[0].permute(1, 2, 0).float().cpu().numpy(),
             coarse=stage.alpha,
             error=stage.error,
+            doubted=doubted,
             region=_plane(region),
             exposure=stage.exposure,
+            limit=limit,
         )
+
+    def unmix(
+        self,
+        prediction: Prediction,
+        plate: np.ndarray,
+        clean: np.ndarray,
+        space: str,
+        *,
+        valid: np.ndarray | None = None,
+    ) -> Prediction:
+        """Let the light decide where the network is in doubt: the third stage, on the CPU alone.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            From `refine`, of the same plates; it is left as it is.
+        plate, clean, space, valid
+            As for `evaluate`. Where no clean plate is, alpha stays.
+
+        Returns
+        -------
+        Prediction
+            With another alpha.
+        """
+        cells = unmixing_cells(prediction.alpha, prediction.doubted)
+        if valid is not None:
+            cells &= halved(valid) >= 1
+        estimate = self._light(halved(prediction.encoded)[cells], prediction.exposure, space)
+        alpha = unmix(plate, clean, prediction.alpha, prediction.doubted, cells, estimate).alpha
+        if prediction.limit is not None:
+            np.minimum(alpha, prediction.limit, out=alpha)
+        return replace(prediction, alpha=alpha)
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.
@@ -336,7 +393,7 @@ class Engine:
         Parameters
         ----------
         prediction : Prediction
-            From `refine`, of the same plates.
+            From `refine` or `unmix`, of the same plates.
         plate, clean, space, inside, outside, valid
             As for `evaluate`.
 
@@ -377,9 +434,15 @@ class Engine:
         partial = np.flatnonzero((alpha > 0.0) & (alpha < 1.0))
         if partial.size:
             seen = prediction.encoded.reshape(-1, 3).take(partial, axis=0)
-            light = decode(torch.from_numpy(seen), prediction.exposure).numpy()
-            estimate[partial] = self.config.from_linear_rec709(light[None], space)[0]
+            estimate[partial] = self._light(seen, prediction.exposure, space)
         return estimate.reshape(*alpha.shape, 3)
+
+    def _light(self, encoded: np.ndarray, exposure: float, space: str) -> np.ndarray:
+        """Take colours, N 3, from the network's encoding to scene-linear."""
+        if not len(encoded):
+            return encoded
+        light = decode(torch.from_numpy(encoded), exposure).numpy()
+        return self.config.from_linear_rec709(light[None], space)[0]
 
     @torch.inference_mode()
     def _refine(

@@ -472,7 +472,7 @@ class Shot:
     def predict(self, inputs: Inputs) -> Prediction:
         """Run the network on what `read` gave: not on `Inputs` that are `complete`."""
         assert inputs.read is not None
-        prediction = self._connected.refined(inputs.read)
+        prediction = self._connected.predicted(inputs.read)
         if self.reach:
             self._connected.remember(inputs.frame, inputs.read, prediction)
         return prediction

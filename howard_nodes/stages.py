@@ -50,7 +50,7 @@ class Matte:
 
 
 class Stages:
-    """The stages coarse, refine and solve, each remembered by what it depends on.
+    """The stages coarse, refine, unmix and solve, each remembered by what it depends on.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ class Stages:
         self._key = key
         self._on_stage = on_stage
 
-    def refined(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> Prediction:
-        """Run the stages coarse and refine, as far as they are not known.
+    def predicted(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> Prediction:
+        """Run the stages coarse, refine and unmix, as far as they are asked for and not known.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class Stages:
             Sizes that do not fit.
         """
 
-        def compute() -> Prediction:
+        def refine() -> Prediction:
             coarse = self._coarse(pictures)
             self._on_stage("refine")
             return self.engine.refine(
@@ -106,7 +106,15 @@ class Stages:
                 override_error=_pixels(mattes, "error_override"),
             )
 
-        return self.cache.get(self._refine_key(pictures, mattes), compute)
+        def unmix() -> Prediction:
+            known = self.cache.get(self._refine_key(pictures, mattes), refine)
+            self._on_stage("unmix")
+            return self.engine.unmix(
+                known, pictures.plate, pictures.clean, pictures.space, valid=pictures.valid
+            )
+
+        compute = unmix if self.engine.settings.unmix != "off" else refine
+        return self.cache.get(self._predicted_key(pictures, mattes), compute)
 
     def glimpse(
         self, pictures: Pictures, mattes: Mapping[str, Matte], prediction: Prediction
@@ -118,7 +126,7 @@ class Stages:
         pictures, mattes
             As for `solved`.
         prediction : Prediction
-            From `refined`, of the same.
+            From `predicted`, of the same.
 
         Returns
         -------
@@ -126,7 +134,7 @@ class Stages:
             For the `around` of `solved`.
         """
         look = glimpse(prediction.alpha, pictures.plate, prediction.exposure)
-        return self._refine_key(pictures, mattes), look
+        return self._predicted_key(pictures, mattes), look
 
     def solved(
         self,
@@ -135,14 +143,14 @@ class Stages:
         prediction: Prediction | None = None,
         around: Around = (),
     ) -> MatteResult:
-        """Run all three stages, as far as they are not known.
+        """Run all stages, as far as they are not known.
 
         Parameters
         ----------
         pictures, mattes
-            As for `refined`; here `inside` and `outside` act too.
+            As for `predicted`; here `inside` and `outside` act too.
         prediction : Prediction, optional
-            From `refined`, where that was called already.
+            From `predicted`, where that was called already.
         around : tuple of tuple of str and Glimpse
             This frame and its neighbours, from `glimpse`: those steady alpha, but for where a coarse matte is
             painted.
@@ -159,12 +167,12 @@ class Stages:
         """
 
         def compute() -> MatteResult:
-            known = self.refined(pictures, mattes) if prediction is None else prediction
+            predicted = self.predicted(pictures, mattes) if prediction is None else prediction
             self._on_stage("solve")
             if around:
-                known = _steadied(known, mattes, around)
+                predicted = _steadied(predicted, mattes, around)
             return self.engine.solve(
-                known,
+                predicted,
                 pictures.plate,
                 pictures.clean,
                 pictures.space,
@@ -173,8 +181,8 @@ class Stages:
                 valid=pictures.valid,
             )
 
-        refine = self._refine_key(pictures, mattes)
-        key = key_of("solve", refine, _keys(mattes, "inside", "outside"), [one for one, _ in around])
+        known = self._predicted_key(pictures, mattes)
+        key = key_of("solve", known, _keys(mattes, "inside", "outside"), [one for one, _ in around])
         return self.cache.get(key, compute)
 
     def _coarse(self, pictures: Pictures) -> CoarseStage:
@@ -198,6 +206,10 @@ class Stages:
             amount = settings.threshold
         overrides = _keys(mattes, "coarse_override", "error_override")
         return key_of("refine", self._coarse_key(pictures), settings.refine_mode, amount, overrides)
+
+    def _predicted_key(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> str:
+        key = self._refine_key(pictures, mattes)
+        return key_of("unmix", key) if self.engine.settings.unmix != "off" else key
 
 
 def _steadied(prediction: Prediction, mattes: Mapping[str, Matte], around: Around) -> Prediction:

@@ -141,3 +141,60 @@ def test_bfloat16_gives_about_the_same_matte(random_weights, config):
         )
         mattes.append(engine.coarse(plate, gradient(), "lin_rec709").alpha)
     assert np.abs(mattes[0] - mattes[1]).max() < 0.05
+
+
+@pytest.fixture(scope="module")
+def shipped(config) -> Engine:
+    return Engine(load_weights(fused=False), config, computing=ComputeSettings(device="cpu"))
+
+
+def test_unmixing_is_what_the_light_says_of_the_refined_alpha(shipped):
+    plate, alpha = disc_over_gradient(0, 180, 260)
+    clean = gradient(180, 260)
+    results = {}
+    for unmix in ("auto", "off"):
+        shipped.settings = MatteSettings(unmix=unmix)
+        results[unmix] = shipped.evaluate(plate, clean, "lin_rec709")
+    shipped.settings = MatteSettings()
+    edge = (alpha > 0) & (alpha < 1)
+    assert (
+        np.abs(results["auto"].alpha - alpha)[edge].mean() < np.abs(results["off"].alpha - alpha)[edge].mean()
+    )
+    for layer in ("coarse", "error", "region"):
+        np.testing.assert_array_equal(getattr(results["auto"], layer), getattr(results["off"], layer))
+
+
+def test_a_coarse_matte_painted_against_the_network_is_not_undone_by_the_light(shipped):
+    plate, _ = disc_over_gradient(0, 180, 260)
+    clean = gradient(180, 260)
+    painted = np.zeros((180, 260, 2), np.float32)
+    painted[20:40, 20:60] = 1.0  # a subject that looks like the place
+    stage = shipped.coarse(plate, clean, "lin_rec709")
+    refined = shipped.refine(stage, override_coarse=painted)
+    there = (slice(24, 36), slice(24, 56))
+    np.testing.assert_array_equal(
+        shipped.unmix(refined, plate, clean, "lin_rec709").alpha[there], refined.alpha[there]
+    )
+
+
+def test_painted_error_rules_the_unmixing(shipped):
+    plate, alpha = disc_over_gradient(0, 180, 260)
+    clean = gradient(180, 260)
+    stage = shipped.coarse(plate, clean, "lin_rec709")
+    protected = shipped.refine(stage, override_error=np.zeros((180, 260), np.float32))
+    np.testing.assert_array_equal(shipped.unmix(protected, plate, clean, "lin_rec709").alpha, protected.alpha)
+    handed = shipped.refine(stage, override_error=np.ones((180, 260), np.float32))
+    edge = (alpha > 0) & (alpha < 1)
+    found = shipped.unmix(handed, plate, clean, "lin_rec709").alpha
+    assert np.abs(found - alpha)[edge].mean() < 0.05
+
+
+def test_where_no_clean_plate_is_alpha_is_not_unmixed(shipped):
+    plate, _ = disc_over_gradient(0, 180, 260)
+    clean = gradient(180, 260)
+    valid = np.ones((180, 260), np.float32)
+    valid[:, 130:] = 0.0
+    refined = shipped.refine(shipped.coarse(plate, clean, "lin_rec709", valid=valid))
+    found = shipped.unmix(refined, plate, clean, "lin_rec709", valid=valid).alpha
+    np.testing.assert_array_equal(found[:, 130:], refined.alpha[:, 130:])
+    assert not np.array_equal(found, refined.alpha)

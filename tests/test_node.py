@@ -95,16 +95,16 @@ def test_a_job_on_files_gives_the_nodes_bits(make_shot, steadiness):
     ("change", "ran"),
     [
         ({}, ()),
-        ({"coarse_override": _matte()}, ("refine", "solve")),
-        ({"error_override": _matte()}, ("refine", "solve")),
+        ({"coarse_override": _matte()}, ("refine", "unmix", "solve")),
+        ({"error_override": _matte()}, ("refine", "unmix", "solve")),
         ({"inside": _matte()}, ("solve",)),
         ({"outside": _matte()}, ("solve",)),
         # At this size draft sees as much as standard, and refines less.
-        ({"quality": "draft"}, ("refine", "solve")),
-        ({"backbone_scale": 0.25}, ("coarse", "refine", "solve")),
-        ({"exposure": 1.0}, ("coarse", "refine", "solve")),
-        ({"sample_pixels": 64}, ("refine", "solve")),
-        ({"refine_mode": "full"}, ("refine", "solve")),
+        ({"quality": "draft"}, ("refine", "unmix", "solve")),
+        ({"backbone_scale": 0.25}, ("coarse", "refine", "unmix", "solve")),
+        ({"exposure": 1.0}, ("coarse", "refine", "unmix", "solve")),
+        ({"sample_pixels": 64}, ("refine", "unmix", "solve")),
+        ({"refine_mode": "full"}, ("refine", "unmix", "solve")),
         ({"threshold": 0.7}, ()),
         # The exposure fits: what follows sees no change.
         ({"match_exposure": "auto"}, ("fit",)),
@@ -115,7 +115,7 @@ def test_a_job_on_files_gives_the_nodes_bits(make_shot, steadiness):
 )
 def test_only_what_depends_on_a_change_runs_again(node, inputs, change, ran):
     first = node.evaluate(1001, inputs)
-    assert first.ran == ("read", "coarse", "refine", "solve")
+    assert first.ran == ("read", "coarse", "refine", "unmix", "solve")
     knobs = {name: value for name, value in change.items() if not isinstance(value, np.ndarray)}
     node.configure(**knobs)
     pictures = {name: value for name, value in change.items() if name not in knobs}
@@ -141,9 +141,9 @@ def test_no_knob_runs_less_than_it_is_described_to(node, inputs):
 def test_a_fit_runs_once_for_the_same_plates(random_weights, inputs):
     node = HowardMatte(weights=str(random_weights))
     assert node.evaluate(1001, inputs).ran == STAGES
-    assert node.evaluate(1001, inputs | {"error_override": _matte()}).ran == ("refine", "solve")
+    assert node.evaluate(1001, inputs | {"error_override": _matte()}).ran == ("refine", "unmix", "solve")
     node.configure(backbone_scale=0.25)
-    assert node.evaluate(1001, inputs).ran == ("coarse", "refine", "solve")
+    assert node.evaluate(1001, inputs).ran == ("coarse", "refine", "unmix", "solve")
 
 
 def test_a_host_may_change_its_arrays_afterwards(node, inputs):

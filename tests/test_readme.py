@@ -17,7 +17,7 @@ def test_the_example_runs_on_the_shot_that_ships(monkeypatch):
     monkeypatch.chdir(shot_folder())
     names: dict[str, object] = {}
     exec(code, names)
-    assert names["again"].ran == ("refine", "solve")
+    assert names["again"].ran == ("refine", "unmix", "solve")
     assert names["again"].fit.verdict == "good"
     assert not np.array_equal(names["again"]["refine_region"], names["first"]["refine_region"])
 

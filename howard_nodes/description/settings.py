@@ -10,7 +10,7 @@ from howard_nodes.description.knob import Knob, check_fields, checked, knob, kno
 
 __all__ = ["KNOBS", "STAGES", "ComputeSettings", "FitSettings", "MatteSettings", "knobs_checked"]
 
-STAGES = ("read", "fit", "coarse", "refine", "solve")
+STAGES = ("read", "fit", "coarse", "refine", "unmix", "solve")
 """What happens to a frame, in order; each needs those before it."""
 
 _QUALITY, _REFINEMENT, _CLEAN, _COLOUR, _COMPUTE = (
@@ -133,6 +133,17 @@ class MatteSettings:
         step=0.01,
         stage="refine",
         metavar="T",
+    )
+    unmix: str = knob(
+        "auto",
+        label="Unmix",
+        help="Alpha at edges from the light itself: plate, clean plate, the foreground's colours nearby.",
+        group=_REFINEMENT,
+        stage="unmix",
+        choices={
+            "auto": ("Automatic", "At edges, and where the error map asks for it."),
+            "off": ("Off", "Alpha is what the network says."),
+        },
     )
     steadiness: int = knob(
         0,

@@ -70,7 +70,16 @@ def test_options_reach_the_result(matte, shot):
         *("--override-error", str(shot.folder / "error.exr")),
         *("--depth", "float", "--compression", "zips", "--output-colorspace", "lin_rec709_scene"),
         *("--refine", "thresholding", "--threshold", "0.2", "--backbone-scale", "0.5", "--exposure", "0.5"),
-        *("--precision", "float32", "--colorspace", "ACEScg", "--clean-colorspace", "lin_rec709_scene"),
+        *(
+            "--precision",
+            "float32",
+            "--unmix",
+            "off",
+            "--colorspace",
+            "ACEScg",
+            "--clean-colorspace",
+            "lin_rec709_scene",
+        ),
     )
     assert ended.code == 0, ended.err
     path = shot.output.replace("####", "1002")

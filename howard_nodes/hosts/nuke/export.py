@@ -148,7 +148,10 @@ def largest_difference(
     worst = 0.0
     for settings in _SETTINGS:
         engine = Engine(
-            network, config, MatteSettings(**settings), ComputeSettings(device="cpu", precision="float32")
+            network,
+            config,
+            MatteSettings(unmix="off", **settings),
+            ComputeSettings(device="cpu", precision="float32"),
         )
         _set_knobs(model, engine.settings)
         for size in _SIZES:

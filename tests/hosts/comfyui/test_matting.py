@@ -155,7 +155,7 @@ def test_refine_runs_neither_fit_nor_coarse_stage(
 ) -> None:
     first = matted(plates(2), clean(), **knobs)
     ran: list[str] = []
-    for stage in ("coarse", "coarse_matte", "refine", "solve"):
+    for stage in ("coarse", "coarse_matte", "refine", "unmix", "solve"):
         real = getattr(Engine, stage)
 
         def counted(self: Engine, *args: Any, _stage: str = stage, _real: Any = real, **more: Any) -> Any:
@@ -165,7 +165,7 @@ def test_refine_runs_neither_fit_nor_coarse_stage(
         monkeypatch.setattr(Engine, stage, counted)
     where = torch.ones(1, 72, 104)
     second = named(Refine().refine(first["matte"], refine_mode="full", coarse_override=where))
-    assert sorted(ran) == ["refine", "refine", "solve", "solve"]
+    assert sorted(ran) == ["refine", "refine", "solve", "solve", "unmix", "unmix"]
     del ran[:]
     third = named(Refine().refine(second["matte"], refine_mode="full", inside=where))
     assert ran == ["solve", "solve"]

@@ -91,7 +91,7 @@ def network() -> MattingNetwork:
 
 def node(plate: np.ndarray, clean: np.ndarray, space: str = "lin_rec709_scene", **settings: Any) -> Any:
     compute = ComputeSettings(device="cpu", precision="float32")
-    engine = Engine(network(), ColorConfig.load(), MatteSettings(**settings), compute)
+    engine = Engine(network(), ColorConfig.load(), MatteSettings(unmix="off", **settings), compute)
     return engine.evaluate(plate.astype(np.float32), clean.astype(np.float32), space)
 
 
@@ -235,7 +235,7 @@ def test_the_scripts_knobs_are_the_models_attributes(exported: Path, model: Any)
     for name, kind in kinds.items():
         assert type(getattr(model, name)) is types[kind]
     # All of the node's knobs that mean something without files, other frames and a second network.
-    without = {"align", "match_exposure", "weights", "device", "precision", "steadiness"}
+    without = {"align", "match_exposure", "weights", "device", "precision", "steadiness", "unmix"}
     assert {name for name in kinds if not name.endswith("_automatic")} == {
         one.name for one in KNOBS
     } - without

@@ -1,0 +1,304 @@
+"""Alpha from light: where the network is in doubt, the plates say how much of the foreground covers a pixel.
+
+With the foreground's colour F and the clean plate B known, ``plate = a F + (1 - a) B`` gives alpha by a
+division. B is known here; of F there are candidates nearby. Each explains a pixel more or less well, and what
+they say is weighed by that, by the noise of the plates, and by what the network believes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from howard_nodes.errors import InputError
+from howard_nodes.solve.spread import enlarged, plate_noise, spread_colors
+
+__all__ = ["Unmixed", "halved", "unmix", "unmixing_cells"]
+
+Array = NDArray[Any]
+
+_DOUBTED = 0.2  # error from which a pixel is unmixed wherever it is
+_PARTIAL = 0.01  # alpha this far from 0 and 1 counts as partial coverage
+_BESIDE = 3  # cells beside partial coverage that are unmixed too
+_SURE = 0.97  # mean alpha from which a cell shows the foreground alone
+_AROUND = 8  # candidates around the nearest sure foreground
+_NEAREST, _FARTHEST = 5.0, 44.0  # pixels between that and them
+_TURN = math.pi * (3 - math.sqrt(5))  # golden angle between one and the next
+_OWN = 0.03  # how much a foreground's colour varies at least, as a part of it
+_TEXTURE = 0.3  # and how much of the variance of the sure colours nearby one of them has
+_WIDEST = 0.24  # but at most, as a part of it
+_ANY = 0.6  # the same for a colour that nobody has seen
+_DISTRUST = np.float32(4.0)  # how much less a colour spreads for each error of its alpha
+_UNKNOWN = 1e9  # texture of a foreground of which nothing is sure
+_CLEAN = 0.02  # how far off a clean plate is at least, as a part of it
+_GRAIN = 1e-7  # least squared noise of a channel
+_BELIEF = 0.02, 1.0  # standard deviation of the network's alpha: at error 0, and for each error
+_ENDS = 0.3  # how far its belief in alphas of exactly 0 and 1 is trusted
+_CHUNK = 2048  # cells computed at a time: some 6 MB a thread, whatever the frame's size
+
+
+@dataclass(frozen=True)
+class Unmixed:
+    """What the light says.
+
+    Attributes
+    ----------
+    alpha : ndarray
+        H W float32, 0 to 1: as it was but in the cells.
+    deviation : ndarray
+        H W float32, 0 to 1: standard deviation of each answer; 0 where nothing was unmixed.
+    """
+
+    alpha: Array
+    deviation: Array
+
+
+def unmixing_cells(alpha: Array, error: Array) -> Array:
+    """Find where light is worth asking: near partial coverage, and where the error map asks for it.
+
+    Parameters
+    ----------
+    alpha : ndarray
+        H W, 0 to 1.
+    error : ndarray
+        H W, 0 to 1: how far alpha is expected to be wrong. A cell with a pixel of exactly 0 is protected.
+
+    Returns
+    -------
+    ndarray
+        ceil(H/2) ceil(W/2), bool: cells of 2x2 pixels.
+    """
+    covered, wrong = halved(alpha), halved(error)
+    partial = ((covered > _PARTIAL) & (covered < 1 - _PARTIAL)).astype(np.uint8)
+    near = cv2.dilate(partial, np.ones((2 * _BESIDE + 1,) * 2, np.uint8)) > 0
+    cells = near.reshape(covered.shape) | (wrong > _DOUBTED)
+    free = error > 0
+    if not free.all():
+        odd = [(0, length % 2) for length in free.shape]
+        free = np.pad(free, odd, mode="edge")
+        cells &= free[::2, ::2] & free[1::2, ::2] & free[::2, 1::2] & free[1::2, 1::2]
+    return np.asarray(cells)
+
+
+def unmix(
+    plate: Array,
+    clean: Array,
+    alpha: Array,
+    error: Array,
+    cells: Array | None = None,
+    estimate: Array | None = None,
+) -> Unmixed:
+    """Unmix light: alpha from the plate, the clean plate and candidates for the foreground's colour.
+
+    Candidates are the sure foreground nearest to a pixel, places around that, the network's own estimate, and
+    colours spread outwards. Candidate k gives ``a = (I - B).(F - B) / |F - B|^2``, with a variance
+    ``T / |F - B|^2``, ``T = n + a^2 v + (1 - a)^2 c |B|^2``: n is the squared noise of the plates where
+    nobody is nearby, which a clean plate that is off makes larger too; v is how much the foreground's colours
+    vary nearby, and c how far off a clean plate is at least. The network's belief is a normal distribution
+    about its alpha, as wide as its error map says, what lies beyond 0 and 1 counted as exactly that. The
+    answer is the mean of what follows from all candidates, each weighed by how likely it makes the pixel.
+
+    Parameters
+    ----------
+    plate, clean : ndarray
+        H W 3 float32, scene-linear, unbounded, finite.
+    alpha : ndarray
+        H W float32, 0 to 1: the network's.
+    error : ndarray
+        H W float32, 0 to 1: how far that is expected to be wrong. 0 protects alpha; 1 leaves it to the light.
+    cells : ndarray, optional
+        ceil(H/2) ceil(W/2), bool: where to unmix. By default `unmixing_cells`.
+    estimate : ndarray, optional
+        N 3, scene-linear: the network's straight foreground in each of the cells, in reading order.
+
+    Returns
+    -------
+    Unmixed
+        The same bits on however many threads.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit together.
+
+    Notes
+    -----
+    Candidates are those of sampling-based matting (Wang and Cohen, "Optimized Color Sampling for Robust
+    Matting", CVPR 2007), with the background known; mixing them by likelihood is Bayesian matting's (Chuang
+    et al., CVPR 2001).
+    """
+    height, width = alpha.shape
+    for name, array, shape in (
+        ("plate", plate, (height, width, 3)),
+        ("clean plate", clean, (height, width, 3)),
+        ("error map", error, (height, width)),
+    ):
+        if array.shape != shape:
+            raise InputError(f"the {name} has shape {array.shape}, but the alpha needs {shape}")
+    cells = unmixing_cells(alpha, error) if cells is None else cells
+    result = Unmixed(np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32))
+    rows, columns = (axis.astype(np.int32) for axis in np.nonzero(cells))
+    if not len(rows):
+        return result
+    noise = plate_noise(plate, clean, alpha)
+    colors = _sampled(plate, alpha, rows, columns)
+    sampled = len(colors)
+    if estimate is not None:
+        colors.append(np.asarray(estimate, np.float32))
+    # What is in doubt spreads little: a matte too solid would lend background to the foreground.
+    kept = alpha * np.clip(1 - _DISTRUST * error, 0.01, 1.0)
+    colors.append(spread_colors(plate, clean, alpha, kept, noise)[rows, columns])
+    grain = enlarged(noise[::2], cells.shape[1])[rows, columns] * np.float32(1 / 3) + np.float32(_GRAIN)
+
+    def work(part: slice) -> None:
+        # A cell's pixels: 2x2, at the border of an odd picture some twice.
+        down = np.minimum(2 * rows[part] + np.array([[0], [0], [1], [1]], np.int32), height - 1)
+        across = np.minimum(2 * columns[part] + np.array([[0], [1], [0], [1]], np.int32), width - 1)
+        before, behind = (picture[down, across].transpose(2, 0, 1) for picture in (plate, clean))
+        candidates = np.stack([color[part].T for color in colors])[:, :, None]
+        texture = candidates[:sampled].var(0).mean(0)[0] if sampled else np.full_like(grain[part], _UNKNOWN)
+        mean, deviation = _explained(
+            before, behind, candidates, texture, alpha[down, across], error[down, across], grain[part]
+        )
+        result.alpha[down, across] = mean
+        result.deviation[down, across] = deviation
+
+    _in_parts(work, len(rows))
+    return result
+
+
+def halved(plane: Array) -> Array:
+    """Mean of each 2x2 pixels, of H W or H W C, rounded up; an odd border is repeated."""
+    height, width = plane.shape[:2]
+    if height % 2 or width % 2:
+        plane = cv2.copyMakeBorder(plane, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    size = ((width + 1) // 2, (height + 1) // 2)
+    half = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(half).reshape(size[1], size[0], *plane.shape[2:])
+
+
+def _in_parts(work: Any, count: int) -> None:
+    parts = [slice(first, first + _CHUNK) for first in range(0, count, _CHUNK)]
+    threads = min(cv2.getNumThreads(), len(parts))
+    if threads <= 1:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, parts))
+
+
+def _sampled(plate: Array, alpha: Array, rows: Array, columns: Array) -> list[Array]:
+    """Colours of sure foreground for each cell: the nearest, and those around it; N 3 each, or none."""
+    height, width = ((length + 1) // 2 for length in alpha.shape)
+    found: list[Array] = []
+    sure = cv2.erode((halved(alpha) > _SURE).astype(np.uint8), np.ones((3, 3), np.uint8))
+    sure = sure.reshape(height, width)
+    places = np.flatnonzero(sure)
+    if len(places):
+        pixels = halved(plate).reshape(-1, 3)
+        _, labels = cv2.distanceTransformWithLabels(1 - sure, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+        labels = labels.reshape(height, width)
+        place = np.zeros(int(labels.max()) + 1, np.int32)
+        place[labels.reshape(-1)[places]] = places
+        nearest = place[labels[rows, columns]]
+        found.append(pixels[nearest])
+        down, across = np.divmod(nearest, width)
+        for y, x in _places_around():
+            there = labels[np.clip(down + y, 0, height - 1), np.clip(across + x, 0, width - 1)]
+            found.append(pixels[place[there]])
+    return found
+
+
+def _places_around() -> Iterable[tuple[int, int]]:
+    """Cells down and across, on a spiral: always the same, so that neighbours get candidates alike."""
+    for i in range(_AROUND):
+        far = _NEAREST * (_FARTHEST / _NEAREST) ** (i / (_AROUND - 1)) / 2
+        yield round(far * math.sin(i * _TURN)), round(far * math.cos(i * _TURN))
+
+
+def _explained(
+    before: Array,
+    behind: Array,
+    colors: Array,
+    texture: Array,
+    believed: Array,
+    error: Array,
+    grain: Array,
+) -> tuple[Array, Array]:
+    """Mean and standard deviation of alpha, 4 n each, of pixels of n cells.
+
+    `before` and `behind` are plate and clean plate, 3 4 n, `colors` candidates, K 3 1 n, `texture` how
+    much those of the sure foreground vary, n, `believed` and `error` what the network says, 4 n, `grain` the
+    squared noise of a channel, n.
+    """
+    # The last colour that was spread counts once more as one that says little: any colour may be hidden.
+    colors = np.concatenate([colors, colors[-1:]])
+    brightness = np.square(colors).sum(1) * np.float32(1 / 3)
+    varies = np.minimum(brightness * _OWN**2 + _TEXTURE * texture, brightness * _WIDEST**2)
+    varies[-1] = brightness[-1] * _ANY**2
+    varies += np.float32(_GRAIN)
+    clean_varies = np.square(behind).sum(0) * np.float32(_CLEAN**2 / 3)
+    off = before - behind
+    changed = np.square(off).sum(0)
+
+    long = np.full((len(colors), *believed.shape), 1e-9, np.float32)
+    along = np.zeros_like(long)
+    for channel in range(3):
+        way = colors[:, channel] - behind[channel]
+        along += way * off[channel]
+        way *= way
+        long += way
+    alpha = along / long
+    np.clip(alpha, 0.0, 1.0, out=alpha)
+    # |off - alpha way|^2: what the candidate leaves unexplained.
+    left = (alpha * long - 2 * along) * alpha + changed
+    np.maximum(left, 0.0, out=left)
+    total = 1 - alpha
+    total *= total
+    total *= clean_varies
+    total += alpha * alpha * varies
+    total += grain
+
+    width = np.square(_BELIEF[0] + _BELIEF[1] * error)
+    prior = width * long
+    both = total + prior
+    mean = (alpha * prior + believed * total) / both
+    spread = width * total / both
+    # Twice the logarithm of the likelihood, but for what all have in common.
+    score = -2 * np.log(total)
+    score -= np.log(both)
+    score -= left / total
+    alpha -= believed
+    alpha *= alpha
+    alpha *= long
+    alpha /= both
+    score -= alpha
+
+    # Alphas of exactly 0 and 1, which a normal distribution limited to 0..1 gives some weight of its own.
+    steep = np.float32(-1.702) / np.sqrt(width)
+    none, whole = (1 / (1 + np.exp(np.minimum(steep * at, 60.0))) for at in (-believed, believed - 1))
+    between = np.maximum(1 - none - whole, 1e-3) / _ENDS
+    empty = grain + clean_varies
+    score_none = -changed / empty + 2 * np.log(len(colors) * none / between) - 3 * np.log(empty)
+    solid = grain + varies
+    score_whole = -(long - 2 * along + changed) / solid - 3 * np.log(solid) + 2 * np.log(whole / between)
+
+    best = np.maximum(np.maximum(score.max(0), score_whole.max(0)), score_none)
+    for one in (score, score_whole, score_none):
+        one -= best
+        one *= 0.5
+        np.exp(one, out=one)
+    certain = score_whole.sum(0)
+    weight = score.sum(0) + score_none + certain
+    result = ((score * mean).sum(0) + certain) / weight
+    squares = ((score * (spread + mean * mean)).sum(0) + certain) / weight
+    deviation = np.sqrt(np.maximum(squares - result * result, 0.0))
+    return np.clip(result, 0.0, 1.0), np.minimum(deviation, 1.0)
