@@ -637,7 +637,7 @@ def cost(world: World, args: argparse.Namespace) -> None:  # noqa: ARG001
     }
     clean = large.take(rng, big, frames=1, noise=0.005, gain=(1.4, 1.4, 1.4)).clean(0)
     network = load_weights(None, fused=False).prepared()
-    scale = howard.settings.scale_for(large.height, large.width)
+    scale = howard.settings.scales_for(large.height, large.width)[0]
     pixels = howard.settings.pixels_for(large.height, large.width)
     repeats = args.cases or 5
     print(f"  {torch.get_num_threads()} threads, pictures in memory, median of {repeats} pairs")

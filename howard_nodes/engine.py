@@ -20,7 +20,7 @@ from howard_nodes.color.encoding import decode, encode
 from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
-from howard_nodes.network import Coarse, MattingNetwork, Refined, from_coarse, to_coarse
+from howard_nodes.network import Coarse, MattingNetwork, Refined, consensus, from_coarse, to_coarse
 from howard_nodes.solve import (
     TRUSTED,
     alpha_limit,
@@ -239,12 +239,13 @@ class Engine:
         plate_seen = _encoded(self.config.to_linear_rec709(plate, space), exposure)
         clean_seen = _encoded(clean_709, exposure)
         height, width = plate.shape[:2]
-        scale = self.settings.scale_for(height, width)
+        scales = self.settings.scales_for(height, width)
 
         @torch.inference_mode()
         def run() -> tuple[Tensor, Tensor, Coarse]:
             pictures = self._on_device(plate_seen), self._on_device(clean_seen)
-            return *pictures, self._network.coarse(*pictures, backbone_scale=scale)
+            looks = [self._network.coarse(*pictures, backbone_scale=scale) for scale in scales]
+            return *pictures, consensus(looks)
 
         encoded_plate, encoded_clean, coarse = self._with_memory(run)
         limit: np.ndarray | None = None

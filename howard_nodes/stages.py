@@ -194,7 +194,7 @@ class Stages:
 
     def _coarse_key(self, pictures: Pictures) -> str:
         settings, (height, width) = self.engine.settings, pictures.plate.shape[:2]
-        scale = settings.scale_for(height, width)
+        scale = settings.scales_for(height, width)
         return key_of("coarse", self._key, pictures.key, scale, settings.exposure)
 
     def _refine_key(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> str:

@@ -49,9 +49,12 @@ def test_a_plate_and_a_clean_plate_of_other_sizes_are_refused(engine):
 
 def test_the_usual_scale_sees_hd_at_a_quarter_and_uhd_at_an_eighth():
     settings = MatteSettings()
-    assert settings.scale_for(1080, 1920) == 1 / 4
-    assert settings.scale_for(2160, 3840) == 1 / 8
-    assert settings.scale_for(720, 1280) == 1 / 2
+    assert settings.scales_for(1080, 1920) == (1 / 4,)
+    assert settings.scales_for(2160, 3840) == (1 / 8,)
+    assert settings.scales_for(720, 1280) == (1 / 2,)
+    assert MatteSettings(quality="high").scales_for(1080, 1920) == (1 / 2, 1 / 4, 1 / 8)
+    assert MatteSettings(quality="draft").scales_for(1080, 1920) == (1 / 8,)
+    assert MatteSettings(quality="high", backbone_scale=0.4).scales_for(1080, 1920) == (0.4, 0.2, 0.1)
     assert settings.pixels_for(1080, 1920) == 80_000
     assert settings.pixels_for(2160, 3840) == 320_000
     assert settings.pixels_for(540, 960) == 40_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from howard_nodes.description.knob import Knob, check_fields, checked, knob, knobs_of
 
@@ -22,9 +22,26 @@ _QUALITY, _REFINEMENT, _CLEAN, _COLOUR, _COMPUTE = (
 )
 # The authors' setting for HD; for 2160p they take four times as many.
 _HD_AREA, _HD_REFINED = 1920 * 1080, 80_000
-# Quality: longest side that the coarse stage sees, and how many times the usual pixels are refined. Weights
-# know subjects of standard's size: a closer look makes mattes worse, "high" refines more.
-_QUALITIES = {"draft": (325, 0.5), "standard": (650, 1.0), "high": (650, 4.0)}
+
+
+class _Quality(NamedTuple):
+    """What a quality chooses.
+
+    The coarse stage's scale is halved from `first` on, until the longer side is at most `longest`; it looks
+    at `looks` scales, each half of the one before; `refined` times the usual pixels are refined.
+    """
+
+    first: float
+    longest: int
+    looks: int
+    refined: float
+
+
+_QUALITIES = {
+    "draft": _Quality(0.5, 325, 1, 0.5),
+    "standard": _Quality(0.5, 650, 1, 1.0),
+    "high": _Quality(1.0, 1300, 3, 4.0),
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,10 @@ class MatteSettings:
         choices={
             "draft": ("Draft", "Half of standard's resolution and refined pixels: quick, for a first look."),
             "standard": ("Standard", "The coarse stage sees 325 to 650 pixels on the longer side."),
-            "high": ("High", "Four times standard's refined pixels: for much hair or motion blur."),
+            "high": (
+                "High",
+                "Three scales agree, the finest twice standard's; four times the refined pixels. Slow.",
+            ),
         },
     )
     backbone_scale: float | None = knob(
@@ -176,15 +196,15 @@ class MatteSettings:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def scale_for(self, height: int, width: int) -> float:
-        """Resolution of the coarse stage for a picture of this size, above 0, at most 1."""
-        if self.backbone_scale is not None:
-            return self.backbone_scale
-        most = _QUALITIES[self.quality][0]
-        scale = 0.5
-        while max(height, width) * scale > most and scale > 1 / 32:
-            scale /= 2
-        return scale
+    def scales_for(self, height: int, width: int) -> tuple[float, ...]:
+        """Resolutions at which the coarse stage looks at a picture of this size, finest first, 0 to 1."""
+        quality = _QUALITIES[self.quality]
+        scale = self.backbone_scale
+        if scale is None:
+            scale = quality.first
+            while max(height, width) * scale > quality.longest and scale > quality.first / 16:
+                scale /= 2
+        return tuple(scale / 2**i for i in range(quality.looks))
 
     def pixels_for(self, height: int, width: int) -> int:
         """Pixels to refine in a picture of this size."""
@@ -192,7 +212,7 @@ class MatteSettings:
             return self.sample_pixels
         # With the area above HD, with its root below: the smaller a picture, the more of it is edge.
         size = height * width / _HD_AREA
-        usual = _HD_REFINED * max(size, size**0.5) * _QUALITIES[self.quality][1]
+        usual = _HD_REFINED * max(size, size**0.5) * _QUALITIES[self.quality].refined
         return min(height * width, round(usual))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from howard_nodes.network.model import (
+    AGREED,
     BACKBONES,
     REFINE_MODES,
     Coarse,
     MattingNetwork,
     Refined,
+    consensus,
     from_coarse,
     to_coarse,
 )
@@ -23,6 +25,7 @@ from howard_nodes.network.weights import (
 )
 
 __all__ = [
+    "AGREED",
     "BACKBONES",
     "DEFAULT_WEIGHTS",
     "REFINE_MODES",
@@ -30,6 +33,7 @@ __all__ = [
     "MattingNetwork",
     "Refined",
     "WeightsInfo",
+    "consensus",
     "describe_weights",
     "from_coarse",
     "import_checkpoint",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,10 +18,22 @@ from howard_nodes.network.lite0 import Lite0Coarse
 from howard_nodes.network.lite0_inference import Lite0Inference
 from howard_nodes.network.refiner import Refiner, select_region
 
-__all__ = ["BACKBONES", "REFINE_MODES", "Coarse", "MattingNetwork", "Refined", "from_coarse", "to_coarse"]
+__all__ = [
+    "AGREED",
+    "BACKBONES",
+    "REFINE_MODES",
+    "Coarse",
+    "MattingNetwork",
+    "Refined",
+    "consensus",
+    "from_coarse",
+    "to_coarse",
+]
 
 BACKBONES = ("lite0", "mobilenetv2", "resnet50", "resnet101")
 REFINE_MODES = ("sampling", "thresholding", "full")
+AGREED = 0.7
+"""How much of mean error and spread the error of a consensus is."""
 # Feature channels, and widths of the refiner.
 _AUTHORS = (32, (24, 16, 12))
 _LITE0 = (16, (16, 16, 12))
@@ -277,6 +289,37 @@ class MattingNetwork(nn.Module):
                 return _means(x, factor)
             return F.interpolate(x, size, mode="area")
         return F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+def consensus(looks: Sequence[Coarse]) -> Coarse:
+    """Make one coarse matte of several scales' of the same pictures.
+
+    No scale is right for all pictures: a small one sees that a body is whole, a large one sees strands. What
+    most of them say counts, and how far they are apart tells how wrong that may be.
+
+    Parameters
+    ----------
+    looks : sequence of Coarse
+        One or an odd number, the finest first.
+
+    Returns
+    -------
+    Coarse
+        At the finest's size, with its features and foreground: the median of alphas; as error 0.7 times the
+        sum of the mean error and the standard deviation of the alphas.
+    """
+    finest = looks[0]
+    if len(looks) == 1:
+        return finest
+    size = finest.alpha.shape[2:]
+
+    def enlarged(x: Tensor) -> Tensor:
+        return x if x.shape[2:] == size else F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+    alphas = torch.cat([enlarged(look.alpha) for look in looks], 1)
+    errors = torch.cat([enlarged(look.error) for look in looks], 1)
+    error = AGREED * (errors.mean(1, keepdim=True) + alphas.std(1, unbiased=False, keepdim=True))
+    return replace(finest, alpha=alphas.median(1, keepdim=True).values, error=error.clamp(0, 1))
 
 
 def to_coarse(x: Tensor, coarse: Coarse) -> Tensor:

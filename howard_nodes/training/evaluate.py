@@ -373,7 +373,7 @@ class _Runner:
         height, width = truth.alpha.shape
         coarse, predicted = outputs["coarse_matte"], outputs["error_map"]
         true = np.abs(coarse - truth.alpha)
-        scale = MatteSettings().scale_for(height, width)
+        scale = MatteSettings().scales_for(height, width)[0]
         known = _predicted(outputs.valid, truth.alpha.shape, round(1 / scale))
         self._full.add(predicted[known > 0], true[known > 0])
         size = (max(1, int(width * scale)), max(1, int(height * scale)))

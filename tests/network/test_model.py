@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from howard_nodes.network import MattingNetwork, from_coarse, to_coarse
+from howard_nodes.network import Coarse, MattingNetwork, consensus, from_coarse, to_coarse
 
 KEYS = {"mobilenetv2": 382, "resnet50": 394, "resnet101": 700}
 
@@ -247,3 +247,22 @@ def test_wrong_arguments(lite0: MattingNetwork) -> None:
         lite0.coarse(plate, clean[..., :16])
     with pytest.raises(ValueError, match="backbone scale 0"):
         lite0.coarse(plate, clean, backbone_scale=0)
+
+
+def look(alpha: float, error: float, size: int) -> Coarse:
+    maps = (
+        torch.full((1, channels, size, size), value) for channels, value in ((1, alpha), (3, 0.1), (1, error))
+    )
+    return Coarse(*maps, torch.zeros(1, 16, size, size))
+
+
+def test_a_consensus_is_what_most_scales_say_and_doubts_where_they_differ() -> None:
+    finest, *others = look(0.9, 0.1, 8), look(0.8, 0.1, 4), look(0.2, 0.1, 2)
+    found = consensus([finest, *others])
+    torch.testing.assert_close(found.alpha, torch.full((1, 1, 8, 8), 0.8))
+    spread = float(torch.tensor([0.9, 0.8, 0.2]).std(unbiased=False))
+    torch.testing.assert_close(found.error, torch.full((1, 1, 8, 8), 0.7 * (0.1 + spread)))
+    assert found.features is finest.features
+    alike = consensus([look(0.9, 0.1, 8)] * 3)
+    assert float(alike.error.max()) < 0.1
+    assert consensus([finest]) is finest

@@ -288,9 +288,15 @@ def _qualities() -> list[Quality]:
     found = []
     for choice in next(knob for knob in KNOBS if knob.name == "quality").choices:
         settings = MatteSettings(quality=choice.value)
-        first, least = settings.scale_for(1, 1), settings.scale_for(1, 1 << 24)
-        longest = bisect_left(range(1, 1 << 20), True, key=lambda side: settings.scale_for(1, side) < first)
-        found.append(Quality(first, least, longest * first, float(settings.pixels_for(1080, 1920))))
+        scales = settings.scales_for(1, 1)
+        first, least = scales[0], settings.scales_for(1, 1 << 24)[0]
+
+        def smaller(side: int, settings: MatteSettings = settings, first: float = first) -> bool:
+            return settings.scales_for(1, side)[0] < first
+
+        longest = bisect_left(range(1, 1 << 20), True, key=smaller)
+        pixels = float(settings.pixels_for(1080, 1920))
+        found.append(Quality(first, least, longest * first, len(scales), pixels))
     return found
 
 

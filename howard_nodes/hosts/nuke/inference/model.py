@@ -14,7 +14,7 @@ from howard_nodes.color.encoding import SHOULDER
 from howard_nodes.hosts.nuke.inference.coarse import CoarseNetwork
 from howard_nodes.hosts.nuke.inference.refine import RefineNetwork, select
 from howard_nodes.hosts.nuke.inference.solve import Solve
-from howard_nodes.network import MattingNetwork
+from howard_nodes.network import AGREED, MattingNetwork
 from howard_nodes.solve import PRIOR_STRENGTH, TRUSTED
 
 __all__ = ["CHANNELS_IN", "CHANNELS_OUT", "InferenceModel", "Quality"]
@@ -46,6 +46,8 @@ class Quality(NamedTuple):
         Of the coarse stage: it is halved from the first on, not below the least,
     longest_side : float
         until the coarse stage sees no more pixels than these on the longer side.
+    looks : int
+        Scales that the coarse stage looks at, each half of the one before.
     hd_pixels : float
         To refine at 1920 x 1080.
     """
@@ -53,6 +55,7 @@ class Quality(NamedTuple):
     first_scale: float
     least_scale: float
     longest_side: float
+    looks: int
     hd_pixels: float
 
 
@@ -96,8 +99,9 @@ class InferenceModel(nn.Module):
         self.first_scales = [one.first_scale for one in qualities]
         self.least_scales = [one.least_scale for one in qualities]
         self.longest_sides = [one.longest_side for one in qualities]
+        self.looks = [one.looks for one in qualities]
         self.hd_pixels = [one.hd_pixels for one in qualities]
-        self.shoulder, self.trusted = SHOULDER, TRUSTED
+        self.shoulder, self.trusted, self.kept = SHOULDER, TRUSTED, AGREED
         self.darkest_key = DARKEST_KEY
         self.low, self.high = math.log2(DARKEST_KEY), math.log2(BRIGHTEST_KEY)
         self.brightest, self.most_half = _BRIGHTEST, _HALF
@@ -140,9 +144,24 @@ class InferenceModel(nn.Module):
             encoded = _nn.replication_pad2d(encoded, [0, right, 0, below])
         high, wide = height + below, width + right
 
-        small = self.downsample(encoded, self.find_scale(height, width)).to(numbers)
-        raw = self.coarse(small[:, 0:3], small[:, 3:]).to(torch.float32)
+        scale = self.find_scale(height, width)
+        raw = self.look(encoded, scale, numbers)
         coarse_alpha, error = torch.clamp(raw[:, 0:1], 0.0, 1.0), torch.clamp(raw[:, 4:5], 0.0, 1.0)
+        looks = self.looks[min(max(self.quality, 0), len(self.looks) - 1)]
+        if looks > 1:
+            size = [raw.shape[2], raw.shape[3]]
+            alphas, errors = [coarse_alpha], [error]
+            for i in range(1, looks):
+                other = torch.clamp(self.look(encoded, scale / 2.0**i, numbers)[:, 0:5], 0.0, 1.0)
+                other = _nn.upsample_bilinear2d(other, size, False)
+                alphas.append(other[:, 0:1])
+                errors.append(other[:, 4:5])
+            alphas_seen = torch.cat(alphas, 1)
+            coarse_alpha = torch.sort(alphas_seen, 1)[0][:, looks // 2 : looks // 2 + 1]
+            away = alphas_seen - torch.mean(alphas_seen, [1], True)
+            spread = torch.pow(torch.mean(away * away, [1], True), 0.5)
+            error = torch.mean(torch.cat(errors, 1), [1], True) * self.kept + spread * self.kept
+            error = torch.clamp(error, 0.0, 1.0)
         seen = torch.cat([torch.relu(raw[:, 5:]), coarse_alpha, raw[:, 1:4]], 1)
         pixels = self.find_pixels(height, width)
         region = select(error, high // 4, wide // 4, self.refine_mode, pixels, self.threshold)
@@ -161,6 +180,11 @@ class InferenceModel(nn.Module):
         if input.dtype == torch.float16:
             out = torch.clamp(out, -self.most_half, self.most_half)
         return out.to(input.dtype)
+
+    def look(self, encoded: Tensor, scale: float, numbers: torch.dtype) -> Tensor:
+        """Run the coarse stage at one scale."""
+        small = self.downsample(encoded, scale).to(numbers)
+        return self.coarse(small[:, 0:3], small[:, 3:]).to(torch.float32)
 
     def converted(self, x: Tensor, matrix: list[float]) -> Tensor:
         """Take N 3 H W through a matrix."""
