@@ -25,6 +25,8 @@ from howard_nodes.solve import (
     TRUSTED,
     alpha_limit,
     apply_inside_outside,
+    doubt_of_light,
+    doubt_of_network,
     halved,
     merge_override,
     solve_foreground,
@@ -94,6 +96,8 @@ class Prediction:
     doubted : ndarray
         H W, 0 to 1: how far alpha may be wrong: the error map with what was painted, 0 where a coarse matte
         was painted against the network's.
+    doubt : ndarray
+        H W, 0 to 1: the error to be expected of `alpha`.
     region : ndarray
         H W, 1 where the refiner worked.
     exposure : float
@@ -107,6 +111,7 @@ class Prediction:
     coarse: np.ndarray
     error: np.ndarray
     doubted: np.ndarray
+    doubt: np.ndarray
     region: np.ndarray
     exposure: float
     limit: np.ndarray | None
@@ -308,6 +313,7 @@ class Engine:
             coarse=stage.alpha,
             error=stage.error,
             doubted=doubted,
+            doubt=doubt_of_network(doubted, unmixing_cells(alpha, doubted)),
             region=_plane(region),
             exposure=stage.exposure,
             limit=limit,
@@ -340,10 +346,11 @@ class Engine:
         if valid is not None:
             cells &= halved(valid) >= 1
         estimate = self._light(halved(prediction.encoded)[cells], prediction.exposure, space)
-        alpha = unmix(plate, clean, prediction.alpha, prediction.doubted, cells, estimate).alpha
+        found = unmix(plate, clean, prediction.alpha, prediction.doubted, cells, estimate)
         if prediction.limit is not None:
-            np.minimum(alpha, prediction.limit, out=alpha)
-        return replace(prediction, alpha=alpha)
+            np.minimum(found.alpha, prediction.limit, out=found.alpha)
+        doubt = doubt_of_light(prediction.doubt, found.deviation)
+        return replace(prediction, alpha=found.alpha, doubt=doubt)
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.
@@ -418,9 +425,14 @@ class Engine:
             outside=outside,
             trusted=TRUSTED / 2.0**prediction.exposure,
         )
+        doubt = prediction.doubt
+        for painted in (inside, outside):
+            if painted is not None:  # what an artist says is not in doubt
+                doubt = doubt * (1 - np.clip(np.nan_to_num(painted), 0.0, 1.0))
         return MatteResult(
             foreground=foreground,
             alpha=apply_inside_outside(alpha, outside=outside),
+            doubt=doubt,
             coarse=prediction.coarse,
             error=prediction.error,
             region=prediction.region,

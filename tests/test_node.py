@@ -71,7 +71,7 @@ def test_arrays_frames_and_files_give_the_same_bits(node, inputs, tmp_path):
 def test_a_job_on_files_gives_the_nodes_bits(make_shot, steadiness):
     shot = make_shot(3)
     output = str(shot.folder / "out" / "s.####.exr")
-    layers = ("rgba", "foreground", "alpha", "coarse", "error", "region", "clean")
+    layers = ("rgba", "foreground", "alpha", "coarse", "error", "doubt", "region", "clean")
     run(
         Job(
             plate=shot.plate,

@@ -23,6 +23,9 @@ _COLUMNS = (
     ("Grad", "grad"),
     ("Conn", "conn"),
     ("foreground", "foreground_mse"),
+    ("partial", "mad_partial"),
+    ("fringe", "fringe"),
+    ("ΔE", "fringe_shown"),
     ("dtSSD", "dtssd"),
     ("coarse", "mad_coarse"),
     ("s/frame", "seconds"),
@@ -96,18 +99,19 @@ def _print(result: Evaluation) -> None:
         ]
         print_table(("", *(title for title, _ in _COLUMNS)), rows, numbers=True)
         print()
-    print("MAD by kind")
-    print_table(
-        ("", *result.methods),
-        [
-            (
-                f"{kind} ({result.count(kind=kind)})",
-                *(_number(result.average(method, "mad", kind=kind)) for method in result.methods),
-            )
-            for kind in result.kinds()
-        ],
-        numbers=True,
-    )
+    for title, measure in (("MAD by kind", "mad"), ("\nMAD of partial coverage by kind", "mad_partial")):
+        print(title)
+        print_table(
+            ("", *result.methods),
+            [
+                (
+                    f"{kind} ({result.count(kind=kind)})",
+                    *(_number(result.average(method, measure, kind=kind)) for method in result.methods),
+                )
+                for kind in result.kinds()
+            ],
+            numbers=True,
+        )
     for method, found in result.error_maps.items():
         print(f"\nerror map of {method}")
         refining = found.refining
@@ -115,6 +119,11 @@ def _print(result: Evaluation) -> None:
             [
                 ("calibration error", f"{found.coarse.calibration_error:.2f} on the coarse grid, x 1000"),
                 ("rank correlation", f"{found.coarse.rank_correlation:.2f}"),
+                (
+                    "doubt",
+                    f"calibration error {found.doubt.calibration_error:.2f}, "
+                    f"rank correlation {found.doubt.rank_correlation:.2f}, of the final alpha",
+                ),
                 (
                     "MAD",
                     f"coarse {refining.nothing:.2f}, all refined {refining.everything:.2f}, a tenth "

@@ -158,6 +158,14 @@ OUTPUTS: tuple[Socket, ...] = (
         layer="error",
     ),
     Socket(
+        "doubt",
+        "Doubt",
+        "matte",
+        "How wrong alpha is expected to be, in the end: where to look.",
+        "solve",
+        layer="doubt",
+    ),
+    Socket(
         "refine_region", "Refine Region", "matte", "1 where the refiner worked.", "refine", layer="region"
     ),
     Socket(

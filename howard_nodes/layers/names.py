@@ -17,6 +17,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "alpha": ("alpha.A",),
     "coarse": ("coarse.A",),
     "error": ("error.A",),
+    "doubt": ("doubt.A",),
     "region": ("region.A",),
     "clean": ("clean.R", "clean.G", "clean.B"),
     "difference": ("difference.R", "difference.G", "difference.B"),

@@ -34,6 +34,8 @@ class MatteResult:
         H W, 0 to 1, the coarse matte, enlarged.
     error : ndarray
         H W, 0 to 1, the error map, enlarged.
+    doubt : ndarray, optional
+        H W, 0 to 1, the error to be expected of the alpha.
     region : ndarray, optional
         H W, 1 where the refiner worked.
     clean : ndarray, optional
@@ -53,6 +55,7 @@ class MatteResult:
     alpha: Array
     coarse: Array
     error: Array
+    doubt: Array | None = None
     region: Array | None = None
     clean: Array | None = None
     plate: Array | None = None

@@ -1,6 +1,7 @@
 """Alpha and straight foreground in linear light, values above 1 kept; overrides, mattes, steadiness."""
 
 from howard_nodes.solve.composite import comp_error, composite
+from howard_nodes.solve.doubt import doubt_of_light, doubt_of_network
 from howard_nodes.solve.foreground import PRIOR_STRENGTH, TRUSTED, solve_foreground
 from howard_nodes.solve.overrides import apply_inside_outside, merge_override
 from howard_nodes.solve.reach import alpha_limit
@@ -16,6 +17,8 @@ __all__ = [
     "apply_inside_outside",
     "comp_error",
     "composite",
+    "doubt_of_light",
+    "doubt_of_network",
     "glimpse",
     "halved",
     "merge_override",

@@ -24,9 +24,11 @@ from howard_nodes.training.metrics import (
     conn,
     dtssd,
     foreground_mse,
+    fringe,
     grad,
     mad,
     mad_by_place,
+    mad_partial,
     mse,
     unknown_band,
 )
@@ -53,6 +55,9 @@ MEASURES = (
     "grad",
     "conn",
     "foreground_mse",
+    "mad_partial",
+    "fringe",
+    "fringe_shown",
     "mad_in_band",
     "mad_holes",
     "mad_ghosts",
@@ -65,7 +70,7 @@ MEASURES = (
 )
 """What is measured of a case; see `Score`."""
 
-OPEN_ENDED = frozenset({"foreground_mse"})
+OPEN_ENDED = frozenset({"foreground_mse", "fringe"})
 """Measures of light: one case with the sun in it would outweigh all others in a mean."""
 
 GROUPS: dict[str, tuple[str, ...]] = {"rendered": ("rendered", "scene"), "drawn": ("drawn",)}
@@ -89,9 +94,10 @@ class Score:
         A label of weights, or a rival's name.
     values : dict of str to float
         By `MEASURES`; not a number where there is nothing to measure. See `howard_nodes.training.metrics` for
-        those of mattes. `mad_coarse` is the coarse matte's, enlarged. Of sequences: `dtssd`; `change` and
-        `true_change`, how much the matte and the truth themselves change from frame to frame; `floor`, how
-        much the matte changes on a still picture with other grain in each frame. `seconds` a frame.
+        those of mattes; `fringe` and `fringe_shown` are the two of `fringe`. `mad_coarse` is the coarse
+        matte's, enlarged. Of sequences: `dtssd`; `change` and `true_change`, how much the matte and the truth
+        themselves change from frame to frame; `floor`, how much the matte changes on a still picture with
+        other grain in each frame. `seconds` a frame.
     """
 
     case: str
@@ -109,12 +115,15 @@ class ErrorMap:
     ----------
     coarse, full : Reliability
         On the coarse grid (means of areas), and at full size.
+    doubt : Reliability
+        Of the layer `doubt`: expected and true error of the final alpha, at full size.
     refining : Refining
         What refining by it wins.
     """
 
     coarse: Reliability
     full: Reliability
+    doubt: Reliability
     refining: Refining
 
 
@@ -318,7 +327,7 @@ class _Runner:
 
     def __init__(self, method: str, node: HowardMatte) -> None:
         self.method, self.node = method, node
-        self._coarse, self._full = Calibration(), Calibration()
+        self._coarse, self._full, self._doubt = Calibration(), Calibration(), Calibration()
         self._refining: list[list[float]] = []
 
     def run(self, case: Case, tuners: list[Tuner], keep: Path | None, on_pictures: Pictures) -> Score:
@@ -337,6 +346,8 @@ class _Runner:
                 np.save(_kept(keep, case, frame), outputs["fitted_clean_plate"].astype(np.float16))
             row = _matte_values(outputs["alpha"], truth.alpha)
             row["foreground_mse"] = foreground_mse(outputs["foreground"], truth.foreground, truth.alpha)
+            colors = outputs["foreground"], truth.alpha, truth.foreground, unknown_band(truth.alpha)
+            row["fringe"], row["fringe_shown"] = fringe(outputs["alpha"], *colors)
             row["mad_coarse"] = mad(outputs["coarse_matte"], truth.alpha)
             rows.append(row)
             alphas.append(outputs["alpha"])
@@ -365,7 +376,7 @@ class _Runner:
     def error_map(self) -> ErrorMap:
         """Sum up what was seen of the error maps."""
         refining = Refining(*np.mean(self._refining, axis=0).tolist())
-        return ErrorMap(self._coarse.result(), self._full.result(), refining)
+        return ErrorMap(self._coarse.result(), self._full.result(), self._doubt.result(), refining)
 
     def _look_at_errors(
         self, frame: int, inputs: dict[str, Any], fit: Any, outputs: Outputs, truth: Truth
@@ -376,6 +387,7 @@ class _Runner:
         scale = MatteSettings().scales_for(height, width)[0]
         known = _predicted(outputs.valid, truth.alpha.shape, round(1 / scale))
         self._full.add(predicted[known > 0], true[known > 0])
+        self._doubt.add(outputs["doubt"][known > 0], np.abs(outputs["alpha"] - truth.alpha)[known > 0])
         size = (max(1, int(width * scale)), max(1, int(height * scale)))
         planes = (predicted, coarse, truth.alpha, known)
         means = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
@@ -384,7 +396,8 @@ class _Runner:
 
         def refined(error: np.ndarray | None = None, **knobs: Any) -> float:
             before = self.node.values
-            self.node.configure(**knobs)
+            # The light would make up for what is not refined.
+            self.node.configure(unmix="off", **knobs)
             painted = {} if error is None else {"error_override": error.astype(np.float32)}
             try:
                 matte = self.node.evaluate(frame, inputs | painted, fit=fit)["alpha"]
@@ -450,6 +463,7 @@ def _matte_values(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     return {
         "mad": mad(alpha, truth),
         "mad_unknown": mad(alpha, truth, band) if band.any() else math.nan,
+        "mad_partial": mad_partial(alpha, truth),
         "mse": mse(alpha, truth),
         "grad": grad(alpha, truth),
         "conn": conn(alpha, truth),

@@ -14,20 +14,26 @@ import cv2
 import numpy as np
 
 __all__ = [
+    "FRINGE_COLORS",
     "SEEN",
     "change",
     "conn",
     "dtssd",
     "foreground_mse",
+    "fringe",
     "grad",
     "mad",
     "mad_by_place",
+    "mad_partial",
     "mse",
     "unknown_band",
 ]
 
 SEEN = 0.05
 """True coverage above which a foreground's colour counts."""
+
+FRINGE_COLORS = ((0, 0, 0), (0.18, 0.18, 0.18), (1, 1, 1), (0.8, 0, 0), (0, 0.6, 0), (0, 0, 1))
+"""Scene-linear Rec.709, over which a comp shows dark, light and coloured fringes."""
 
 _PARTIAL = 0.02
 _SIGMA = 1.4
@@ -39,6 +45,15 @@ def mad(alpha: np.ndarray, truth: np.ndarray, where: np.ndarray | None = None) -
     """Mean absolute difference x 1000 of two mattes (H W, 0 to 1), over all pixels or a boolean mask."""
     difference = np.abs(alpha - truth)
     return 1000.0 * float(difference.mean() if where is None else difference[where].mean())
+
+
+def mad_partial(alpha: np.ndarray, truth: np.ndarray) -> float:
+    """Mean absolute difference x 1000 where true coverage is partial, 0.02 to 0.98: edges alone.
+
+    Not a number where nothing is partial.
+    """
+    partial = (truth > _PARTIAL) & (truth < 1 - _PARTIAL)
+    return mad(alpha, truth, partial) if partial.any() else math.nan
 
 
 def mse(alpha: np.ndarray, truth: np.ndarray, where: np.ndarray | None = None) -> float:
@@ -117,6 +132,45 @@ def foreground_mse(foreground: np.ndarray, true_foreground: np.ndarray, truth: n
         return math.nan
     difference = (foreground[seen] - true_foreground[seen]) * truth[seen][:, None]
     return 1000.0 * float(np.square(difference).mean(dtype=np.float64))
+
+
+def fringe(
+    alpha: np.ndarray,
+    foreground: np.ndarray,
+    truth: np.ndarray,
+    true_foreground: np.ndarray,
+    band: np.ndarray,
+) -> tuple[float, float]:
+    """Compare comps over `FRINGE_COLORS` with the true ones, where an edge may show.
+
+    Parameters
+    ----------
+    alpha, truth : ndarray
+        H W, 0 to 1.
+    foreground, true_foreground : ndarray
+        H W 3, straight, scene-linear Rec.709.
+    band : ndarray
+        H W bool, from `unknown_band`.
+
+    Returns
+    -------
+    tuple of float
+        Mean absolute difference x 1000 in linear light; mean colour difference of what a display shows (light
+        of 0 to 1 through sRGB's curve, CIE 1976 delta E of L*a*b*). Not a number where the band is empty.
+    """
+    if not band.any():
+        return math.nan, math.nan
+    pairs = [
+        (a[band][:, None].astype(np.float32), f[band].astype(np.float32))
+        for a, f in ((alpha, foreground), (truth, true_foreground))
+    ]
+    light, shown = [], []
+    for color in np.array(FRINGE_COLORS, np.float32):
+        found, true = (a * f + (1 - a) * color for a, f in pairs)
+        light.append(float(np.abs(found - true).mean(dtype=np.float64)))
+        one, other = (cv2.cvtColor(np.clip(x, 0, 1)[None], cv2.COLOR_LRGB2Lab)[0] for x in (found, true))
+        shown.append(float(np.sqrt(np.square(one - other).sum(1)).mean(dtype=np.float64)))
+    return 1000.0 * float(np.mean(light)), float(np.mean(shown))
 
 
 def dtssd(alphas: np.ndarray, truths: np.ndarray) -> float:

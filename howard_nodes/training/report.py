@@ -44,6 +44,7 @@ figcaption { color: #96969c; font-size: 13px; }
 svg text { fill: #96969c; font: 12px system-ui, sans-serif; }
 """
 
+_CLOSE = 240, 320  # pixels of a window shown at 1:1
 _MEASURES = (
     ("MAD", "mad"),
     ("MAD, unknown band", "mad_unknown"),
@@ -51,6 +52,9 @@ _MEASURES = (
     ("Grad", "grad"),
     ("Conn", "conn"),
     ("foreground MSE", "foreground_mse"),
+    ("partial", "mad_partial"),
+    ("fringe", "fringe"),
+    ("fringe, ΔE", "fringe_shown"),
     ("dtSSD", "dtssd"),
     ("MAD, coarse", "mad_coarse"),
     ("s / frame", "seconds"),
@@ -66,6 +70,9 @@ Conn / 1000, after Rhemann et al. (CVPR 2009), over the whole picture. dtSSD x 1
 2015).</li>
 <li>Foreground MSE x 1000: straight foregrounds in scene-linear light, both times the true alpha, where that
 is above 0.05; of the middle case, since light has no upper end.</li>
+<li>Partial: MAD where true coverage is partial, 0.02 to 0.98. Fringe: comps over black, grey, white, red,
+green and blue beside the true ones, in the unknown band: mean difference x 1000 in linear light (of the
+middle case), and as CIE 1976 ΔE on a display.</li>
 <li>The rivals get the clean plate that the node fitted with the first weights, and the knobs with the least
 MAD on this very set. Their time is the key's alone, without the fit.</li>
 </ul>
@@ -99,6 +106,9 @@ class Report:
             shown |= {name: pictures[name] for name in ("truth", "coarse", "error")}
             shown |= {name: _display(pictures[name]) for name in ("plate", "clean")}
             shown["over"] = _display(over)
+        window = _close(truth)
+        closer = ("truth", "alpha", "difference", "plate", "over")
+        shown |= {f"{what}-close": shown[what][window] for what in closer if what in shown}
         for what, picture in shown.items():
             write_file(self.folder / _thumbnail(case.name, method, what), _jpeg(picture))
 
@@ -137,15 +147,16 @@ def _tables(evaluation: Evaluation) -> Iterable[str]:
             for method in evaluation.methods
         ]
         yield _table(("", *(title for title, _ in _MEASURES)), rows)
-    yield "<h2>MAD by kind</h2>"
     kinds = [(kind, f"{kind} ({evaluation.count(kind=kind)})") for kind in evaluation.kinds()]
-    yield _table(
-        ("", *(title for _, title in kinds)),
-        [
-            (method, [evaluation.average(method, "mad", kind=kind) for kind, _ in kinds])
-            for method in evaluation.methods
-        ],
-    )
+    for title, name in (("MAD by kind", "mad"), ("MAD of partial coverage by kind", "mad_partial")):
+        yield f"<h2>{title}</h2>"
+        yield _table(
+            ("", *(title for _, title in kinds)),
+            [
+                (method, [evaluation.average(method, name, kind=kind) for kind, _ in kinds])
+                for method in evaluation.methods
+            ],
+        )
     yield "<h2>Where the error sits</h2><p>Parts of the MAD: in the unknown band, holes in the subject, "
     yield "ghosts in the place behind it.</p>"
     for method in evaluation.methods:
@@ -173,7 +184,8 @@ def _error_maps(evaluation: Evaluation) -> Iterable[str]:
     for method, found in evaluation.error_maps.items():
         note = (
             f"{method}: calibration error {found.coarse.calibration_error:.2f} (x 1000), "
-            f"rank correlation {found.coarse.rank_correlation:.2f}"
+            f"rank correlation {found.coarse.rank_correlation:.2f}; doubt of the final alpha: "
+            f"{found.doubt.calibration_error:.2f}, {found.doubt.rank_correlation:.2f}"
         )
         plot = _plot(found.coarse, found.full)
         yield f"<figure>{plot}<figcaption>{escape(note)}</figcaption></figure>"
@@ -228,6 +240,14 @@ def _cases(evaluation: Evaluation) -> Iterable[str]:
                 yield _figure(name, method, "coarse", f"coarse matte, MAD {one.values['mad_coarse']:.2f}")
                 yield _figure(name, method, "error", "error map")
             yield "</div>"
+        yield "<p>1:1, where most coverage is partial:</p><div class=row>"
+        for what in ("plate", "truth"):
+            yield _figure(name, first, f"{what}-close", what)
+        for method in scores:
+            yield _figure(name, method, "alpha-close", f"{method}: alpha")
+            if method in evaluation.error_maps:
+                yield _figure(name, method, "over-close", "over green")
+        yield "</div>"
 
 
 def _table(header: Iterable[str], rows: Iterable[tuple[str, list[float]]], *, mark: bool = True) -> str:
@@ -286,6 +306,17 @@ def _thumbnail(case: str, method: str, what: str) -> Path:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^\w-]+", "-", text).strip("-")
+
+
+def _close(truth: np.ndarray) -> tuple[slice, slice]:
+    """Find the window that holds most partial coverage, by the truth alone: the same for all methods."""
+    height, width = truth.shape
+    size = min(height, _CLOSE[0]), min(width, _CLOSE[1])
+    partial = ((truth > 0.02) & (truth < 0.98)).astype(np.float32)
+    sums = cv2.boxFilter(partial, -1, (size[1], size[0]), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
+    sums = sums[: height - size[0] + 1, : width - size[1] + 1]
+    row, column = divmod(int(sums.argmax()), sums.shape[1])
+    return slice(row, row + size[0]), slice(column, column + size[1])
 
 
 def _signed(difference: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ LAYERS = {
     "Alpha": "alpha",
     "Coarse Matte": "coarse",
     "Error Map": "error",
+    "Doubt": "doubt",
     "Refine Region": "region",
     "Fitted Clean Plate": "clean",
 }

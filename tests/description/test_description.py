@@ -76,6 +76,7 @@ def test_the_issues_sockets_are_there():
         "alpha",
         "coarse_matte",
         "error_map",
+        "doubt",
         "refine_region",
         "fitted_clean_plate",
     ]

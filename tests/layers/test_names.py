@@ -14,7 +14,7 @@ def test_the_layers_and_channels_of_an_exr():
     assert layer_channels(LAYERS) == (
         *("R", "G", "B", "A"),
         *("foreground.R", "foreground.G", "foreground.B"),
-        *("alpha.A", "coarse.A", "error.A", "region.A"),
+        *("alpha.A", "coarse.A", "error.A", "doubt.A", "region.A"),
         *("clean.R", "clean.G", "clean.B"),
         *("difference.R", "difference.G", "difference.B"),
         "valid.A",
@@ -42,7 +42,10 @@ def test_layers_are_written_in_one_order_each_once():
             "alpha,forground",
             "unknown layer 'forground': did you mean 'foreground'\\? there are",
         ),
-        ("beauty", "unknown layer 'beauty': there are rgba, foreground, alpha, coarse, error, region, clean"),
+        (
+            "beauty",
+            "unknown layer 'beauty': there are rgba, foreground, alpha, coarse, error, doubt, region, clean",
+        ),
         ("", "no layers to write: choose from rgba"),
         (" , ", "no layers to write"),
     ],

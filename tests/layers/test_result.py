@@ -10,8 +10,8 @@ from howard_nodes.layers import DEFAULT_LAYERS, LAYERS, MatteResult
 def make(height=37, width=23, **changes):
     rng = np.random.default_rng(3)
     colours = (rng.uniform(-0.1, 50.0, (height, width, 3)).astype(np.float32) for _ in range(3))
-    mattes = (rng.uniform(0.0, 1.0, (height, width)).astype(np.float32) for _ in range(5))
-    names = ("foreground", "clean", "plate"), ("alpha", "coarse", "error", "region", "valid")
+    mattes = (rng.uniform(0.0, 1.0, (height, width)).astype(np.float32) for _ in range(6))
+    names = ("foreground", "clean", "plate"), ("alpha", "coarse", "error", "doubt", "region", "valid")
     arrays = dict(zip(names[0], colours, strict=True)) | dict(zip(names[1], mattes, strict=True))
     return MatteResult(**(arrays | changes))
 
@@ -65,7 +65,7 @@ def test_arrays_that_are_views_are_fine():
     assert np.array_equal(turned.exr_channels()[0], np.flip(result.exr_channels()[0], 1))
 
 
-@pytest.mark.parametrize("name", ["region", "clean"])
+@pytest.mark.parametrize("name", ["doubt", "region", "clean"])
 def test_a_layer_that_was_not_computed_is_an_input_error(name):
     result = make(**{name: None})
     with pytest.raises(InputError, match=f"'{name}' was not computed"):

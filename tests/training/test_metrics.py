@@ -13,9 +13,11 @@ from howard_nodes.training.metrics import (
     conn,
     dtssd,
     foreground_mse,
+    fringe,
     grad,
     mad,
     mad_by_place,
+    mad_partial,
     mse,
     unknown_band,
 )
@@ -117,3 +119,28 @@ def test_a_foreground_counts_as_much_as_it_is_seen():
     # 0.2 of light too much: whole where it covers, half of it at half coverage, unseen beyond.
     assert foreground_mse(true + 0.2, true, truth) == pytest.approx(1000 * (0.2**2 + 0.1**2) / 2, rel=1e-4)
     assert math.isnan(foreground_mse(true, true, np.zeros_like(truth)))
+
+
+def test_partial_coverage_is_measured_alone(matte):
+    wrong = matte.copy()
+    wrong[:, 29] = 0.7
+    wrong[:, :20] = 0.5
+    assert mad_partial(wrong, matte) == pytest.approx(200)
+    assert math.isnan(mad_partial(wrong, (matte > 0.5).astype(np.float32)))
+
+
+def test_a_fringe_is_what_a_comp_shows_of_a_wrong_edge(matte):
+    truth = np.full((40, 60, 3), 0.5, np.float32)
+    band = unknown_band(matte)
+    assert fringe(matte, truth, matte, truth, band) == (0, 0)
+    # The foreground's colour is wrong by 0.1 where a half of it shows: in one of 21 columns, in all colours.
+    wrong = truth.copy()
+    wrong[:, 29] += 0.1
+    light, shown = fringe(matte, wrong, matte, truth, band)
+    assert light == pytest.approx(1000 * 0.05 / 21, rel=1e-4)
+    assert shown > 0
+    # What is beyond the edge of alpha does not show.
+    wrong = truth.copy()
+    wrong[:, :29] = 7.0
+    assert fringe(matte, wrong, matte, truth, band) == (0, 0)
+    assert all(math.isnan(value) for value in fringe(matte, truth, matte, truth, np.zeros_like(band)))

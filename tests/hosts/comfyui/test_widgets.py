@@ -97,6 +97,7 @@ def test_sockets_have_comfyuis_types() -> None:
         "alpha": "MASK",
         "coarse_matte": "MASK",
         "error_map": "MASK",
+        "doubt": "MASK",
         "refine_region": "MASK",
         "fitted_clean_plate": "IMAGE",
     }

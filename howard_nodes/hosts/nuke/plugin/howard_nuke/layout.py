@@ -39,12 +39,13 @@ LAYERS = {
     "foreground": ("red", "green", "blue"),
     "coarse": ("alpha",),
     "error": ("alpha",),
+    "doubt": ("alpha",),
     "region": ("alpha",),
     "clean": ("red", "green", "blue"),
 }
 """Layers of the result in Nuke's names. Alpha is Nuke's own `rgba.alpha`: a layer named alpha is built in."""
 
-MORE_LAYERS = ("region", "clean")
+MORE_LAYERS = ("doubt", "region", "clean")
 """Those that are written on request."""
 
 READ = "Result"
