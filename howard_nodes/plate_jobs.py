@@ -25,7 +25,7 @@ from howard_nodes.plates.fit import ShotFit
 from howard_nodes.takes import VALID_LAYER, Light, Take
 from howard_nodes.warm import Warm, WarmEngine
 
-__all__ = ["PlateReport", "align_plates", "build_plates", "fit_plates"]
+__all__ = ["PlateReport", "align_plates", "build_plates", "fit_plates", "plates_of"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     """
     began = time.monotonic()
     config = ColorConfig.load(job.ocio)
-    plates = _plates(job, config, on_event)
+    plates = plates_of(job, config, on_event)
     frames = plates.frames
     output = _output(job.output, frames, (plates.plate, plates.clean), job.report)
     warm = _warm(job, config, on_event)
@@ -132,7 +132,7 @@ def fit_plates(
     if path.suffix.lower() != ".json":
         raise InputError(f"{path}: a fit is written as JSON; use a name that ends in .json.")
     config = ColorConfig.load(job.ocio)
-    plates = _plates(job, config, on_event)
+    plates = plates_of(job, config, on_event)
     check_folder(path, make=make_folder)
     warm = _warm(job, config, on_event)
     on_event(_started(plates.frames, warm, job))
@@ -240,7 +240,8 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     return PlateReport(tuple(done), failed, built=built)
 
 
-def _plates(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> Plates:
+def plates_of(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> Plates:
+    """Open plate and clean plate of a job, and see that they fit together. Raises `InputError`."""
     plate = Take(job.plate, config, tell, layer=job.layer, colorspace=job.colorspace)
     clean = Take(
         job.required_clean,

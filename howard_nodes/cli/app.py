@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from howard_nodes import __version__
 from howard_nodes.cli import (
     Terminated,
+    adapt,
     cases,
     comfyui,
     demo,
@@ -98,6 +99,7 @@ app.add_typer(comfyui.app, name="comfyui")
 app.command("info")(info.info)
 app.command("verify")(verify.verify)
 app.add_typer(weights.app, name="weights")
+app.command("adapt")(adapt.adapt)
 app.command("train")(train.train)
 app.command("cases")(cases.cases)
 app.command("evaluate")(evaluate.evaluate)

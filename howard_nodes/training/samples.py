@@ -19,7 +19,7 @@ from howard_nodes.training.banks import ForegroundBank, TextureBank, smooth_nois
 from howard_nodes.training.places import draw_place
 from howard_nodes.training.shapes import draw_silhouette
 
-__all__ = ["HARD", "LIFE", "Sample", "SampleSource", "Style"]
+__all__ = ["HARD", "LIFE", "Sample", "SampleSource", "Style", "another_take", "touched_by_light"]
 
 Array = np.ndarray
 
@@ -170,9 +170,9 @@ class SampleSource:
         exposure = np.float32(2.0 ** (rng.normal(0.0, 0.5) + (rng.random() < 0.15) * rng.uniform(-3.5, 1.5)))
         color, place = color * exposure, place * exposure
 
-        behind = _touched_by_light(rng, place, color, alpha, style)
+        behind = touched_by_light(rng, place, color, alpha, style)
         plate = behind + alpha[..., None] * (color - behind)
-        clean = _another_take(rng, place, style)
+        clean = another_take(rng, place, style)
         if (
             rng.random() < 0.15
         ):  # a sensor's or a file's ceiling; the foreground cannot know more than the plate
@@ -251,10 +251,27 @@ class SampleSource:
         return color, alpha
 
 
-def _touched_by_light(
+def touched_by_light(
     rng: np.random.Generator, place: Array, color: Array, alpha: Array, style: Style
 ) -> Array:
-    """Let the subject's shadows, bounce and reflection fall on the place."""
+    """Let the subject's shadows, bounce and reflection fall on the place.
+
+    Parameters
+    ----------
+    rng : Generator
+        Decides which, how dark and where.
+    place, color : ndarray
+        S S 3, linear: what is behind the subject, and its straight colour.
+    alpha : ndarray
+        S S, 0 to 1: its coverage.
+    style : Style
+        How often.
+
+    Returns
+    -------
+    ndarray
+        S S 3, the place.
+    """
     size = alpha.shape[0]
     behind = place
     shares = [1 - style.shadow, 0.72 * style.shadow, 0.28 * style.shadow]
@@ -291,8 +308,8 @@ def _shadowed(rng: np.random.Generator, place: Array, alpha: Array, *, hard: boo
     return conditions.cast_shadow(place, alpha, matrix, softness=softness, depth=depth)
 
 
-def _another_take(rng: np.random.Generator, place: Array, style: Style) -> Array:
-    """Shoot the empty place at another time, and register it as well as can be."""
+def another_take(rng: np.random.Generator, place: Array, style: Style) -> Array:
+    """Shoot the empty place (S S 3, linear) at another time, and register it as well as `style` says."""
     size = place.shape[0]
     if rng.random() < 0.85:
         left = rng.choice(style.drift, p=[0.6, 0.3, 0.1])

@@ -32,7 +32,7 @@ from howard_nodes.network import MattingNetwork, load_weights, save_weights
 from howard_nodes.training.banks import PICTURES, ForegroundBank, TextureBank
 from howard_nodes.training.samples import SampleSource
 
-__all__ = ["STAGES", "Progress", "TrainSettings", "error_loss", "list_pictures", "train"]
+__all__ = ["STAGES", "Progress", "TrainSettings", "error_loss", "joint_losses", "list_pictures", "train"]
 
 STAGES = ("coarse", "joint")
 _EMA_DECAY = 0.998
@@ -345,10 +345,39 @@ def error_loss(predicted: Tensor, error: Tensor) -> Tensor:
     return 0.1 * ((predicted - error).square() / expected).mean()
 
 
-def _joint_losses(
-    network: MattingNetwork, step: int, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
-) -> dict[str, Tensor]:
+def _joint_losses(network: MattingNetwork, step: int, *batch: Tensor) -> dict[str, Tensor]:
     factor = _JOINT_FACTORS[step % len(_JOINT_FACTORS)]
+    return joint_losses(network, factor, *batch, refine=step % _REFINED == 0)
+
+
+def joint_losses(
+    network: MattingNetwork,
+    factor: int,
+    plate: Tensor,
+    clean: Tensor,
+    alpha: Tensor,
+    color: Tensor,
+    *,
+    refine: bool = True,
+) -> dict[str, Tensor]:
+    """Losses of both stages on samples.
+
+    Parameters
+    ----------
+    network : MattingNetwork
+        Not a prepared one.
+    factor : int
+        How much smaller the coarse stage's picture is: 1, 2, 4 or 8.
+    plate, clean, alpha, color : Tensor
+        N 3|3|1|3 S S: samples, encoded (`howard_nodes.training.samples.Sample`); S a multiple of 64.
+    refine : bool
+        The refiner's losses too, on each sample's window with most partial coverage.
+
+    Returns
+    -------
+    dict of str to Tensor
+        To be added up.
+    """
     small_plate, small_clean = (network.downsample(picture, 1 / factor) for picture in (plate, clean))
     raw = network.raw_coarse(small_plate, small_clean).float()
     targets = F.avg_pool2d(alpha, factor), F.avg_pool2d(color, factor)
@@ -357,7 +386,7 @@ def _joint_losses(
     matte = raw[:, :1].detach().clamp(0, 1)
     enlarged = F.interpolate(matte, scale_factor=factor, mode="bilinear", align_corners=False)
     losses["coarse_error"] = error_loss(raw[:, 4:5], F.avg_pool2d((enlarged - alpha).abs(), factor))
-    if step % _REFINED:
+    if not refine:
         return losses
     # The coarse stage learns from its own losses alone, but for its features, which only the refiner reads.
     coarse = torch.cat([matte, raw[:, 1:4].detach(), raw[:, 4:5].detach().clamp(0, 1), F.relu(raw[:, 5:])], 1)
