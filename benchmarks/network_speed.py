@@ -12,6 +12,9 @@ ours with the same, random, weights: its error map is noise, so its patches are 
 case. `default` is Howard's own network; before its weights are there, a random one; also with its coarse
 stage in bfloat16. `steps` says where its time goes.
 
+Qualities: network and unmixing together, from encoded pictures and light in memory to alpha, at draft,
+standard and high, beside the reference.
+
 Modes: thresholding beside sampling and full refinement with the default network; memory is the peak of a
 process of its own above what it held before, on a GPU the peak of what torch allocated. `reference` there is
 the reference's full refinement, its coarse stage included.
@@ -37,11 +40,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from howard_nodes.color.encoding import encode
+from howard_nodes.color.encoding import decode, encode
 from howard_nodes.demo import shot_folder
+from howard_nodes.description import MatteSettings
 from howard_nodes.errors import HowardError
 from howard_nodes.frames import read_frame
-from howard_nodes.network import MattingNetwork, load_weights
+from howard_nodes.network import MattingNetwork, consensus, from_coarse, load_weights
+from howard_nodes.solve import halved, unmix, unmixing_cells
 
 SIZES = {"1080p": (1080, 1920), "2160p": (2160, 3840)}
 SETTINGS = {"1080p": (1 / 4, 80_000), "2160p": (1 / 8, 320_000)}
@@ -51,14 +56,16 @@ PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat
 
 def pictures(size: str, device: torch.device) -> list[Tensor]:
     """Plate and clean plate, encoded, as a frame read from a file lies in memory: H W 3."""
+    return [encode(torch.from_numpy(x)).permute(2, 0, 1)[None].to(device) for x in light(size)]
+
+
+def light(size: str) -> list[np.ndarray]:
+    """Plate and clean plate, scene-linear, H W 3."""
     height, width = SIZES[size]
-    result = []
-    for name in ("plate.1001.exr", "clean.exr"):
-        pixels = read_frame(shot_folder() / name).rgb
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
-        encoded = encode(torch.from_numpy(np.ascontiguousarray(pixels)))
-        result.append(encoded.permute(2, 0, 1)[None].to(device))
-    return result
+    found = (read_frame(shot_folder() / name).rgb for name in ("plate.1001.exr", "clean.exr"))
+    return [
+        np.ascontiguousarray(cv2.resize(x, (width, height), interpolation=cv2.INTER_CUBIC)) for x in found
+    ]
 
 
 def default_network(weights: str | None) -> MattingNetwork:
@@ -176,6 +183,36 @@ def speed(size: str, args: argparse.Namespace, device: torch.device) -> None:
         print(f"    {name:22s} {statistics.median(spent) * 1e3:9.1f} ms, best {min(spent) * 1e3:9.1f} ms")
 
 
+def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None:
+    (plate, clean), (before, behind) = pictures(size, device), light(size)
+    height, width = SIZES[size]
+    network = default_network(args.weights).prepared().to(device)
+    theirs = make_reference().to(device)
+    theirs.backbone_scale, theirs.refiner.sample_pixels = SETTINGS[size]
+    given = [x.contiguous() for x in (plate, clean)]
+
+    def whole(quality: str) -> Callable[[], int]:
+        settings = MatteSettings(quality=quality)
+        scales, pixels = settings.scales_for(height, width), settings.pixels_for(height, width)
+
+        def run() -> int:
+            looks = [network.coarse(plate, clean, backbone_scale=scale) for scale in scales]
+            coarse = consensus(looks)
+            refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
+            alpha = refined.alpha[0, 0].cpu().numpy()
+            error = from_coarse(coarse.error, height, width)[0, 0].cpu().numpy()
+            cells = unmixing_cells(alpha, error)
+            seen = halved(refined.foreground[0].permute(1, 2, 0).cpu().numpy())[cells]
+            unmix(before, behind, alpha, error, cells, decode(torch.from_numpy(seen)).numpy())
+            return 4 * int(cells.sum())
+
+        return run
+
+    runs = {quality: whole(quality) for quality in ("draft", "standard", "high")}
+    print(f"{size}, network and unmixing, pixels unmixed {[run() for run in runs.values()]}")
+    report(paired({"reference": lambda: theirs(*given), **runs}, args.repeats, device), "reference")
+
+
 def modes(size: str, args: argparse.Namespace, device: torch.device) -> None:
     dtype = PRECISIONS[args.precision]
     plate, clean = pictures(size, device)
@@ -240,7 +277,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--weights")
-    parser.add_argument("--only", choices=["speed", "modes"])
+    parser.add_argument("--only", choices=["speed", "qualities", "modes"])
     parser.add_argument("--memory-of", choices=[*MODES, "reference"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -252,6 +289,8 @@ def main() -> None:
                 continue
             if args.only in (None, "speed"):
                 speed(size, args, device)
+            if args.only in (None, "qualities"):
+                qualities(size, args, device)
             if args.only in (None, "modes"):
                 modes(size, args, device)
 

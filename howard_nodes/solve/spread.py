@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "STRIP",
     "buffer",
     "columns",
     "enlarged",

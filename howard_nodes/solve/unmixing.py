@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
-from howard_nodes.solve.spread import enlarged, plate_noise, spread_colors
+from howard_nodes.solve.spread import STRIP, enlarged, plate_noise, spread_colors
 
 __all__ = ["Unmixed", "halved", "unmix", "unmixing_cells"]
 
@@ -144,34 +144,68 @@ def unmix(
             raise InputError(f"the {name} has shape {array.shape}, but the alpha needs {shape}")
     cells = unmixing_cells(alpha, error) if cells is None else cells
     result = Unmixed(np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32))
-    rows, columns = (axis.astype(np.int32) for axis in np.nonzero(cells))
-    if not len(rows):
+    if not cells.any():
         return result
+    box = _box(cells)
+    part = tuple(slice(2 * side.start, 2 * side.stop) for side in box)
+    inner = Unmixed(result.alpha[part], result.deviation[part])
+    _unmix_box(inner, plate[part], clean[part], alpha[part], error[part], cells[box], estimate)
+    return result
+
+
+def _box(cells: Array) -> tuple[slice, slice]:
+    """Find the part of a picture that matters: cells, and what is near enough to tell something of them."""
+    reach = int(_FARTHEST)
+    found = []
+    for axis in (1, 0):
+        there = np.flatnonzero(cells.any(axis))
+        # Beginning on a strip of rows, so that all that is summed up in strips stays where it was.
+        first = max(0, int(there[0]) - reach) & ~(STRIP - 1)
+        found.append(slice(first, int(there[-1]) + 1 + reach))
+    return found[0], found[1]
+
+
+def _unmix_box(
+    result: Unmixed,
+    plate: Array,
+    clean: Array,
+    alpha: Array,
+    error: Array,
+    cells: Array,
+    estimate: Array | None,
+) -> None:
+    """Unmix into a result that has the alpha already."""
+    height, width = alpha.shape
+    rows, columns = (axis.astype(np.int32) for axis in np.nonzero(cells))
+    before, behind, covered = (halved(plane) for plane in (plate, clean, alpha))
+    colors = _sampled(before, covered, rows, columns)
     noise = plate_noise(plate, clean, alpha)
-    colors = _sampled(plate, alpha, rows, columns)
+    # What is in doubt spreads little: a matte too solid would lend background to the foreground.
+    kept = covered * np.clip(1 - _DISTRUST * halved(error), 0.01, 1.0)
+    spread = spread_colors(before, behind, covered, kept, plate_noise(before, behind, covered))
     sampled = len(colors)
     if estimate is not None:
         colors.append(np.asarray(estimate, np.float32))
-    # What is in doubt spreads little: a matte too solid would lend background to the foreground.
-    kept = alpha * np.clip(1 - _DISTRUST * error, 0.01, 1.0)
-    colors.append(spread_colors(plate, clean, alpha, kept, noise)[rows, columns])
+    colors.append(spread[rows // 2, columns // 2])
     grain = enlarged(noise[::2], cells.shape[1])[rows, columns] * np.float32(1 / 3) + np.float32(_GRAIN)
 
     def work(part: slice) -> None:
         # A cell's pixels: 2x2, at the border of an odd picture some twice.
         down = np.minimum(2 * rows[part] + np.array([[0], [0], [1], [1]], np.int32), height - 1)
         across = np.minimum(2 * columns[part] + np.array([[0], [1], [0], [1]], np.int32), width - 1)
-        before, behind = (picture[down, across].transpose(2, 0, 1) for picture in (plate, clean))
-        candidates = np.stack([color[part].T for color in colors])[:, :, None]
+        light, place = (
+            np.ascontiguousarray(picture[down, across].transpose(2, 0, 1)) for picture in (plate, clean)
+        )
+        candidates = np.ascontiguousarray(np.stack([color[part] for color in colors]).transpose(0, 2, 1))
+        candidates = candidates[:, :, None]
         texture = candidates[:sampled].var(0).mean(0)[0] if sampled else np.full_like(grain[part], _UNKNOWN)
         mean, deviation = _explained(
-            before, behind, candidates, texture, alpha[down, across], error[down, across], grain[part]
+            light, place, candidates, texture, alpha[down, across], error[down, across], grain[part]
         )
         result.alpha[down, across] = mean
         result.deviation[down, across] = deviation
 
     _in_parts(work, len(rows))
-    return result
 
 
 def halved(plane: Array) -> Array:
@@ -196,14 +230,16 @@ def _in_parts(work: Any, count: int) -> None:
 
 
 def _sampled(plate: Array, alpha: Array, rows: Array, columns: Array) -> list[Array]:
-    """Colours of sure foreground for each cell: the nearest, and those around it; N 3 each, or none."""
-    height, width = ((length + 1) // 2 for length in alpha.shape)
+    """Colours of sure foreground for each cell: the nearest, and those around it; N 3 each, or none.
+
+    `plate` and `alpha` are those of cells, h w 3 and h w.
+    """
+    height, width = alpha.shape
     found: list[Array] = []
-    sure = cv2.erode((halved(alpha) > _SURE).astype(np.uint8), np.ones((3, 3), np.uint8))
-    sure = sure.reshape(height, width)
+    sure = cv2.erode((alpha > _SURE).astype(np.uint8), np.ones((3, 3), np.uint8)).reshape(height, width)
     places = np.flatnonzero(sure)
     if len(places):
-        pixels = halved(plate).reshape(-1, 3)
+        pixels = plate.reshape(-1, 3)
         _, labels = cv2.distanceTransformWithLabels(1 - sure, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
         labels = labels.reshape(height, width)
         place = np.zeros(int(labels.max()) + 1, np.int32)
