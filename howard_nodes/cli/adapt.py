@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from howard_nodes.cli.console import print_json
-from howard_nodes.cli.options import Json, as_job, described
+from howard_nodes.cli.options import Json, OpenJD, as_job, described
 from howard_nodes.cli.progress import reporter
 from howard_nodes.jobs import FIT_NAMES
 
 __all__ = ["adapt"]
 
 
-@described(only=(*FIT_NAMES, "output", "fit", "quality", "backbone_scale"))
+@described(only=(*FIT_NAMES, "output", "fit", "resume", "quality", "backbone_scale"))
 def adapt(
     steps: Annotated[
         int, typer.Option(min=1, metavar="N", help="Steps to learn; 80 take a minute or two.")
@@ -23,7 +23,12 @@ def adapt(
         int, typer.Option(min=1, metavar="N", help="Frames to learn from, spread over the shot.")
     ] = 6,
     seed: Annotated[int, typer.Option(help="Of the compositions it learns from.")] = 1,
+    always: Annotated[
+        bool,
+        typer.Option("--always", help="Write the weights it begins from where learning does not help."),
+    ] = False,
     as_json: Json = False,
+    as_openjd: OpenJD = False,
     **values: Any,
 ) -> None:
     """Let the weights learn a shot: its own foreground, composed elsewhere over its own clean plate.
@@ -38,8 +43,8 @@ def adapt(
     from howard_nodes.training.adapting import adapt as run
 
     job = as_job(values)
-    with reporter(as_json, "look") as report:
-        found = run(job, steps=steps, most_frames=most_frames, seed=seed, on_event=report)
+    with reporter(as_json, "look", as_openjd=as_openjd) as report:
+        found = run(job, steps=steps, most_frames=most_frames, seed=seed, always=always, on_event=report)
     if as_json:
         print_json(
             {"event": "adapted", "path": found.path, "before": found.before, "after": found.after}

@@ -56,6 +56,12 @@ def bundle(
     howard: Annotated[
         str, typer.Option(metavar="COMMAND", help="howard on the workers.", rich_help_panel=_FARM)
     ] = "howard",
+    adapt: Annotated[
+        int,
+        typer.Option(
+            metavar="STEPS", help="Let the weights learn the shot first, as in 80.", rich_help_panel=_FARM
+        ),
+    ] = 0,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Take over another job's frames.", rich_help_panel=_FARM),
@@ -66,7 +72,8 @@ def bundle(
     """Make a job of a shot: a folder that any engine for Open Job Description takes.
 
     All that can be checked is checked now: files, sizes, layers, colour spaces, whose frames lie in the
-    output folder. Steps: Fit (how the clean plate fits, for the whole shot), Matte (in chunks), Verify.
+    output folder. Steps: Fit (how the clean plate fits, for the whole shot), Adapt where asked for, Matte (in
+    chunks), Verify.
 
     [bold]Example:[/bold]  howard farm bundle plate.####.exr --clean clean.exr -o out/shot.####.exr
     --frames 1001-1240 --chunk 10 -b job/
@@ -85,6 +92,7 @@ def bundle(
         memory=memory,
         seconds_a_frame=seconds_a_frame,
         howard=howard,
+        adapt=adapt,
         overwrite=overwrite,
     )
     try:

@@ -33,6 +33,7 @@ MOST_CHUNKS = 9_000
 _OWN = ("frames", "fit", "report", "resume")
 _START_SECONDS = 300  # for what comes before the first frame: a slow disk, a cold cache
 _FIT_SECONDS, _VERIFY_SECONDS = 20, 2  # a frame: twenty times what they take
+_ADAPT_SECONDS = 2400  # a shot: the same
 _GRACE_SECONDS = 30
 _LONGEST_NAME = 128
 _LONGEST_VALUE = 1024
@@ -59,6 +60,9 @@ class Farming:
         A task that takes longer than this for each of its frames is given up.
     howard : str
         The command on the workers.
+    adapt : int
+        Steps in which the weights learn the shot first, 0 for none; where that does not help, they are used
+        as they are.
     overwrite : bool
         Take over an output folder that holds another job's frames.
 
@@ -75,10 +79,11 @@ class Farming:
     memory: int = 4096
     seconds_a_frame: int = 120
     howard: str = "howard"
+    adapt: int = 0
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        least = {"chunk": 1, "chunk_seconds": 0, "cores": 1, "memory": 512, "seconds_a_frame": 1}
+        least = {"chunk": 1, "chunk_seconds": 0, "cores": 1, "memory": 512, "seconds_a_frame": 1, "adapt": 0}
         for field, smallest in least.items():
             if getattr(self, field) < smallest:
                 name = field.replace("_", " ")
@@ -156,7 +161,12 @@ class _Making:
     def __init__(self, job: Job, frames: tuple[int, ...], farming: Farming) -> None:
         self.job, self.frames, self.farming = job, frames, farming
         self.fits = job.fit is None and not job.fitting.does_nothing
-        identity = json.dumps([__version__, _plain(replace(job, frames=None))], sort_keys=True, default=str)
+        made_of = [
+            __version__,
+            _plain(replace(job, frames=None)),
+            *([f"adapt {farming.adapt}"] if farming.adapt else []),
+        ]
+        identity = json.dumps(made_of, sort_keys=True, default=str)
         self.job_id = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
         self._definitions: dict[str, dict[str, Any]] = {}
         self._values: dict[str, Any] = {}
@@ -209,6 +219,7 @@ class _Making:
         beside = self._define(
             "OutputStem", "STRING", stem(job.output), "Name of what lies beside the result: fit, report."
         )
+        self._adapted = f"{folder}/{beside}.adapted.safetensors"
         self._output, self._beside = f"{folder}/{name}", f"{folder}/{beside}"
         self._all = self._define(
             FRAMES, "STRING", _expression(self.frames), "Frames, as 1001-1240 or 1001-1100:2,1150."
@@ -275,7 +286,12 @@ class _Making:
 
     def template(self) -> dict[str, Any]:
         """Give the template."""
-        steps = [*([self._fit_step()] if self.fits else []), self._matte_step(), self._verify_step()]
+        steps = [
+            *([self._fit_step()] if self.fits else []),
+            *([self._adapt_step()] if self.farming.adapt else []),
+            self._matte_step(),
+            self._verify_step(),
+        ]
         return {
             "specificationVersion": "jobtemplate-2023-09",
             "extensions": list(EXTENSIONS),
@@ -323,6 +339,25 @@ class _Making:
             "script": self._script(args, seconds),
         }
 
+    def _adapt_step(self) -> dict[str, Any]:
+        about = "Steps in which the weights learn the shot."
+        steps = self._define("AdaptSteps", "INT", self.farming.adapt, about, minValue=1)
+        args = ["adapt", *self._plates(), "-o", self._adapted, "--frames", self._all]
+        wanted = (*FIT_NAMES, "quality", "backbone_scale")
+        args += [part for name, flags in self._flags.items() if name in wanted for part in flags]
+        args += [*self._fitted(), "--steps", steps, "--resume", "--always", "--openjd"]
+        step = {
+            "name": "Adapt",
+            "description": "The weights learn the shot; where that does not help, they stay as they are.",
+            "hostRequirements": self._host(),
+            "script": self._script(args, _ADAPT_SECONDS),
+        }
+        return step | ({"dependencies": [{"dependsOn": "Fit"}]} if self.fits else {})
+
+    def _fitted(self) -> list[str]:
+        fit = f"{self._beside}.fit.json" if self.fits else self._given_fit
+        return [] if fit is None else ["--fit", fit]
+
     def _matte_step(self) -> dict[str, Any]:
         farming = self.farming
         args = ["matte", *self._plates()]
@@ -330,9 +365,9 @@ class _Making:
             if socket.name in self._inputs and not socket.required:
                 args += [socket.flag, self._inputs[socket.name]]
         args += ["-o", self._output, "--frames", f"{{{{Task.Param.{FRAMES}}}}}"]
-        args += [part for flags in self._flags.values() for part in flags]
-        fit = f"{self._beside}.fit.json" if self.fits else self._given_fit
-        args += ([] if fit is None else ["--fit", fit]) + ["--resume", "--openjd"]
+        own = {"weights": ["--weights", self._adapted]} if farming.adapt else {}
+        args += [part for flags in (self._flags | own).values() for part in flags]
+        args += [*self._fitted(), "--resume", "--openjd"]
         chunk = {
             "name": FRAMES,
             "type": "CHUNK[INT]",
@@ -350,7 +385,8 @@ class _Making:
             "parameterSpace": {"taskParameterDefinitions": [chunk]},
             "script": self._script(args, farming.chunk * farming.seconds_a_frame),
         }
-        return step | ({"dependencies": [{"dependsOn": "Fit"}]} if self.fits else {})
+        before = "Adapt" if farming.adapt else "Fit" if self.fits else None
+        return step | ({"dependencies": [{"dependsOn": before}]} if before else {})
 
     def _verify_step(self) -> dict[str, Any]:
         args = ["verify", self._output, "--frames", self._all, "--report", f"{self._beside}.report.json"]

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from howard_nodes.cache import key_of
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import encode
 from howard_nodes.connected import Connected
@@ -23,6 +24,7 @@ from howard_nodes.errors import HowardError, InputError
 from howard_nodes.events import Event, Note, Started, Step
 from howard_nodes.fitting import check_folder
 from howard_nodes.frames import format_frames
+from howard_nodes.frames.digests import file_digest
 from howard_nodes.jobs import Job
 from howard_nodes.network import MattingNetwork, describe_weights, load_weights, save_weights
 from howard_nodes.plate_jobs import plates_of
@@ -174,6 +176,7 @@ def adapt(
     steps: int = 80,
     most_frames: int = 6,
     seed: int = 1,
+    always: bool = False,
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> Adapted:
     """Let weights learn a shot, and write them if that helps.
@@ -188,22 +191,26 @@ def adapt(
         Frames to look at, spread over the shot; of several the last is kept for judging.
     seed : int
         Of the samples.
+    always : bool
+        Write the weights it begins from where learning does not help, so that what follows finds a file.
     on_event : callable
         Told of everything that happens.
 
     Returns
     -------
     Adapted
-        The weights hold where they come from, and both errors, in their header.
+        The weights hold where they come from, and both errors, in their header. With `resume` in the job a
+        file that was made of the same, by its header, stays as it is.
 
     Raises
     ------
     InputError
-        Nothing can be done as asked, or nobody is in the frames.
+        Nothing can be done as asked.
     FrameError
         A frame cannot be read.
     NotBetterError
-        They are no better on held-out compositions of the shot; nothing was written.
+        They are no better on held-out compositions of the shot, or nobody is in its frames; nothing was
+        written.
     """
     began = time.monotonic()
     output = Path(job.output)
@@ -213,20 +220,36 @@ def adapt(
     base = describe_weights(job.weights)
     if output.exists() and output.samefile(base.path):
         raise InputError(f"{output}: would overwrite the weights it begins from; choose another name.")
+    made_of = key_of(
+        "adapt",
+        file_digest(base.path),
+        [job.plate, job.clean, job.frames, vars(job.settings), vars(job.fitting)],
+        [steps, most_frames, seed],
+    )
+    if job.resume and output.is_file() and (known := _made_before(output, made_of)):
+        on_event(Note(f"{output}: was made of the same; it stays."))
+        return known
     pictures, factor = _look(job, most_frames, on_event)
-    learnt = pictures[:-1] if len(pictures) > 1 else pictures
-    samples = ShotSamples(learnt, seed=seed, size=SIZE)
-    judged = ShotSamples(pictures[-1:], seed=seed + 1, size=SIZE)
     network = load_weights(job.weights, fused=False)
-    trial = [judged.draw(number) for number in range(_JUDGED)]
-    before = _error(network, trial, factor)
-    _learn(network, samples, steps, factor, on_event)
-    after = _error(network, trial, factor)
-    if after > _HELPS * before:
-        raise NotBetterError(
+    before = after = 0.0
+    if pictures:
+        learnt = pictures[:-1] if len(pictures) > 1 else pictures
+        judged = ShotSamples(pictures[-1:], seed=seed + 1, size=SIZE)
+        trial = [judged.draw(number) for number in range(_JUDGED)]
+        before = _error(network, trial, factor)
+        _learn(network, ShotSamples(learnt, seed=seed, size=SIZE), steps, factor, on_event)
+        after = _error(network, trial, factor)
+        trouble = (
             f"{base.name}: learning this shot does not help (held-out compositions of it: {after:.2f} after, "
-            f"{before:.2f} before, MAD x 1000); nothing was written. Use the weights as they are."
+            f"{before:.2f} before, MAD x 1000)"
         )
+    else:
+        trouble = f"{job.plate}: nobody is in the frames that were looked at"
+    if not pictures or after > _HELPS * before:
+        if not always:
+            raise NotBetterError(f"{trouble}; nothing was written. Use the weights as they are.")
+        on_event(Note(f"{trouble}; {output} holds the weights as they were.", warning=True))
+        network, after = load_weights(job.weights, fused=False), before
     save_weights(
         network,
         output,
@@ -238,9 +261,18 @@ def adapt(
             "adapted_steps": str(steps),
             "adapted_seed": str(seed),
             "adapted_error": f"{before:.4f} {after:.4f}",
+            "adapted_key": made_of,
         },
     )
     return Adapted(output, before, after, steps, time.monotonic() - began)
+
+
+def _made_before(path: Path, made_of: str) -> Adapted | None:
+    about = describe_weights(path).metadata
+    if about.get("adapted_key") != made_of:
+        return None
+    before, after = (float(value) for value in about["adapted_error"].split())
+    return Adapted(path, before, after, int(about["adapted_steps"]), 0.0)
 
 
 def _look(job: Job, most: int, tell: Callable[[Event], None]) -> tuple[list[ShotPicture], int]:
@@ -281,8 +313,6 @@ def _look(job: Job, most: int, tell: Callable[[Event], None]) -> tuple[list[Shot
             exposure = auto_exposure(light[1], light[1])
         grain = _grain(light[2], light[1], result.alpha)
         pictures.append(ShotPicture(np.maximum(light[0], 0), result.alpha, light[1], grain, exposure))
-    if not pictures:
-        raise InputError(f"{job.plate}: nobody is in frames {format_frames(picked)}; choose others.")
     return pictures, min(8, max(1, factor))
 
 

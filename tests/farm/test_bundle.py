@@ -283,3 +283,13 @@ def test_without_a_fit_step(job, tmp_path):
     bundle = make_bundle(plain, tmp_path / "job", Farming())
     assert [step.name for step in bundle.steps] == ["Matte", "Verify"]
     assert PLAIN == ("--align", "off", "--match-exposure", "off")
+
+
+def test_with_weights_that_learn_the_shot(job, tmp_path):
+    bundle = make_bundle(job, tmp_path / "job", Farming(adapt=40))
+    assert "passes validation" in openjd("check", bundle.folder / "template.yaml")
+    assert [step.name for step in bundle.steps] == ["Fit", "Adapt", "Matte", "Verify"]
+    assert [step.needs for step in bundle.steps] == [(), ("Fit",), ("Adapt",), ("Matte",)]
+    assert values(bundle)["AdaptSteps"] == 40
+    # Frames of other weights are another job's.
+    assert make_bundle(job, tmp_path / "other", Farming()).values["JobId"] != bundle.values["JobId"]

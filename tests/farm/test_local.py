@@ -9,7 +9,8 @@ from typing import Any
 
 from farm.conftest import PLAIN
 
-from howard_nodes.frames import verify_file
+from howard_nodes.frames import read_attributes, verify_file
+from howard_nodes.network import describe_weights
 
 
 def status(howard: Any, job: Path) -> dict[str, Any]:
@@ -89,3 +90,20 @@ def test_engines_that_are_not_there(howard, make_job, tmp_path):
     assert not (job / "submissions").exists()
     ended = howard("farm", "submit", tmp_path, "--engine", "local")
     assert (ended.code, "howard farm bundle makes one" in ended.said) == (2, True)
+
+
+def test_the_weights_learn_the_shot_before_its_frames_are_made(howard, make_job):
+    shot, job = make_job(2, *PLAIN, "--chunk", 1, "--adapt", 1)
+    ended = howard("farm", "submit", job, "--engine", "local", "--wait")
+    assert ended.code == 0, ended.said
+    weights = shot.folder / "out/shot.adapted.safetensors"
+    about = describe_weights(weights).metadata
+    assert about["adapted_steps"] == "1"
+    frames = sorted((shot.folder / "out").glob("shot.*.exr"))
+    assert len(frames) == 2
+    assert {read_attributes(path)["howard:weights"] for path in frames} == {"shot.adapted"}
+    # Once more: neither weights nor frames are made again.
+    times = {path: path.stat().st_mtime_ns for path in (weights, *frames)}
+    ended = howard("farm", "submit", job, "--engine", "local", "--wait")
+    assert ended.code == 0, ended.said
+    assert {path: path.stat().st_mtime_ns for path in times} == times

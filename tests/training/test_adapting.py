@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from shots import Shot, disc_over_gradient, gradient
 from typer.testing import CliRunner
@@ -112,12 +113,30 @@ def test_what_does_not_help_is_not_written(shot: Shot, monkeypatch: pytest.Monke
     with pytest.raises(NotBetterError, match="does not help .* nothing was written"):
         adapt(job(shot), steps=1, most_frames=1)
     assert not (shot.folder / "shot.safetensors").exists()
+    found = adapt(job(shot), steps=1, most_frames=1, always=True)
+    assert found.after == found.before
+    same_weights(found.path)
+    # Asked again to go on, it is not made again; of other steps it is.
+    written = found.path.stat().st_mtime_ns
+    adapt(job(shot, resume=True), steps=1, most_frames=1, always=True)
+    assert found.path.stat().st_mtime_ns == written
+    adapt(job(shot, resume=True), steps=2, most_frames=1, always=True)
+    assert found.path.stat().st_mtime_ns != written
 
 
 def test_a_shot_without_anybody_is_told(shot: Shot) -> None:
     job_of_nobody = empty(shot)
-    with pytest.raises(InputError, match="nobody is in frames 1001-1003"):
+    with pytest.raises(NotBetterError, match="nobody is in the frames"):
         adapt(job_of_nobody, steps=1)
+    said: list[Any] = []
+    found = adapt(job_of_nobody, steps=1, always=True, on_event=said.append)
+    same_weights(found.path)
+    assert any("holds the weights as they were" in getattr(event, "message", "") for event in said)
+
+
+def same_weights(path: Path) -> None:
+    one, other = load_weights(path, fused=False).state_dict(), load_weights(fused=False).state_dict()
+    assert all(torch.equal(one[name], value) for name, value in other.items())
 
 
 def empty(shot: Shot) -> Job:
