@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import decode, encode
@@ -477,7 +478,7 @@ class Engine:
             # What is painted 1 or has no clean plate is refined, however much it is.
             share = float((used.error >= 0.999).float().mean())
             pixels = max(pixels, round(share * height * width) + 16)
-        return self._network.refine(
+        refined = self._network.refine(
             plate,
             clean,
             used,
@@ -485,6 +486,7 @@ class Engine:
             sample_pixels=pixels,
             threshold=settings.threshold,
         )
+        return replace(refined, alpha=_feathered(refined, from_coarse(used.alpha, height, width)))
 
     def _on_device(self, picture: Tensor) -> Tensor:
         return picture.to(self.device, self._network.refiner.conv4.weight.dtype)
@@ -548,6 +550,19 @@ def _encoded(linear: np.ndarray, exposure: float) -> Tensor:
     for y in range(0, len(source), _STRIP):
         out[y : y + _STRIP] = encode(source[y : y + _STRIP], exposure)
     return out.permute(2, 0, 1)[None]
+
+
+def _feathered(refined: Refined, coarse: Tensor) -> Tensor:
+    """Let a refined alpha grow out of the coarse one over two pixels where the refined region begins.
+
+    Without, a step shows the 4x4 patches there.
+    """
+    if bool(refined.region.all()):
+        return refined.alpha
+    height, width = refined.alpha.shape[2:]
+    weight = F.interpolate(refined.region, scale_factor=4, mode="bilinear", align_corners=False)
+    weight = (2 * weight[:, :, :height, :width] - 1).clamp_(0, 1)
+    return torch.lerp(coarse.to(refined.alpha), refined.alpha, weight)
 
 
 def _plane(x: Tensor) -> np.ndarray:

@@ -201,3 +201,24 @@ def test_where_no_clean_plate_is_alpha_is_not_unmixed(shipped):
     found = shipped.unmix(refined, plate, clean, "lin_rec709", valid=valid).alpha
     np.testing.assert_array_equal(found[:, 130:], refined.alpha[:, 130:])
     assert not np.array_equal(found, refined.alpha)
+
+
+def test_no_step_shows_where_the_refined_region_begins(engine):
+    plate, _ = disc_over_gradient(0, 96, 128)
+    painted = np.zeros((96, 128), np.float32)
+    painted[32:64, 40:88] = 1.0
+    engine.settings = MatteSettings(refine_mode="thresholding", threshold=0.9, backbone_scale=1.0)
+    stage = engine.coarse(plate, gradient(96, 128), "lin_rec709")
+    found = engine.refine(stage, override_error=painted)
+    engine.settings = MatteSettings(refine_mode="full", backbone_scale=1.0)
+    whole = engine.refine(stage, override_error=painted).alpha
+    inside = found.region > 0
+    assert inside.sum() == 32 * 48
+    apart = whole - stage.alpha
+    share = np.divide(
+        found.alpha - stage.alpha, apart, where=np.abs(apart) > 1e-3, out=np.full_like(apart, -1)
+    )
+    for row, expected in ((31, 0.0), (32, 0.25), (33, 0.75), (34, 1.0)):
+        seen = share[row, 48:80]
+        np.testing.assert_allclose(seen[seen >= 0], expected, atol=0.02)
+    assert (share[40:56, 48:80] >= 0).any()

@@ -167,16 +167,20 @@ class InferenceModel(nn.Module):
         region = select(error, high // 4, wide // 4, self.refine_mode, pixels, self.threshold)
         refined = self.refiner(encoded, seen, region, numbers)[:, :, 0:height, 0:width]
 
+        # The refined alpha grows out of the coarse one where the region begins: no step there.
+        parts = torch.cat([coarse_alpha, error], 1)
+        maps = _nn.upsample_bilinear2d(parts, [high, wide], False)[:, :, 0:height, 0:width]
+        weight = _nn.upsample_bilinear2d(region.to(torch.float32), [high, wide], False)
+        weight = torch.clamp(2.0 * weight[:, :, 0:height, 0:width] - 1.0, 0.0, 1.0)
+        alpha = maps[:, 0:1] + weight * (torch.clamp(refined[:, 0:1], 0.0, 1.0) - maps[:, 0:1])
         # A network's 0 and 1 are never quite that; an artist's core and background must be.
-        alpha = torch.clamp((torch.clamp(refined[:, 0:1], 0.0, 1.0) - 0.006) * (1.0 / 0.988), 0.0, 1.0)
+        alpha = torch.clamp((alpha - 0.006) * (1.0 / 0.988), 0.0, 1.0)
         estimate = torch.clamp(refined[:, 1:] + encoded[:, 0:3, 0:height, 0:width], 0.0, 1.0)
         estimate = self.converted(self.decode(estimate) * (1.0 / gain), self.from_rec709)
         foreground = self.solve(plate, clean, alpha, estimate, self.trusted / gain)
 
-        maps = _nn.upsample_bilinear2d(torch.cat([coarse_alpha, error], 1), [high, wide], False)
-        patches = _nn.upsample_nearest2d(region.to(torch.float32), [high, wide])
-        maps = torch.cat([maps, patches], 1)[:, :, 0:height, 0:width]
-        out = torch.cat([foreground * alpha, alpha, foreground, maps], 1)
+        patches = _nn.upsample_nearest2d(region.to(torch.float32), [high, wide])[:, :, 0:height, 0:width]
+        out = torch.cat([foreground * alpha, alpha, foreground, maps, patches], 1)
         if input.dtype == torch.float16:
             out = torch.clamp(out, -self.most_half, self.most_half)
         return out.to(input.dtype)
