@@ -8,7 +8,7 @@ they say is weighed by that, by the noise of the plates, and by what the network
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -218,7 +218,7 @@ def halved(plane: Array) -> Array:
     return np.asarray(half).reshape(size[1], size[0], *plane.shape[2:])
 
 
-def _in_parts(work: Any, count: int) -> None:
+def _in_parts(work: Callable[[slice], None], count: int) -> None:
     parts = [slice(first, first + _CHUNK) for first in range(0, count, _CHUNK)]
     threads = min(cv2.getNumThreads(), len(parts))
     if threads <= 1:
