@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import decode, encode
-from howard_nodes.description import ComputeSettings, MatteSettings
+from howard_nodes.description import WORTH_REFINING, ComputeSettings, MatteSettings
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
 from howard_nodes.network import Coarse, MattingNetwork, Refined, consensus, from_coarse, to_coarse
@@ -474,6 +474,9 @@ class Engine:
             used = replace(used, alpha=_merged(used.alpha, override_coarse, used))
         if override_error is not None:
             used = replace(used, error=_merged(used.error, override_error, used))
+        if settings.sample_pixels is None:
+            worth = float((used.error > WORTH_REFINING).float().mean())
+            pixels = min(pixels, round(worth * height * width))
         if override_error is not None or stage.limit is not None:
             # What is painted 1 or has no clean plate is refined, however much it is.
             share = float((used.error >= 0.999).float().mean())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -55,9 +57,9 @@ def test_the_usual_scale_sees_hd_at_a_quarter_and_uhd_at_an_eighth():
     assert MatteSettings(quality="high").scales_for(1080, 1920) == (1 / 2, 1 / 4, 1 / 8)
     assert MatteSettings(quality="draft").scales_for(1080, 1920) == (1 / 8,)
     assert MatteSettings(quality="high", backbone_scale=0.4).scales_for(1080, 1920) == (0.4, 0.2, 0.1)
-    assert settings.pixels_for(1080, 1920) == 80_000
-    assert settings.pixels_for(2160, 3840) == 320_000
-    assert settings.pixels_for(540, 960) == 40_000
+    assert settings.pixels_for(1080, 1920) == 120_000
+    assert settings.pixels_for(2160, 3840) == 480_000
+    assert settings.pixels_for(540, 960) == 60_000
     assert settings.pixels_for(8, 8) == 64
 
 
@@ -222,3 +224,18 @@ def test_no_step_shows_where_the_refined_region_begins(engine):
         seen = share[row, 48:80]
         np.testing.assert_allclose(seen[seen >= 0], expected, atol=0.02)
     assert (share[40:56, 48:80] >= 0).any()
+
+
+def test_what_is_refined_follows_the_error_map_up_to_a_ceiling(engine):
+    plate, _ = disc_over_gradient(0, 96, 128)
+    refined = []
+    for share in (0.0, 0.1, 0.4, 1.0):
+        stage = engine.coarse(plate, gradient(96, 128), "lin_rec709")
+        error = torch.full_like(stage.coarse.error, 0.01)
+        error[..., : round(share * error.shape[-1])] = 0.1
+        found = engine.refine(replace(stage, coarse=replace(stage.coarse, error=error)))
+        refined.append(float(found.region.mean()))
+    assert refined[0] == 0
+    assert refined[1] == pytest.approx(0.1, abs=0.03)
+    assert refined[2] == pytest.approx(0.4, abs=0.03)
+    assert refined[3] == pytest.approx(MatteSettings().pixels_for(96, 128) / (96 * 128), abs=0.01)

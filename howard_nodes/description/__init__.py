@@ -10,6 +10,7 @@ from howard_nodes.description.options import OPTIONS, FileOptions
 from howard_nodes.description.settings import (
     KNOBS,
     STAGES,
+    WORTH_REFINING,
     ComputeSettings,
     FitSettings,
     MatteSettings,
@@ -23,6 +24,7 @@ __all__ = [
     "OPTIONS",
     "OUTPUTS",
     "STAGES",
+    "WORTH_REFINING",
     "Choice",
     "ComputeSettings",
     "FileOptions",

@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 
 from howard_nodes.description.knob import Knob, check_fields, checked, knob, knobs_of
 
-__all__ = ["KNOBS", "STAGES", "ComputeSettings", "FitSettings", "MatteSettings", "knobs_checked"]
+__all__ = [
+    "KNOBS",
+    "STAGES",
+    "WORTH_REFINING",
+    "ComputeSettings",
+    "FitSettings",
+    "MatteSettings",
+    "knobs_checked",
+]
 
 STAGES = ("read", "fit", "coarse", "refine", "unmix", "solve")
 """What happens to a frame, in order; each needs those before it."""
@@ -22,6 +30,9 @@ _QUALITY, _REFINEMENT, _CLEAN, _COLOUR, _COMPUTE = (
 )
 # The authors' setting for HD; for 2160p they take four times as many.
 _HD_AREA, _HD_REFINED = 1920 * 1080, 80_000
+WORTH_REFINING = 0.02
+"""Error from which a pixel is refined, where their number is automatic."""
+_CEILING = 1.5  # times that at most: hair everywhere costs more than a bald head, but not without end
 
 
 class _Quality(NamedTuple):
@@ -137,7 +148,7 @@ class MatteSettings:
         minimum=0,
         step=10_000,
         unit="pixels",
-        automatic="by quality and size: at standard 80000 at 1920 x 1080",
+        automatic="by quality, size and error map: at standard up to 120000 at 1920 x 1080",
         manual=_HD_REFINED,
         stage="refine",
         flag="--refine-pixels",
@@ -207,12 +218,12 @@ class MatteSettings:
         return tuple(scale / 2**i for i in range(quality.looks))
 
     def pixels_for(self, height: int, width: int) -> int:
-        """Pixels to refine in a picture of this size."""
+        """Pixels to refine in a picture of this size; where that is automatic, at most."""
         if self.sample_pixels is not None:
             return self.sample_pixels
         # With the area above HD, with its root below: the smaller a picture, the more of it is edge.
         size = height * width / _HD_AREA
-        usual = _HD_REFINED * max(size, size**0.5) * _QUALITIES[self.quality].refined
+        usual = _CEILING * _HD_REFINED * max(size, size**0.5) * _QUALITIES[self.quality].refined
         return min(height * width, round(usual))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from howard_nodes.color import BRIGHTEST_KEY, DARKEST_KEY
 from howard_nodes.color.encoding import SHOULDER
+from howard_nodes.description import WORTH_REFINING
 from howard_nodes.hosts.nuke.inference.coarse import CoarseNetwork
 from howard_nodes.hosts.nuke.inference.refine import RefineNetwork, select
 from howard_nodes.hosts.nuke.inference.solve import Solve
@@ -49,7 +50,7 @@ class Quality(NamedTuple):
     looks : int
         Scales that the coarse stage looks at, each half of the one before.
     hd_pixels : float
-        To refine at 1920 x 1080.
+        To refine at 1920 x 1080, at most.
     """
 
     first_scale: float
@@ -102,6 +103,7 @@ class InferenceModel(nn.Module):
         self.looks = [one.looks for one in qualities]
         self.hd_pixels = [one.hd_pixels for one in qualities]
         self.shoulder, self.trusted, self.kept = SHOULDER, TRUSTED, AGREED
+        self.worth = WORTH_REFINING
         self.darkest_key = DARKEST_KEY
         self.low, self.high = math.log2(DARKEST_KEY), math.log2(BRIGHTEST_KEY)
         self.brightest, self.most_half = _BRIGHTEST, _HALF
@@ -164,6 +166,9 @@ class InferenceModel(nn.Module):
             error = torch.clamp(error, 0.0, 1.0)
         seen = torch.cat([torch.relu(raw[:, 5:]), coarse_alpha, raw[:, 1:4]], 1)
         pixels = self.find_pixels(height, width)
+        if self.sample_pixels_automatic:
+            worth = float(torch.mean((error > self.worth).to(torch.float32)).item())
+            pixels = min(pixels, int(round(worth * float(height * width))))  # noqa: RUF046 - as below
         region = select(error, high // 4, wide // 4, self.refine_mode, pixels, self.threshold)
         refined = self.refiner(encoded, seen, region, numbers)[:, :, 0:height, 0:width]
 
