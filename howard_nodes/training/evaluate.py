@@ -219,6 +219,7 @@ class Evaluation:
                 name: {
                     "coarse": _plain(vars(found.coarse)),
                     "full": _plain(vars(found.full)),
+                    "doubt": _plain(vars(found.doubt)),
                     "refining": _plain(vars(found.refining) | {"won": found.refining.won}),
                 }
                 for name, found in self.error_maps.items()
