@@ -220,7 +220,7 @@ class Connected:
         return replace(without_mattes, mattes=mattes)
 
     def predicted(self, inputs: ConnectedFrame) -> Prediction:
-        """Run the network: the stages coarse and refine."""
+        """Run the stages up to unmix."""
         return self._stages.predicted(inputs.pictures, inputs.mattes)
 
     def around(

@@ -103,8 +103,8 @@ class Outputs(Mapping[str, np.ndarray]):
 class HowardMatte:
     """The node: sockets, knobs, and the evaluation of a frame.
 
-    Only what depends on a change runs again: each of the stages read, fit, coarse, refine and solve keeps
-    what it gave, by the content of what it was given.
+    Only what depends on a change runs again: each of the stages read, fit, coarse, refine, unmix and solve
+    keeps what it gave, by the content of what it was given.
 
     Parameters
     ----------
