@@ -48,6 +48,8 @@ T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 # A network's 0 and 1 are never quite that; an artist's core and background must be.
 _SNAP = 0.006
+# Less than this is no paint but the rounding of a half float.
+_PAINTED = 0.002
 # Longer side of a coarse matte that only keeps the subject out.
 _SMALL = 320
 # Rows encoded at a time: keeps temporaries small.
@@ -306,7 +308,8 @@ class Engine:
                 limit = np.maximum(limit, merge_override(limit, override_coarse))
             np.minimum(alpha, limit, out=alpha)
         if override_error is not None:
-            doubted = merge_override(doubted, override_error)
+            painted = merge_override(stage.error, override_error)
+            doubted = np.where(_painted(stage.error, painted), painted, doubted)
         region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
         return Prediction(
             alpha=alpha,
@@ -471,9 +474,9 @@ class Engine:
         used = Coarse(*(map_.to(plate.device) for map_ in vars(stage.coarse).values()))
         pixels = settings.pixels_for(height, width)
         if override_coarse is not None:
-            used = replace(used, alpha=_merged(used.alpha, override_coarse, used))
+            used = replace(used, alpha=_merged(used.alpha, stage.alpha, override_coarse, used))
         if override_error is not None:
-            used = replace(used, error=_merged(used.error, override_error, used))
+            used = replace(used, error=_merged(used.error, stage.error, override_error, used))
         if settings.sample_pixels is None:
             worth = float((used.error > WORTH_REFINING).float().mean())
             pixels = min(pixels, round(worth * height * width))
@@ -573,8 +576,16 @@ def _plane(x: Tensor) -> np.ndarray:
     return np.ascontiguousarray(x[0, 0].float().cpu().numpy())
 
 
-def _merged(value: Tensor, override: np.ndarray, coarse: Coarse) -> Tensor:
+def _painted(shown: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Tell where a map that was given to paint on has been: H W bool. A 0 or 1 is always meant."""
+    return (np.abs(found - shown) > _PAINTED) | ((found != shown) & ((found == 0) | (found == 1)))
+
+
+def _merged(value: Tensor, shown: np.ndarray, override: np.ndarray, coarse: Coarse) -> Tensor:
+    """Merge an override into a coarse map; what was not painted on, of the map as it was shown, stays."""
+    change = _painted(shown, merge_override(shown, override))
+    changed = to_coarse(torch.from_numpy(change.astype(np.float32))[None, None], coarse) > 0
     planes = override[..., None] if override.ndim == 2 else override
     small = to_coarse(torch.from_numpy(np.ascontiguousarray(planes)).permute(2, 0, 1)[None], coarse)
     merged = merge_override(value[0, 0].float().cpu().numpy(), small[0].permute(1, 2, 0).numpy())
-    return torch.from_numpy(merged)[None, None].to(value)
+    return torch.where(changed.to(value.device), torch.from_numpy(merged)[None, None].to(value), value)

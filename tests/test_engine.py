@@ -239,3 +239,20 @@ def test_what_is_refined_follows_the_error_map_up_to_a_ceiling(engine):
     assert refined[1] == pytest.approx(0.1, abs=0.03)
     assert refined[2] == pytest.approx(0.4, abs=0.03)
     assert refined[3] == pytest.approx(MatteSettings().pixels_for(96, 128) / (96 * 128), abs=0.01)
+
+
+def test_what_is_given_to_paint_on_changes_nothing_until_it_is_painted_on(shipped):
+    plate, _ = disc_over_gradient(0, 180, 260)
+    stage = shipped.coarse(plate, gradient(180, 260), "lin_rec709")
+    given = {
+        "override_coarse": stage.alpha.astype(np.float16).astype(np.float32),
+        "override_error": stage.error.astype(np.float16).astype(np.float32),
+    }
+    plain, unpainted = shipped.refine(stage), shipped.refine(stage, **given)
+    for name in ("alpha", "encoded", "region", "doubted", "doubt"):
+        np.testing.assert_allclose(getattr(unpainted, name), getattr(plain, name), atol=1e-3, err_msg=name)
+    np.testing.assert_array_equal(unpainted.alpha, plain.alpha)
+    given["override_error"][:90] = 0.0
+    painted = shipped.refine(stage, **given)
+    np.testing.assert_allclose(painted.alpha[100:], plain.alpha[100:], atol=0.1)
+    assert not painted.doubted[:90].any()
