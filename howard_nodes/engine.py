@@ -578,7 +578,8 @@ def _plane(x: Tensor) -> np.ndarray:
 
 def _painted(shown: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Tell where a map that was given to paint on has been: H W bool. A 0 or 1 is always meant."""
-    return (np.abs(found - shown) > _PAINTED) | ((found != shown) & ((found == 0) | (found == 1)))
+    to_0, to_1 = (found == 0) & (shown > 1e-6), (found == 1) & (shown < 0.9997)
+    return (np.abs(found - shown) > _PAINTED) | to_0 | to_1
 
 
 def _merged(value: Tensor, shown: np.ndarray, override: np.ndarray, coarse: Coarse) -> Tensor:
