@@ -8,7 +8,7 @@ colours, this hair and this place. Compositions that it did not learn from decid
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from howard_nodes.cache import key_of
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import encode
-from howard_nodes.connected import Connected
+from howard_nodes.connected import Connected, Content
 from howard_nodes.errors import HowardError, InputError
 from howard_nodes.events import Event, Note, Started, Step
 from howard_nodes.fitting import check_folder
@@ -220,16 +220,20 @@ def adapt(
     base = describe_weights(job.weights)
     if output.exists() and output.samefile(base.path):
         raise InputError(f"{output}: would overwrite the weights it begins from; choose another name.")
+    config = ColorConfig.load(job.ocio)
+    shot, contents = _open(job, config, most_frames, on_event)
     made_of = key_of(
         "adapt",
-        file_digest(base.path),
-        [job.plate, job.clean, job.frames, vars(job.settings), vars(job.fitting)],
-        [steps, most_frames, seed],
+        [file_digest(base.path), config.fingerprint],
+        {str(frame): content.hashes(frame) for frame, content in contents.items()},
+        [job.layer, job.clean_layer, job.colorspace, job.clean_colorspace],
+        vars(job.settings),
+        [steps, seed],
     )
     if job.resume and output.is_file() and (known := _made_before(output, made_of)):
         on_event(Note(f"{output}: was made of the same; it stays."))
         return known
-    pictures, factor = _look(job, most_frames, on_event)
+    pictures, factor = _look(job, shot, contents, config, on_event)
     network = load_weights(job.weights, fused=False)
     before = after = 0.0
     if pictures:
@@ -275,9 +279,10 @@ def _made_before(path: Path, made_of: str) -> Adapted | None:
     return Adapted(path, before, after, int(about["adapted_steps"]), 0.0)
 
 
-def _look(job: Job, most: int, tell: Callable[[Event], None]) -> tuple[list[ShotPicture], int]:
-    """Matte some frames of the shot; say too by how much the coarse stage's picture is smaller."""
-    config = ColorConfig.load(job.ocio)
+def _open(
+    job: Job, config: ColorConfig, most: int, tell: Callable[[Event], None]
+) -> tuple[Connected, dict[int, Content]]:
+    """Open the shot at some of its frames, and fit its clean plate; tell what each frame is made of."""
     frames = plates_of(job, config, tell).frames
     picked = tuple(frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, most).round().astype(int)))
     plates = plates_of(replace(job, frames=format_frames(picked)), config, tell)
@@ -295,16 +300,27 @@ def _look(job: Job, most: int, tell: Callable[[Event], None]) -> tuple[list[Shot
     )
     shot = Connected(plates, {}, engine, warm, tell)
     shot.solve_fit(job.fit)
+    return shot, {frame: shot.content(frame) for frame in picked}
+
+
+def _look(
+    job: Job,
+    shot: Connected,
+    contents: Mapping[int, Content],
+    config: ColorConfig,
+    tell: Callable[[Event], None],
+) -> tuple[list[ShotPicture], int]:
+    """Matte the frames; say too by how much the coarse stage's picture is smaller."""
     pictures, factor = [], 4
-    for done, frame in enumerate(picked, 1):
-        read = shot.read(frame, shot.content(frame))
+    for done, (frame, content) in enumerate(contents.items(), 1):
+        read = shot.read(frame, content)
         result = shot.solved(read)
         space = read.pictures.space
         light = [
             config.to_linear_rec709(np.ascontiguousarray(x), space)
             for x in (result.foreground, read.pictures.clean, read.pictures.plate)
         ]
-        tell(Step("look", done, len(picked)))
+        tell(Step("look", done, len(contents)))
         factor = round(1 / job.settings.scales_for(*result.alpha.shape)[0])
         if not (result.alpha > _SURE).any():
             continue

@@ -122,6 +122,12 @@ def test_what_does_not_help_is_not_written(shot: Shot, monkeypatch: pytest.Monke
     assert found.path.stat().st_mtime_ns == written
     adapt(job(shot, resume=True), steps=2, most_frames=1, always=True)
     assert found.path.stat().st_mtime_ns != written
+    # Nor where a file has other pixels under the same name.
+    written = found.path.stat().st_mtime_ns
+    clean = gradient(200, 300) * np.float32(1.01)
+    write_image(Path(shot.clean), clean, "RGB", depth="float", colorspace="lin_rec709_scene")
+    adapt(job(shot, resume=True), steps=2, most_frames=1, always=True)
+    assert found.path.stat().st_mtime_ns != written
 
 
 def test_a_shot_without_anybody_is_told(shot: Shot) -> None:
