@@ -14,16 +14,25 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import decode, encode
 from howard_nodes.description import WORTH_REFINING, ComputeSettings, MatteSettings
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
-from howard_nodes.network import Coarse, MattingNetwork, Refined, consensus, from_coarse, to_coarse
+from howard_nodes.network import (
+    Coarse,
+    Judged,
+    MattingNetwork,
+    Refined,
+    consensus,
+    feathered,
+    from_coarse,
+    to_coarse,
+)
 from howard_nodes.solve import (
     TRUSTED,
+    Evidence,
     alpha_limit,
     apply_inside_outside,
     doubt_of_light,
@@ -34,6 +43,7 @@ from howard_nodes.solve import (
     unmix,
     unmixing_cells,
 )
+from howard_nodes.weighing import cell_inputs, pixels_of
 
 __all__ = ["PRECISIONS", "CoarseStage", "Engine", "Prediction"]
 
@@ -103,6 +113,8 @@ class Prediction:
         H W, 0 to 1: the error to be expected of `alpha`.
     region : ndarray
         H W, 1 where the refiner worked.
+    features : ndarray
+        F h w, of the coarse stage: for `unmix`.
     exposure : float
         Stops the network's encoding had.
     limit : ndarray or None
@@ -116,6 +128,7 @@ class Prediction:
     doubted: np.ndarray
     doubt: np.ndarray
     region: np.ndarray
+    features: np.ndarray
     exposure: float
     limit: np.ndarray | None
 
@@ -319,6 +332,7 @@ class Engine:
             doubted=doubted,
             doubt=doubt_of_network(doubted, unmixing_cells(alpha, doubted)),
             region=_plane(region),
+            features=stage.coarse.features[0].float().cpu().numpy(),
             exposure=stage.exposure,
             limit=limit,
         )
@@ -349,12 +363,29 @@ class Engine:
         cells = unmixing_cells(prediction.alpha, prediction.doubted)
         if valid is not None:
             cells &= halved(valid) >= 1
-        estimate = self._light(halved(prediction.encoded)[cells], prediction.exposure, space)
-        found = unmix(plate, clean, prediction.alpha, prediction.doubted, cells, estimate)
-        if prediction.limit is not None:
-            np.minimum(found.alpha, prediction.limit, out=found.alpha)
+        own = halved(prediction.encoded)[cells]
+        weigh = self._network.light is not None and bool(cells.any())
+        found = unmix(
+            plate,
+            clean,
+            prediction.alpha,
+            prediction.doubted,
+            cells,
+            self._light(own, prediction.exposure, space),
+            evidence=weigh,
+        )
         doubt = doubt_of_light(prediction.doubt, found.deviation)
-        return replace(prediction, alpha=found.alpha, doubt=doubt)
+        alpha = found.alpha
+        evidence = found.evidence
+        if evidence is not None:
+            judged = self._with_memory(
+                lambda: self._judged(prediction, plate, clean, space, cells, own, evidence)
+            )
+            where = pixels_of(cells, *alpha.shape)
+            alpha[where], doubt[where] = (x.clamp(0, 1).numpy() for x in (judged.alpha, judged.doubt))
+        if prediction.limit is not None:
+            np.minimum(alpha, prediction.limit, out=alpha)
+        return replace(prediction, alpha=alpha, doubt=doubt)
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.
@@ -445,6 +476,40 @@ class Engine:
             valid=valid,
         )
 
+    @torch.inference_mode()
+    def _judged(
+        self,
+        prediction: Prediction,
+        plate: np.ndarray,
+        clean: np.ndarray,
+        space: str,
+        cells: np.ndarray,
+        own: np.ndarray,
+        evidence: Evidence,
+    ) -> Judged:
+        """Let the network weigh what the light said, on its device."""
+
+        def encoded(colors: np.ndarray) -> np.ndarray:
+            seen = self.config.to_linear_rec709(colors[None], space)[0]
+            return encode(torch.from_numpy(seen), prediction.exposure).numpy()
+
+        inputs = cell_inputs(
+            plate,
+            clean,
+            prediction.alpha,
+            prediction.doubted,
+            cells,
+            evidence,
+            own,
+            prediction.features,
+            encoded,
+        )
+        light = self._network.light
+        assert light is not None
+        numbers = light.out.weight.dtype
+        judged = light(inputs.to(self.device, numbers), torch.from_numpy(cells)[None].to(self.device))
+        return Judged(*(value.float().cpu() for value in vars(judged).values()))
+
     def _estimate(self, prediction: Prediction, alpha: np.ndarray, space: str) -> np.ndarray:
         """Take the network's foreground to scene-linear where it matters, at partial alpha; 0 elsewhere."""
         estimate = np.zeros((alpha.size, 3), np.float32)
@@ -492,7 +557,7 @@ class Engine:
             sample_pixels=pixels,
             threshold=settings.threshold,
         )
-        return replace(refined, alpha=_feathered(refined, from_coarse(used.alpha, height, width)))
+        return replace(refined, alpha=feathered(refined, from_coarse(used.alpha, height, width)))
 
     def _on_device(self, picture: Tensor) -> Tensor:
         return picture.to(self.device, self._network.refiner.conv4.weight.dtype)
@@ -556,19 +621,6 @@ def _encoded(linear: np.ndarray, exposure: float) -> Tensor:
     for y in range(0, len(source), _STRIP):
         out[y : y + _STRIP] = encode(source[y : y + _STRIP], exposure)
     return out.permute(2, 0, 1)[None]
-
-
-def _feathered(refined: Refined, coarse: Tensor) -> Tensor:
-    """Let a refined alpha grow out of the coarse one over two pixels where the refined region begins.
-
-    Without, a step shows the 4x4 patches there.
-    """
-    if bool(refined.region.all()):
-        return refined.alpha
-    height, width = refined.alpha.shape[2:]
-    weight = F.interpolate(refined.region, scale_factor=4, mode="bilinear", align_corners=False)
-    weight = (2 * weight[:, :, :height, :width] - 1).clamp_(0, 1)
-    return torch.lerp(coarse.to(refined.alpha), refined.alpha, weight)
 
 
 def _plane(x: Tensor) -> np.ndarray:

@@ -24,6 +24,7 @@ class Stage(StrEnum):
 
     COARSE = "coarse"
     JOINT = "joint"
+    LIGHT = "light"
 
 
 class Backbone(StrEnum):
@@ -43,7 +44,10 @@ def train(
         ),
     ],
     stage: Annotated[
-        Stage, typer.Option(help="The coarse network alone, or both, with the refiner.")
+        Stage,
+        typer.Option(
+            help="The coarse network alone, it with the refiner, or what weighs the light at edges, alone."
+        ),
     ] = Stage.COARSE,
     backbone: Annotated[Backbone, typer.Option(help="The network.")] = Backbone.LITE0,
     init: Annotated[
@@ -89,6 +93,8 @@ def train(
     [bold]Example:[/bold]  howard train -o runs/coarse --pictures textures --samples 200000
 
     [bold]Then:[/bold]  howard train -o runs/joint --stage joint --init runs/coarse/weights.safetensors
+
+    [bold]And:[/bold]  howard train -o runs/light --stage light --init runs/joint/weights.safetensors
     """
     import torch
 

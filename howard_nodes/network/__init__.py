@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from howard_nodes.network.light import Judged, LightRefiner, features_at, light_inputs
 from howard_nodes.network.model import (
     AGREED,
     BACKBONES,
@@ -10,6 +11,7 @@ from howard_nodes.network.model import (
     MattingNetwork,
     Refined,
     consensus,
+    feathered,
     from_coarse,
     to_coarse,
 )
@@ -30,13 +32,18 @@ __all__ = [
     "DEFAULT_WEIGHTS",
     "REFINE_MODES",
     "Coarse",
+    "Judged",
+    "LightRefiner",
     "MattingNetwork",
     "Refined",
     "WeightsInfo",
     "consensus",
     "describe_weights",
+    "feathered",
+    "features_at",
     "from_coarse",
     "import_checkpoint",
+    "light_inputs",
     "list_weights",
     "load_weights",
     "save_weights",

@@ -14,6 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from howard_nodes.network.backbones import AtrousPyramid, Decoder, MobileNetV2Encoder, ResNetEncoder
 from howard_nodes.network.blocks import refine_blocks
+from howard_nodes.network.light import LightRefiner
 from howard_nodes.network.lite0 import Lite0Coarse
 from howard_nodes.network.lite0_inference import Lite0Inference
 from howard_nodes.network.refiner import Refiner, select_region
@@ -26,6 +27,7 @@ __all__ = [
     "MattingNetwork",
     "Refined",
     "consensus",
+    "feathered",
     "from_coarse",
     "to_coarse",
 ]
@@ -89,6 +91,13 @@ class MattingNetwork(nn.Module):
         The refiner's three widths, where other than the backbone's usual.
     signed : bool
         Of `lite0`: its trunk sees the plates' signed difference too.
+    light_widths : sequence of int, optional
+        Widths of a `LightRefiner`; without, the network has none.
+
+    Attributes
+    ----------
+    light : LightRefiner or None
+        Weighs what the light says; weights of others have none.
     """
 
     def __init__(
@@ -99,6 +108,7 @@ class MattingNetwork(nn.Module):
         features: int | None = None,
         refiner_widths: Sequence[int] | None = None,
         signed: bool = True,
+        light_widths: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if backbone not in BACKBONES:
@@ -120,6 +130,7 @@ class MattingNetwork(nn.Module):
             self.aspp = AtrousPyramid(encoder.channels)
             self.decoder = Decoder((*encoder.shortcut_channels, 6), 5 + features)
         self.refiner = Refiner(features, usual_widths if refiner_widths is None else refiner_widths)
+        self.light = None if light_widths is None else LightRefiner(features, light_widths)
 
     def coarse(self, plate: Tensor, clean: Tensor, *, backbone_scale: float | None = None) -> Coarse:
         """Run the coarse stage.
@@ -320,6 +331,31 @@ def consensus(looks: Sequence[Coarse]) -> Coarse:
     errors = torch.cat([enlarged(look.error) for look in looks], 1)
     error = AGREED * (errors.mean(1, keepdim=True) + alphas.std(1, unbiased=False, keepdim=True))
     return replace(finest, alpha=alphas.median(1, keepdim=True).values, error=error.clamp(0, 1))
+
+
+def feathered(refined: Refined, coarse: Tensor) -> Tensor:
+    """Let a refined alpha grow out of the coarse one over two pixels where the refined region begins.
+
+    Without, a step shows the 4x4 patches there.
+
+    Parameters
+    ----------
+    refined : Refined
+        From `MattingNetwork.refine`.
+    coarse : Tensor
+        N 1 H W: the coarse alpha, enlarged.
+
+    Returns
+    -------
+    Tensor
+        N 1 H W, alpha.
+    """
+    if bool(refined.region.all()):
+        return refined.alpha
+    height, width = refined.alpha.shape[2:]
+    weight = F.interpolate(refined.region, scale_factor=4, mode="bilinear", align_corners=False)
+    weight = (2 * weight[:, :, :height, :width] - 1).clamp_(0, 1)
+    return torch.lerp(coarse.to(refined.alpha), refined.alpha, weight)
 
 
 def to_coarse(x: Tensor, coarse: Coarse) -> Tensor:

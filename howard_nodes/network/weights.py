@@ -365,7 +365,13 @@ def _build(state: Mapping[str, Tensor], path: Path) -> MattingNetwork:
     signed = shapes.get("lite0.trunk.stem.0.weight", (0, 9))[1:2] != (6,)
     # Every number is replaced: drawing first ones takes longer than all the rest.
     with torch.device("meta"):
-        network = MattingNetwork(backbone, features=features, refiner_widths=widths, signed=signed)
+        network = MattingNetwork(
+            backbone,
+            features=features,
+            refiner_widths=widths,
+            signed=signed,
+            light_widths=_light_widths(shapes),
+        )
     wanted = network.state_dict()
     missing, extra = wanted.keys() - shapes.keys(), shapes.keys() - wanted.keys()
     # Old checkpoints have no such counters, and inference no use for them.
@@ -389,6 +395,12 @@ def _build(state: Mapping[str, Tensor], path: Path) -> MattingNetwork:
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     return network
+
+
+def _light_widths(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...] | None:
+    """Tell the widths of the part that weighs light, None where there is none."""
+    found = [shapes.get(f"light.before.{i}.conv1.bias", ()) for i in range(3)]
+    return tuple(shape[0] for shape in found) if all(len(shape) == 1 for shape in found) else None
 
 
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:

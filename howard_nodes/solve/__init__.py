@@ -6,11 +6,12 @@ from howard_nodes.solve.foreground import PRIOR_STRENGTH, TRUSTED, solve_foregro
 from howard_nodes.solve.overrides import apply_inside_outside, merge_override
 from howard_nodes.solve.reach import alpha_limit
 from howard_nodes.solve.steady import Glimpse, glimpse, steadied
-from howard_nodes.solve.unmixing import Unmixed, halved, unmix, unmixing_cells
+from howard_nodes.solve.unmixing import Evidence, Unmixed, halved, unmix, unmixing_cells
 
 __all__ = [
     "PRIOR_STRENGTH",
     "TRUSTED",
+    "Evidence",
     "Glimpse",
     "Unmixed",
     "alpha_limit",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from howard_nodes.errors import InputError
 from howard_nodes.solve.spread import STRIP, enlarged, plate_noise, spread_colors
 
-__all__ = ["Unmixed", "halved", "unmix", "unmixing_cells"]
+__all__ = ["Evidence", "Unmixed", "halved", "unmix", "unmixing_cells"]
 
 Array = NDArray[Any]
 
@@ -45,6 +45,27 @@ _CHUNK = 2048  # cells computed at a time: some 6 MB a thread, whatever the fram
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What an answer rests on, for whoever weighs it again: N cells in reading order, four pixels each.
+
+    Attributes
+    ----------
+    pixels : ndarray
+        N 4 8 float32: alpha, its deviation, alpha by the light alone, how likely it is exactly 0, exactly 1,
+        and as decimal logarithms of squared noise, over 4: how far the plates are apart, how far the
+        foreground's colour is from the clean plate, and how far the plate is from what the answer explains.
+    color : ndarray
+        N 3 float32, scene-linear: mean of the candidates, each as it weighed.
+    texture : ndarray
+        N float32, 0 to 1: how much the sure foreground nearby varies, as a part of its brightness.
+    """
+
+    pixels: Array
+    color: Array
+    texture: Array
+
+
+@dataclass(frozen=True)
 class Unmixed:
     """What the light says.
 
@@ -54,10 +75,13 @@ class Unmixed:
         H W float32, 0 to 1: as it was but in the cells.
     deviation : ndarray
         H W float32, 0 to 1: standard deviation of each answer; 0 where nothing was unmixed.
+    evidence : Evidence or None
+        Of each cell, where it was asked for.
     """
 
     alpha: Array
     deviation: Array
+    evidence: Evidence | None = None
 
 
 def unmixing_cells(alpha: Array, error: Array) -> Array:
@@ -94,6 +118,8 @@ def unmix(
     error: Array,
     cells: Array | None = None,
     estimate: Array | None = None,
+    *,
+    evidence: bool = False,
 ) -> Unmixed:
     """Unmix light: alpha from the plate, the clean plate and candidates for the foreground's colour.
 
@@ -117,6 +143,8 @@ def unmix(
         ceil(H/2) ceil(W/2), bool: where to unmix. By default `unmixing_cells`.
     estimate : ndarray, optional
         N 3, scene-linear: the network's straight foreground in each of the cells, in reading order.
+    evidence : bool
+        Tell too what the answers rest on.
 
     Returns
     -------
@@ -143,12 +171,15 @@ def unmix(
         if array.shape != shape:
             raise InputError(f"the {name} has shape {array.shape}, but the alpha needs {shape}")
     cells = unmixing_cells(alpha, error) if cells is None else cells
-    result = Unmixed(np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32))
+    told = Evidence(*(np.zeros((int(cells.sum()), *shape), np.float32) for shape in ((4, 8), (3,), ())))
+    result = Unmixed(
+        np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32), told if evidence else None
+    )
     if not cells.any():
         return result
     box = _box(cells)
     part = tuple(slice(2 * side.start, 2 * side.stop) for side in box)
-    inner = Unmixed(result.alpha[part], result.deviation[part])
+    inner = Unmixed(result.alpha[part], result.deviation[part], result.evidence)
     _unmix_box(inner, plate[part], clean[part], alpha[part], error[part], cells[box], estimate)
     return result
 
@@ -199,11 +230,17 @@ def _unmix_box(
         candidates = np.ascontiguousarray(np.stack([color[part] for color in colors]).transpose(0, 2, 1))
         candidates = candidates[:, :, None]
         texture = candidates[:sampled].var(0).mean(0)[0] if sampled else np.full_like(grain[part], _UNKNOWN)
-        mean, deviation = _explained(
+        weighed = _weighed(
             light, place, candidates, texture, alpha[down, across], error[down, across], grain[part]
         )
+        mean, deviation = weighed.answer()
         result.alpha[down, across] = mean
         result.deviation[down, across] = deviation
+        if result.evidence is not None:
+            pixels, color, varies = weighed.evidence(mean, deviation)
+            result.evidence.pixels[part] = pixels
+            result.evidence.color[part] = color
+            result.evidence.texture[part] = varies
 
     _in_parts(work, len(rows))
 
@@ -260,7 +297,62 @@ def _places_around() -> Iterable[tuple[int, int]]:
         yield round(far * math.sin(i * _TURN)), round(far * math.cos(i * _TURN))
 
 
-def _explained(
+@dataclass(frozen=True)
+class _Weighed:
+    """What each of K candidates says of the pixels of n cells, and how much that counts.
+
+    `mean` and `spread`, K 4 n, are alpha and its variance; `weight`, `solid` and `empty`, K 4 n, K 4 n and
+    4 n, not normalised, are what they count, and what alphas of exactly 1 and 0 do; `light`, 4 n, is alpha
+    by the light alone. The others are what went in.
+    """
+
+    mean: Array
+    spread: Array
+    weight: Array
+    solid: Array
+    empty: Array
+    light: Array
+    colors: Array
+    off: Array
+    behind: Array
+    texture: Array
+    grain: Array
+
+    def answer(self) -> tuple[Array, Array]:
+        """Mean and standard deviation of alpha, 4 n each."""
+        certain = self.solid.sum(0)
+        weight = self.weight.sum(0) + self.empty + certain
+        result = ((self.weight * self.mean).sum(0) + certain) / weight
+        squares = ((self.weight * (self.spread + self.mean * self.mean)).sum(0) + certain) / weight
+        deviation = np.sqrt(np.maximum(squares - result * result, 0.0))
+        return np.clip(result, 0.0, 1.0), np.minimum(deviation, 1.0)
+
+    def evidence(self, alpha: Array, deviation: Array) -> tuple[Array, Array, Array]:
+        """Give what `Evidence` holds: n 4 8, n 3 and n."""
+        certain = self.solid.sum(0)
+        weight = self.weight.sum(0) + self.empty + certain
+        counts = (self.weight + self.solid).sum(1)
+        counts /= np.maximum(counts.sum(0), 1e-30)
+        color = (counts[:, None] * self.colors[:, :, 0]).sum(0)
+        way = color[:, None] - self.behind
+        left = self.off - alpha * way
+        pixels = (
+            alpha,
+            deviation,
+            self.light,
+            self.empty / weight,
+            certain / weight,
+            *(self._magnitude(difference) for difference in (self.off, way, left)),
+        )
+        varies = np.sqrt(self.texture / (np.square(color).sum(0) * np.float32(1 / 3) + np.float32(_GRAIN)))
+        return np.stack(pixels, 2).transpose(1, 0, 2), color.T, np.minimum(varies, 1.0)
+
+    def _magnitude(self, difference: Array) -> Array:
+        ratio = np.square(difference).sum(0) / (3 * self.grain)
+        return np.log10(np.clip(ratio, 1e-3, 1e6)) * np.float32(0.25)
+
+
+def _weighed(
     before: Array,
     behind: Array,
     colors: Array,
@@ -268,8 +360,8 @@ def _explained(
     believed: Array,
     error: Array,
     grain: Array,
-) -> tuple[Array, Array]:
-    """Mean and standard deviation of alpha, 4 n each, of pixels of n cells.
+) -> _Weighed:
+    """Weigh candidates for the pixels of n cells.
 
     `before` and `behind` are plate and clean plate, 3 4 n, `colors` candidates, K 3 1 n, `texture` how
     much those of the sure foreground vary, n, `believed` and `error` what the network says, 4 n, `grain` the
@@ -310,8 +402,13 @@ def _explained(
     spread = width * total / both
     # Twice the logarithm of the likelihood, but for what all have in common.
     score = -2 * np.log(total)
-    score -= np.log(both)
     score -= left / total
+    alone = score - np.log(long)
+    alone -= alone.max(0)
+    alone *= 0.5
+    np.exp(alone, out=alone)
+    light = (alone * alpha).sum(0) / alone.sum(0)
+    score -= np.log(both)
     alpha -= believed
     alpha *= alpha
     alpha *= long
@@ -332,9 +429,4 @@ def _explained(
         one -= best
         one *= 0.5
         np.exp(one, out=one)
-    certain = score_whole.sum(0)
-    weight = score.sum(0) + score_none + certain
-    result = ((score * mean).sum(0) + certain) / weight
-    squares = ((score * (spread + mean * mean)).sum(0) + certain) / weight
-    deviation = np.sqrt(np.maximum(squares - result * result, 0.0))
-    return np.clip(result, 0.0, 1.0), np.minimum(deviation, 1.0)
+    return _Weighed(mean, spread, score, score_whole, score_none, light, colors, off, behind, texture, grain)

@@ -29,8 +29,8 @@ from howard_nodes.jobs import Job
 from howard_nodes.network import MattingNetwork, describe_weights, load_weights, save_weights
 from howard_nodes.plate_jobs import plates_of
 from howard_nodes.training import conditions
+from howard_nodes.training.losses import joint_losses
 from howard_nodes.training.samples import Sample, Style, another_take, touched_by_light
-from howard_nodes.training.trainer import joint_losses
 from howard_nodes.warm import Warm
 
 __all__ = ["Adapted", "NotBetterError", "ShotPicture", "ShotSamples", "adapt"]

@@ -162,39 +162,19 @@ class SampleSource:
 
     def draw(self, number: int) -> Sample:
         """Draw sample `number`, 0 or more."""
+        return self.takes(number, 1)[0]
+
+    def takes(self, number: int, count: int) -> list[Sample]:
+        """Draw sample `number` and shoot it `count` times: other light, grain and clean plates.
+
+        The first is the same for any count. A place and its subjects take longest to draw.
+        """
         rng = np.random.default_rng((self.seed, number))
         # The draw is made either way, so that a number is the same sample but for its style.
         style = LIFE if rng.random() < self.life else self.style
         place = self._place(rng, style)
         color, alpha = self._subjects(rng, place, style)
-        exposure = np.float32(2.0 ** (rng.normal(0.0, 0.5) + (rng.random() < 0.15) * rng.uniform(-3.5, 1.5)))
-        color, place = color * exposure, place * exposure
-
-        behind = touched_by_light(rng, place, color, alpha, style)
-        plate = behind + alpha[..., None] * (color - behind)
-        clean = another_take(rng, place, style)
-        if (
-            rng.random() < 0.15
-        ):  # a sensor's or a file's ceiling; the foreground cannot know more than the plate
-            ceiling = np.float32(rng.uniform(0.5, 3.0))
-            plate, clean, color = (np.minimum(x, ceiling) for x in (plate, clean, color))
-        if rng.random() < 0.1:
-            amount, radius = rng.uniform(0.2, 0.8), rng.uniform(0.6, 1.5)
-            plate, clean = (conditions.sharpened(x, amount, radius) for x in (plate, clean))
-        if rng.random() < 0.8:
-            amount, size = rng.uniform(0.0, 0.02), rng.uniform(0.4, 0.9) * (rng.random() < 0.4)
-            plate = conditions.grain(rng, plate, amount, size=size)
-            # A clean plate may be a single frame of the same take, a mean of many, or another one's.
-            clean = conditions.grain(rng, clean, amount * rng.choice([1.0, rng.random()]), size=size)
-        if rng.random() < 0.06:
-            bits = 10 if rng.random() < 0.7 else 8
-            plate, clean = (conditions.logged(x, bits) for x in (plate, clean))
-        clean = _filled(rng, clean, alpha, style)
-        plate, clean, color = (conditions.encoded(x) for x in (plate, clean, color))
-        if rng.random() < 0.2:
-            quality = int(rng.integers(40, 97))
-            plate, clean = (conditions.compressed(x, quality) for x in (plate, clean))
-        return Sample(_planes(plate), _planes(clean), np.ascontiguousarray(alpha[None]), _planes(color))
+        return [_shot(rng, place, color, alpha, style) for _ in range(count)]
 
     def _place(self, rng: np.random.Generator, style: Style) -> Array:
         """Draw a place; things, walls or people that belong to it may stand in it."""
@@ -249,6 +229,35 @@ class SampleSource:
         if rng.random() < style.translucent:
             alpha = alpha * np.float32(rng.uniform(0.3, 0.95))
         return color, alpha
+
+
+def _shot(rng: np.random.Generator, place: Array, color: Array, alpha: Array, style: Style) -> Sample:
+    """Shoot a subject in front of a place, and the place without it."""
+    exposure = np.float32(2.0 ** (rng.normal(0.0, 0.5) + (rng.random() < 0.15) * rng.uniform(-3.5, 1.5)))
+    color, place = color * exposure, place * exposure
+    behind = touched_by_light(rng, place, color, alpha, style)
+    plate = behind + alpha[..., None] * (color - behind)
+    clean = another_take(rng, place, style)
+    if rng.random() < 0.15:  # a sensor's or a file's ceiling; the foreground cannot know more than the plate
+        ceiling = np.float32(rng.uniform(0.5, 3.0))
+        plate, clean, color = (np.minimum(x, ceiling) for x in (plate, clean, color))
+    if rng.random() < 0.1:
+        amount, radius = rng.uniform(0.2, 0.8), rng.uniform(0.6, 1.5)
+        plate, clean = (conditions.sharpened(x, amount, radius) for x in (plate, clean))
+    if rng.random() < 0.8:
+        amount, size = rng.uniform(0.0, 0.02), rng.uniform(0.4, 0.9) * (rng.random() < 0.4)
+        plate = conditions.grain(rng, plate, amount, size=size)
+        # A clean plate may be a single frame of the same take, a mean of many, or another one's.
+        clean = conditions.grain(rng, clean, amount * rng.choice([1.0, rng.random()]), size=size)
+    if rng.random() < 0.06:
+        bits = 10 if rng.random() < 0.7 else 8
+        plate, clean = (conditions.logged(x, bits) for x in (plate, clean))
+    clean = _filled(rng, clean, alpha, style)
+    plate, clean, color = (conditions.encoded(x) for x in (plate, clean, color))
+    if rng.random() < 0.2:
+        quality = int(rng.integers(40, 97))
+        plate, clean = (conditions.compressed(x, quality) for x in (plate, clean))
+    return Sample(_planes(plate), _planes(clean), np.ascontiguousarray(alpha[None]), _planes(color))
 
 
 def touched_by_light(

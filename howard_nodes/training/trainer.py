@@ -1,14 +1,16 @@
 """The training loop: resumable, on a CPU or a GPU.
 
-Two stages. `coarse` trains the coarse network on samples as large as what it will see; `joint` trains it
+Three stages. `coarse` trains the coarse network on samples as large as what it will see; `joint` trains it
 together with the refiner on samples some four times as large, the coarse network at a half to an eighth of
 their resolution. The refiner, a hundred times smaller, learns every second step, from the window of each
 sample with most partial coverage, and there on all pixels, not on the patches that it would be asked for:
-those overlap, so that a tenth of the pixels costs as much as all of them.
+those overlap, so that a tenth of the pixels costs as much as all of them. `light` trains the part that weighs
+light (`howard_nodes.training.edges`), all else frozen.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import subprocess
@@ -17,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +31,22 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from howard_nodes.errors import InputError
-from howard_nodes.network import MattingNetwork, load_weights, save_weights
+from howard_nodes.network import LightRefiner, MattingNetwork, load_weights, save_weights
 from howard_nodes.training.banks import PICTURES, ForegroundBank, TextureBank
+from howard_nodes.training.edges import EdgeDrawings, Edges, light_losses
+from howard_nodes.training.losses import coarse_losses, joint_losses
 from howard_nodes.training.samples import SampleSource
 
-__all__ = ["STAGES", "Progress", "TrainSettings", "error_loss", "joint_losses", "list_pictures", "train"]
+__all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
 
-STAGES = ("coarse", "joint")
+STAGES = ("coarse", "joint", "light")
 _EMA_DECAY = 0.998
 # How much smaller the coarse stage's picture is, step by step: no one scale is right for all pictures.
 _JOINT_FACTORS = (4, 2, 8)
 # A step with the refiner takes two to four times as long, and the coarse matte has most of the error. No
 # common divisor with the number of factors: the refiner sees them all.
 _REFINED = 4
-_WINDOW = 256
+_LIGHT_WIDTHS = (32, 48, 64)
 _SAVE_SECONDS = 120
 
 
@@ -54,7 +59,7 @@ class TrainSettings:
     output : Path
         Folder of the checkpoint, the log and the exported weights.
     stage : str
-        `coarse` or `joint`.
+        `coarse`, `joint` or `light`.
     backbone : str
         Network to train.
     pictures, foregrounds : tuple of Path
@@ -175,10 +180,11 @@ def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable
     step = _resume(checkpoint, settings, network, average, optimizer)
 
     steps = math.ceil(settings.samples / settings.batch)
-    loader = _loader(settings, first=step * settings.batch, count=max(0, steps - step) * settings.batch)
+    loader = _loader(
+        settings, network, first=step * settings.batch, count=max(0, steps - step) * settings.batch
+    )
     log = (settings.output / "log.jsonl").open("a", encoding="utf-8")
-    network.train()
-    losses_of = _coarse_losses if settings.stage == "coarse" else _joint_losses
+    network.train(settings.stage != "light")
     began = saved = time.monotonic()
     began_step = step
     recent: dict[str, list[float]] = {}
@@ -186,11 +192,7 @@ def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable
         if minutes is not None and time.monotonic() - began > 60 * minutes:
             break
         _set_rate(optimizer, step, steps, settings.decay)
-        tensors = [
-            tensor.to(device, memory_format=torch.channels_last, non_blocking=True) for tensor in batch
-        ]
-        with torch.autocast(device.type, dtype=torch.bfloat16):
-            losses = losses_of(network, step, *tensors)
+        losses = _losses(settings.stage, network, step, batch, device)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -213,7 +215,7 @@ def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable
             saved = time.monotonic()
     _save(checkpoint, settings, step, network, average, optimizer)
     log.close()
-    return _export(settings, step, average)
+    return _export(settings, step, network, average)
 
 
 @contextmanager
@@ -235,21 +237,29 @@ def _alone_in(folder: Path) -> Iterator[None]:
 def _check(settings: TrainSettings) -> None:
     if settings.stage not in STAGES:
         raise InputError(f"stage {settings.stage!r}: use one of {', '.join(STAGES)}.")
+    if settings.stage == "light" and settings.init is None:
+        raise InputError("stage light needs weights to begin from: give --init.")
     if settings.size < 64 or settings.size % 8:
         raise InputError(f"size {settings.size}: use a multiple of 8, at least 64.")
-    if settings.batch < 2:
+    if settings.batch < 2 and settings.stage != "light":
         raise InputError(f"batch {settings.batch}: batch normalisation needs at least 2 samples.")
     if settings.device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError("device cuda: this torch sees no CUDA GPU; use --device cpu.")
 
 
 def _begin(settings: TrainSettings) -> MattingNetwork:
+    torch.manual_seed(settings.seed)
     if settings.init is not None:
         network = load_weights(settings.init, fused=False)
         if network.backbone_name != settings.backbone:
             raise InputError(f"{settings.init}: weights of {network.backbone_name}, not {settings.backbone}.")
-        return _with_signed_difference(network)
-    torch.manual_seed(settings.seed)
+        if settings.stage != "light":
+            return _with_signed_difference(network)
+        if network.light is None:
+            network.light = LightRefiner(network.refiner.features, _LIGHT_WIDTHS)
+        network.requires_grad_(False)
+        network.light.requires_grad_(True)
+        return network
     network = MattingNetwork(settings.backbone)
     if settings.backbone == "lite0":
         try:
@@ -261,6 +271,20 @@ def _begin(settings: TrainSettings) -> MattingNetwork:
     return network
 
 
+def _losses(
+    stage: str, network: MattingNetwork, step: int, batch: list[Any], device: torch.device
+) -> dict[str, Tensor]:
+    if stage == "light":
+        # In float32: its sums are over few numbers, and gathering them is what takes long.
+        return light_losses(network, [edges.to(device) for edges in batch])
+    tensors = [tensor.to(device, memory_format=torch.channels_last, non_blocking=True) for tensor in batch]
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        if stage == "coarse":
+            return coarse_losses(network, *tensors)
+        factor = _JOINT_FACTORS[step % len(_JOINT_FACTORS)]
+        return joint_losses(network, factor, *tensors, refine=step % _REFINED == 0)
+
+
 def _with_signed_difference(network: MattingNetwork) -> MattingNetwork:
     """Give a trunk that has seen the plates alone their signed difference too, at first without weight."""
     if network.backbone_name != "lite0" or network.lite0.signed:
@@ -270,6 +294,7 @@ def _with_signed_difference(network: MattingNetwork) -> MattingNetwork:
         backbone_scale=network.backbone_scale,
         features=network.refiner.features,
         refiner_widths=network.refiner.widths,
+        light_widths=None if network.light is None else network.light.widths,
     )
     state = network.state_dict()
     name = "lite0.trunk.stem.0.weight"
@@ -282,6 +307,8 @@ def _optimizer(network: MattingNetwork, settings: TrainSettings) -> torch.optim.
     trunk: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         (trunk if name.startswith(("lite0.trunk.", "backbone.")) else rest).append(parameter)
     groups = [{"params": trunk, "peak": settings.trunk_rate}, {"params": rest, "peak": settings.rate}]
     return torch.optim.AdamW(groups, lr=settings.rate, weight_decay=1e-4)
@@ -298,128 +325,6 @@ def _set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, decay: fl
         group["lr"] = group["peak"] * factor
 
 
-def _roughness(x: Tensor) -> Tensor:
-    """Mean absolute difference of neighbouring pixels, across and down."""
-    across, down = x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
-    return across.abs().mean() + down.abs().mean()
-
-
-def _alpha_and_color(
-    prefix: str, raw: Tensor, plate: Tensor, alpha: Tensor, color: Tensor
-) -> dict[str, Tensor]:
-    """Losses of raw alpha and foreground residual (4 channels): L1 and L1 of gradients, as in the paper."""
-    seen = alpha > 0.01
-    # What is clamped later may go beyond 0 and 1 freely: cores and backgrounds become clean.
-    low, high = raw[:, :1].clamp_min(0.0), raw[:, :1].clamp_max(1.0)
-    matte = torch.where(alpha < 0.001, low, torch.where(alpha > 0.999, high, raw[:, :1]))
-    return {
-        f"{prefix}alpha": F.l1_loss(matte, alpha),
-        f"{prefix}gradient": _roughness(matte - alpha),
-        f"{prefix}foreground": 0.5 * F.l1_loss((raw[:, 1:4] + plate) * seen, color * seen),
-    }
-
-
-def _coarse_losses(
-    network: MattingNetwork, _: int, plate: Tensor, clean: Tensor, alpha: Tensor, color: Tensor
-) -> dict[str, Tensor]:
-    raw = network.raw_coarse(plate, clean).float()
-    error = (raw[:, :1].detach().clamp(0, 1) - alpha).abs()
-    losses = _alpha_and_color("coarse_", raw[:, :4], plate, alpha, color)
-    return losses | {"coarse_error": error_loss(raw[:, 4:5], error)}
-
-
-def error_loss(predicted: Tensor, error: Tensor) -> Tensor:
-    """Loss of a predicted error: squared distance relative to what is predicted.
-
-    Most of a picture has little error, and that must be right too. What is divided by is no part of the
-    gradient, so what is learnt remains the mean.
-
-    Parameters
-    ----------
-    predicted : Tensor
-        Any shape, not yet limited to 0..1.
-    error : Tensor
-        Same shape, the true error, 0..1.
-    """
-    expected = predicted.detach().clamp_min(0.0) + 0.02
-    return 0.1 * ((predicted - error).square() / expected).mean()
-
-
-def _joint_losses(network: MattingNetwork, step: int, *batch: Tensor) -> dict[str, Tensor]:
-    factor = _JOINT_FACTORS[step % len(_JOINT_FACTORS)]
-    return joint_losses(network, factor, *batch, refine=step % _REFINED == 0)
-
-
-def joint_losses(
-    network: MattingNetwork,
-    factor: int,
-    plate: Tensor,
-    clean: Tensor,
-    alpha: Tensor,
-    color: Tensor,
-    *,
-    refine: bool = True,
-) -> dict[str, Tensor]:
-    """Losses of both stages on samples.
-
-    Parameters
-    ----------
-    network : MattingNetwork
-        Not a prepared one.
-    factor : int
-        How much smaller the coarse stage's picture is: 1, 2, 4 or 8.
-    plate, clean, alpha, color : Tensor
-        N 3|3|1|3 S S: samples, encoded (`howard_nodes.training.samples.Sample`); S a multiple of 64.
-    refine : bool
-        The refiner's losses too, on each sample's window with most partial coverage.
-
-    Returns
-    -------
-    dict of str to Tensor
-        To be added up.
-    """
-    small_plate, small_clean = (network.downsample(picture, 1 / factor) for picture in (plate, clean))
-    raw = network.raw_coarse(small_plate, small_clean).float()
-    targets = F.avg_pool2d(alpha, factor), F.avg_pool2d(color, factor)
-    losses = _alpha_and_color("coarse_", raw[:, :4], small_plate, *targets)
-    # The error is that of the enlarged matte: what no coarse pixel can show is for the refiner as well.
-    matte = raw[:, :1].detach().clamp(0, 1)
-    enlarged = F.interpolate(matte, scale_factor=factor, mode="bilinear", align_corners=False)
-    losses["coarse_error"] = error_loss(raw[:, 4:5], F.avg_pool2d((enlarged - alpha).abs(), factor))
-    if not refine:
-        return losses
-    # The coarse stage learns from its own losses alone, but for its features, which only the refiner reads.
-    coarse = torch.cat([matte, raw[:, 1:4].detach(), raw[:, 4:5].detach().clamp(0, 1), F.relu(raw[:, 5:])], 1)
-    corners = _edge_windows(alpha, _WINDOW)
-    plate, clean, alpha, color = (_cut(x, corners, _WINDOW) for x in (plate, clean, alpha, color))
-    coarse = _cut(coarse, corners // factor, _WINDOW // factor)
-    refined, residual, _ = network.refiner(
-        plate, clean, coarse[:, :1], coarse[:, 1:4], coarse[:, 4:5], coarse[:, 5:], mode="full"
-    )
-    raw_refined = torch.cat([refined, residual], 1).float()
-    return losses | _alpha_and_color("refined_", raw_refined, plate, alpha, color)
-
-
-def _edge_windows(alpha: Tensor, window: int) -> Tensor:
-    """Find each sample's window with most partial coverage, in steps of 64: N 2, row and column."""
-    side = alpha.shape[2]
-    if side <= window:
-        return torch.zeros((len(alpha), 2), dtype=torch.long)
-    blocks = F.avg_pool2d(alpha * (1 - alpha), 64)
-    sums = F.avg_pool2d(blocks, window // 64, 1)
-    best = sums.flatten(1).argmax(1).cpu()
-    return 64 * torch.stack([best // sums.shape[3], best % sums.shape[3]], 1)
-
-
-def _cut(x: Tensor, corners: Tensor, window: int) -> Tensor:
-    """Cut a square of `window` pixels, or less where there are less, out of each picture (N C H W)."""
-    pieces = [
-        picture[:, row : row + window, column : column + window]
-        for picture, (row, column) in zip(x, corners.tolist(), strict=True)
-    ]
-    return torch.stack(pieces).contiguous(memory_format=torch.channels_last)
-
-
 @torch.no_grad()
 def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
     for name, value in network.state_dict().items():
@@ -432,8 +337,8 @@ def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> Non
 class _Samples(Dataset[tuple[np.ndarray, ...]]):
     """Sample numbers `first` to `first + count` of a source built in the process that draws."""
 
-    def __init__(self, settings: TrainSettings, first: int, count: int) -> None:
-        self.settings, self.first, self.count = settings, first, count
+    def __init__(self, open_source: Callable[[], SampleSource], first: int, count: int) -> None:
+        self.open_source, self.first, self.count = open_source, first, count
         self.source: SampleSource | None = None
 
     def __len__(self) -> int:
@@ -441,16 +346,19 @@ class _Samples(Dataset[tuple[np.ndarray, ...]]):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         if self.source is None:
-            settings = self.settings
-            self.source = SampleSource(
-                TextureBank.load(list_pictures(*settings.pictures)),
-                ForegroundBank.load(list_pictures(*settings.foregrounds)),
-                size=settings.size,
-                seed=settings.seed,
-                life=settings.life,
-            )
+            self.source = self.open_source()
         sample = self.source.draw(self.first + index)
         return sample.plate, sample.clean, sample.alpha, sample.foreground
+
+
+def _open_source(settings: TrainSettings) -> SampleSource:
+    return SampleSource(
+        TextureBank.load(list_pictures(*settings.pictures)),
+        ForegroundBank.load(list_pictures(*settings.foregrounds)),
+        size=settings.size,
+        seed=settings.seed,
+        life=settings.life,
+    )
 
 
 def _one_thread(_: int) -> None:
@@ -458,16 +366,27 @@ def _one_thread(_: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _loader(settings: TrainSettings, *, first: int, count: int) -> Iterator[list[Tensor]]:
+def _together(drawings: list[list[Edges]]) -> list[Edges]:
+    return [edges for drawing in drawings for edges in drawing]
+
+
+def _loader(
+    settings: TrainSettings, network: MattingNetwork, *, first: int, count: int
+) -> Iterator[list[Any]]:
+    open_source = partial(_open_source, settings)
+    light = settings.stage == "light"
     return iter(
         DataLoader(
-            _Samples(settings, first, count),
+            EdgeDrawings(open_source, network.prepared(), first, count)
+            if light
+            else _Samples(open_source, first, count),
             batch_size=settings.batch,
+            collate_fn=_together if light else None,
             num_workers=settings.workers,
             worker_init_fn=_one_thread,
             prefetch_factor=4 if settings.workers else None,
             multiprocessing_context="spawn" if settings.workers else None,
-            pin_memory=settings.device.startswith("cuda"),
+            pin_memory=settings.device.startswith("cuda") and not light,
         )
     )
 
@@ -519,13 +438,13 @@ def _save(
         "average": average,
         "optimizer": optimizer.state_dict(),
     }
-    partial = checkpoint.with_suffix(".tmp")
-    torch.save(state, partial)
-    partial.replace(checkpoint)
+    unfinished = checkpoint.with_suffix(".tmp")
+    torch.save(state, unfinished)
+    unfinished.replace(checkpoint)
 
 
-def _export(settings: TrainSettings, step: int, average: dict[str, Tensor]) -> Path:
-    network = MattingNetwork(settings.backbone)
+def _export(settings: TrainSettings, step: int, network: MattingNetwork, average: dict[str, Tensor]) -> Path:
+    network = copy.deepcopy(network).to("cpu")
     network.load_state_dict({name: value.cpu().contiguous() for name, value in average.items()})
     path = settings.output / "weights.safetensors"
     save_weights(

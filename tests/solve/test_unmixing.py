@@ -153,6 +153,28 @@ def test_without_any_background_it_is_as_good(plain):
     assert np.abs(found.alpha - plain.alpha)[plain.partial].mean() < 0.01
 
 
+def test_what_an_answer_rests_on_is_told_and_changes_no_bit(plain):
+    alpha, error = believed(plain), doubted(plain)
+    cells = unmixing_cells(alpha, error)
+    silent = unmix(plain.plate, plain.clean, alpha, error, cells)
+    told = unmix(plain.plate, plain.clean, alpha, error, cells, evidence=True)
+    assert silent.evidence is None
+    assert np.array_equal(silent.alpha, told.alpha)
+    assert np.array_equal(silent.deviation, told.deviation)
+    evidence = told.evidence
+    rows, columns = np.nonzero(cells)
+    for pixel, (y, x) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+        assert np.array_equal(evidence.pixels[:, pixel, 0], told.alpha[2 * rows + y, 2 * columns + x])
+        assert np.array_equal(evidence.pixels[:, pixel, 1], told.deviation[2 * rows + y, 2 * columns + x])
+    edge = plain.partial[::2, ::2][cells]
+    np.testing.assert_allclose(np.median(evidence.color[edge], 0), (0.9, 0.2, 1.4), rtol=0.05)
+    # The light alone knows as much here: the network's guess of one half takes no part in that.
+    truth = plain.alpha[2 * rows, 2 * columns]
+    assert np.abs(evidence.pixels[:, 0, 2] - truth)[edge].mean() < 0.03
+    for likely in (3, 4):
+        assert 0 <= evidence.pixels[..., likely].min() <= evidence.pixels[..., likely].max() <= 1
+
+
 def test_the_number_of_threads_does_not_change_a_bit(plain):
     threads = cv2.getNumThreads()
     try:

@@ -10,8 +10,12 @@ import torch
 
 from howard_nodes.errors import InputError
 from howard_nodes.frames import write_image
-from howard_nodes.network import describe_weights, load_weights
-from howard_nodes.training.trainer import TrainSettings, error_loss, train
+from howard_nodes.network import LightRefiner, describe_weights, load_weights
+from howard_nodes.training.banks import ForegroundBank, TextureBank
+from howard_nodes.training.edges import edges_of, light_losses
+from howard_nodes.training.losses import error_loss
+from howard_nodes.training.samples import SampleSource
+from howard_nodes.training.trainer import TrainSettings, list_pictures, train
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +50,14 @@ def settings(folders, tmp_path) -> TrainSettings:
     )
 
 
-@pytest.mark.parametrize("stage", ["coarse", "joint"])
+def begun_from(stage: str) -> Path | None:
+    return describe_weights().path if stage == "light" else None
+
+
+@pytest.mark.parametrize("stage", ["coarse", "joint", "light"])
 def test_training_writes_weights_that_load(settings, stage):
     seen = []
-    path = train(replace(settings, stage=stage), on_progress=seen.append)
+    path = train(replace(settings, stage=stage, init=begun_from(stage)), on_progress=seen.append)
     network = load_weights(path, fused=False)
     assert network.backbone_name == "lite0"
     info = describe_weights(path)
@@ -109,10 +117,47 @@ def test_the_joint_stage_begins_from_the_coarse_one(settings):
         torch.testing.assert_close(value, begun[name], msg=name)
 
 
+def test_the_light_stage_leaves_all_else_to_the_bit(settings):
+    shipped = load_weights(fused=False).state_dict()
+    path = train(replace(settings, stage="light", init=describe_weights().path, samples=4))
+    learnt = load_weights(path, fused=False).state_dict()
+    for name, value in shipped.items():
+        if not name.startswith("light."):
+            assert torch.equal(value, learnt[name]), name
+    assert any(name.startswith("light.") for name in learnt)
+
+
+def test_the_light_stage_learns(folders):
+    """On one sample, over and over."""
+    pictures, people = folders
+    source = SampleSource(
+        TextureBank.load(list_pictures(pictures)),
+        ForegroundBank.load(list_pictures(people)),
+        size=128,
+        seed=5,
+    )
+    network = load_weights(fused=False)
+    network.light = LightRefiner(network.refiner.features, (16, 16, 16))
+    rng = np.random.default_rng(1)
+    edges = [edges_of(network.prepared(), sample, 4, rng) for sample in source.takes(1, 2)]
+    batch = [found for found in edges if found is not None]
+    assert batch
+    optimizer = torch.optim.AdamW(network.light.parameters(), lr=2e-3)
+    totals = []
+    for _ in range(60):
+        losses = light_losses(network, batch)
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+        totals.append(losses["alpha"].item())
+    assert totals[-1] < 0.6 * totals[0]
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
         ({"stage": "final"}, "final"),
+        ({"stage": "light"}, "--init"),
         ({"size": 50}, "50"),
         ({"batch": 1}, "batch"),
         ({"pictures": (Path("nowhere"),)}, "nowhere"),

@@ -1,0 +1,243 @@
+"""Training of the part that weighs light: many edges of each drawing, all else as it is.
+
+The coarse network and the refiner stay frozen, so that what they make of a sample is computed once, where it
+is drawn. A drawing takes longest: it is shot several times, and each take seen at another scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from howard_nodes.color.encoding import decode, encode
+from howard_nodes.network import Coarse, MattingNetwork, consensus, feathered, from_coarse
+from howard_nodes.solve import halved, unmix, unmixing_cells
+from howard_nodes.training.losses import error_loss
+from howard_nodes.training.samples import Sample, SampleSource
+from howard_nodes.weighing import at_cells, cell_inputs, pixels_of
+
+__all__ = ["TAKES", "EdgeDrawings", "Edges", "edges_of", "light_losses"]
+
+Array = np.ndarray
+
+TAKES = 3
+"""How often a drawing is shot."""
+
+# How much smaller the coarse stage's picture is, and 0 for a consensus of all; no multiple of the takes.
+_FACTORS = (4, 2, 4, 8, 0)
+# Error from which a pixel is refined, and the largest share of a picture that is.
+_WORTH, _MOST = 0.02, 0.12
+# Cells taken from one take, in blocks of 32x32: long blur must not drown hair.
+_BLOCK, _CELLS = 32, 10_000
+_SEEN = 0.01
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Edges of one take.
+
+    Attributes
+    ----------
+    inputs : Tensor
+        N C, see `howard_nodes.network.light_inputs`.
+    cells : Tensor
+        h w, bool: where the N cells lie.
+    alpha : Tensor
+        N 4, true coverage.
+    color : Tensor
+        N 3, true straight foreground, encoded; NaN where none of it shows.
+    """
+
+    inputs: Tensor
+    cells: Tensor
+    alpha: Tensor
+    color: Tensor
+
+    def to(self, device: torch.device) -> Edges:
+        """Bring them to a device."""
+        return Edges(*(value.to(device) for value in vars(self).values()))
+
+
+class EdgeDrawings(Dataset[list[Edges]]):
+    """Drawings `first` to `first + count`, each as the edges of its takes.
+
+    Parameters
+    ----------
+    open_source : callable
+        Makes the source of samples in the process that draws.
+    network : MattingNetwork
+        Frozen.
+    first, count : int
+        Numbers of the drawings.
+    """
+
+    def __init__(
+        self, open_source: Callable[[], SampleSource], network: MattingNetwork, first: int, count: int
+    ) -> None:
+        self.open_source, self.network, self.first, self.count = open_source, network, first, count
+        self.source: SampleSource | None = None
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> list[Edges]:
+        if self.source is None:
+            self.source = self.open_source()
+        number = self.first + index
+        rng = np.random.default_rng((self.source.seed, number, 1))
+        found = []
+        for i, sample in enumerate(self.source.takes(number, TAKES)):
+            factor = _FACTORS[(number * TAKES + i) % len(_FACTORS)]
+            edges = edges_of(self.network, sample, factor, rng)
+            if edges is not None:
+                found.append(edges)
+        return found
+
+
+@torch.inference_mode()
+def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.random.Generator) -> Edges | None:
+    """Matte a sample as the engine would, up to where the light is weighed.
+
+    Parameters
+    ----------
+    network : MattingNetwork
+        In eval mode.
+    sample : Sample
+        With truth.
+    factor : int
+        How much smaller the coarse stage's picture is; 0 for the consensus of 2, 4 and 8.
+    rng : Generator
+        Chooses among the edges where there are many.
+
+    Returns
+    -------
+    Edges or None
+        None where there are none.
+    """
+    plate, clean = (torch.from_numpy(picture)[None] for picture in (sample.plate, sample.clean))
+    height, width = sample.alpha.shape[1:]
+    looks = [network.coarse(plate, clean, backbone_scale=1 / f) for f in ((factor,) if factor else (2, 4, 8))]
+    coarse: Coarse = consensus(looks)
+    worth = float((coarse.error > _WORTH).float().mean())
+    pixels = round(min(worth, _MOST * rng.uniform(0.5, 1.5)) * height * width)
+    refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
+    alpha = feathered(refined, from_coarse(coarse.alpha, height, width))[0, 0].numpy()
+    error = from_coarse(coarse.error, height, width)[0, 0].numpy()
+
+    cells = unmixing_cells(alpha, error)
+    if not cells.any():
+        return None
+    own = halved(refined.foreground[0].permute(1, 2, 0).numpy())[cells]
+    light, behind = (decode(picture[0]).permute(1, 2, 0).contiguous().numpy() for picture in (plate, clean))
+    found = unmix(light, behind, alpha, error, cells, decode(torch.from_numpy(own)).numpy(), evidence=True)
+    assert found.evidence is not None
+    inputs = cell_inputs(
+        light,
+        behind,
+        alpha,
+        error,
+        cells,
+        found.evidence,
+        own,
+        coarse.features[0].numpy(),
+        lambda x: encode(torch.from_numpy(x)).numpy(),
+    )
+    where = pixels_of(cells, height, width)
+    truth = at_cells(sample.alpha[0], where)
+    color = at_cells(np.ascontiguousarray(sample.foreground.transpose(1, 2, 0)), where)
+    weight = np.where(truth > _SEEN, truth, 0.0)[..., None]
+    with np.errstate(invalid="ignore"):
+        color = (color * weight).sum(1) / weight.sum(1)
+    chosen = _chosen(cells, sample.alpha[0], rng)
+    kept = torch.from_numpy(chosen[cells])
+    return Edges(
+        inputs[kept], torch.from_numpy(chosen), torch.from_numpy(truth)[kept], torch.from_numpy(color)[kept]
+    )
+
+
+def _chosen(cells: Array, alpha: Array, rng: np.random.Generator) -> Array:
+    """Choose blocks of cells, those with much fine detail rather than others, up to a number of cells."""
+    if cells.sum() <= _CELLS:
+        return cells
+    fine = np.abs(cv2.Laplacian(alpha, cv2.CV_32F))
+    rows, columns = (-(-length // _BLOCK) for length in cells.shape)
+    scores = []
+    for row in range(rows):
+        for column in range(columns):
+            part = np.s_[row * _BLOCK : (row + 1) * _BLOCK, column * _BLOCK : (column + 1) * _BLOCK]
+            count = int(cells[part].sum())
+            if count:
+                pixels = fine[2 * part[0].start : 2 * part[0].stop, 2 * part[1].start : 2 * part[1].stop]
+                score = float(pixels.sum()) / (count + 64) + 0.02
+                scores.append((score * rng.random(), part, count))
+    chosen, total = np.zeros_like(cells), 0
+    for _, part, count in sorted(scores, key=lambda score: -score[0]):
+        if total + count > _CELLS:
+            break
+        chosen[part] = cells[part]
+        total += count
+    return chosen
+
+
+def light_losses(network: MattingNetwork, batch: list[Edges]) -> dict[str, Tensor]:
+    """Losses of the part that weighs light.
+
+    Parameters
+    ----------
+    network : MattingNetwork
+        With one.
+    batch : list of Edges
+        At least one; of pictures of one size.
+
+    Returns
+    -------
+    dict of str to Tensor
+        To be added up: alpha and its fine structure, the doubt about it, the foreground.
+    """
+    assert network.light is not None
+    inputs, alpha, color = (
+        torch.cat([getattr(edges, name) for edges in batch]).float() for name in ("inputs", "alpha", "color")
+    )
+    cells = torch.stack([edges.cells for edges in batch])
+    judged = network.light(inputs, cells)
+    # What is clamped later may go beyond 0 and 1 freely: cores and backgrounds become clean.
+    matte = torch.where(
+        alpha < 0.001,
+        judged.alpha.clamp_min(0),
+        torch.where(alpha > 0.999, judged.alpha.clamp_max(1), judged.alpha),
+    )
+    wrong = matte - alpha
+    partial = ((alpha > _SEEN) & (alpha < 1 - _SEEN)).float()
+    weight = 0.3 + partial
+    weight = weight / weight.mean()
+    shown = ~color.isnan()
+    tint = torch.where(shown, judged.foreground - torch.where(shown, color, 0.0), 0.0)
+    off = (judged.alpha.detach().clamp(0, 1) - alpha).abs()
+    return {
+        "alpha": (weight * wrong.abs()).mean(),
+        "fine": _fine(wrong, cells),
+        "doubt": error_loss(judged.doubt, off),
+        "foreground": 0.15 * tint.abs().mean(),
+    }
+
+
+def _fine(wrong: Tensor, cells: Tensor) -> Tensor:
+    """Tell how rough an error is, at three sizes: mean absolute difference of neighbours."""
+    picture, row, column = cells.nonzero(as_tuple=True)
+    planes = wrong.new_zeros((*cells.shape, 4)).index_put((picture, row, column), wrong)
+    dense = F.pixel_shuffle(planes.permute(0, 3, 1, 2), 2)
+    share = dense.numel() / wrong.numel()
+    total: Any = 0.0
+    for _ in range(3):
+        across, down = dense[..., :, 1:] - dense[..., :, :-1], dense[..., 1:, :] - dense[..., :-1, :]
+        total = total + (across.abs().mean() + down.abs().mean()) * share
+        dense = F.avg_pool2d(dense, 2)
+    return 0.5 * total
