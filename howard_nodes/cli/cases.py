@@ -29,6 +29,13 @@ def cases(
     count: Annotated[
         int, typer.Option(min=1, metavar="N", help="Cases of each kind; half as many sequences.")
     ] = 4,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Only these; may be repeated. Beside the usual ones: defocus, translucent, close-up.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the set.")] = 20_261_123,
     size: Annotated[
         int, typer.Option(min=180, metavar="PIXELS", help="Height of the pictures, 16:9.")
@@ -39,12 +46,17 @@ def cases(
     The same command goes on where it was stopped; a larger --count makes the set grow.
 
     [bold]Example:[/bold]  howard cases -o held-out --foregrounds bank --pictures places --count 4
+
+    [bold]Hair:[/bold]  howard cases -o hair --foregrounds heads --pictures places --kind close-up --count 12
     """
+    from howard_nodes.training.cases import USUAL_KINDS
     from howard_nodes.training.composing import compose_cases, read_stock
 
     stock = read_stock(foregrounds, pictures)
     made = there = 0
-    for folder, is_new in compose_cases(output, stock, count=count, seed=seed, height=size):
+    for folder, is_new in compose_cases(
+        output, stock, count=count, seed=seed, height=size, kinds=tuple(kind or USUAL_KINDS)
+    ):
         made, there = made + is_new, there + (not is_new)
         if is_new and on_terminal():
             print(folder.name)

@@ -20,7 +20,7 @@ from howard_nodes.errors import FrameError, InputError
 from howard_nodes.files import write_file
 from howard_nodes.frames import Sequence, inspect_file, read_frame, write_image
 
-__all__ = ["KINDS", "MADE", "SPACE", "Case", "Truth", "find_cases", "read_case", "write_case"]
+__all__ = ["KINDS", "MADE", "SPACE", "USUAL_KINDS", "Case", "Truth", "find_cases", "read_case", "write_case"]
 
 MADE = ("rendered", "scene", "drawn")
 """How a case was made: a rendered foreground over a place, a whole rendered scene, all of it drawn."""
@@ -38,8 +38,14 @@ KINDS = (
     "moving background",
     "static sequence",
     "handheld sequence",
+    "defocus",
+    "translucent",
+    "close-up",
 )
 """What makes a case hard, in the order of tables."""
+
+USUAL_KINDS = KINDS[:12]
+"""What a set has unless told: the others measure one thing each, on sets of their own."""
 
 SPACE = "lin_rec709_scene"
 """Colour space of all colour in a case."""

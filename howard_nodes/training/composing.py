@@ -18,11 +18,12 @@ import numpy as np
 
 from howard_nodes.errors import InputError
 from howard_nodes.frames import read_attributes
-from howard_nodes.training.banks import TextureBank, read_foreground
-from howard_nodes.training.cases import KINDS, Truth, write_case
+from howard_nodes.training.banks import TextureBank, read_foreground, smooth_noise
+from howard_nodes.training.cases import KINDS, USUAL_KINDS, Truth, write_case
 from howard_nodes.training.conditions import (
     bounce,
     cast_shadow,
+    defocus,
     grain,
     light_drift,
     motion_blur,
@@ -44,6 +45,11 @@ _MARGIN = 0.06  # of the height, around the picture: room for the camera
 _HAIR = {"straight", "wavy", "curly", "afro", "locs", "bob", "tousled", "ponytail"}
 _COVER = {"hood", "coat"}
 _TRIES = 60
+_SHARES = {"hair": (0.5, 0.9), "close-up": (0.85, 1.0)}  # of the height that a subject fills
+# Close-ups take turns: what is behind hair, and how bright its middle is.
+_BEHIND = tuple((smooth, level) for level in (0.6, 0.03) for smooth in (True, False))
+_SMOOTH = ("plaster", "screen", "curtain")
+_AHEAD = 6  # kinds between a subject and a second one
 _DRAWN_PLACES = 4
 _CLIPPED = 0.7  # light from which a photograph's highlights were rolled off
 
@@ -111,9 +117,9 @@ class _Shot:
 
     Each of `layers` comes with the matrix that puts it into the first frame. `sway` and `handheld` are how
     far subject and camera move, as shares of the height; `blur` is a subject's way while the shutter is open,
-    in pixels; `shadow` its shift in pixels and its depth. Of the clean plate: `off` is where its camera
-    stood, `stops` its gain by channel, `drift` how many stops its light drifts over the picture, `moving` by
-    how many pixels parts of its place moved.
+    in pixels, `defocus` the radius of its circle of confusion; `shadow` its shift in pixels and its depth. Of
+    the clean plate: `off` is where its camera stood, `stops` its gain by channel, `drift` how many stops its
+    light drifts over the picture, `moving` by how many pixels parts of its place moved.
     """
 
     place: Array
@@ -124,6 +130,7 @@ class _Shot:
     sway: float = 0.0
     handheld: float = 0.0
     blur: tuple[float, float] = (0.0, 0.0)
+    defocus: float = 0.0
     shadow: tuple[float, float, float] | None = None
     drift: float = 0.0
     moving: float = 0.0
@@ -163,7 +170,7 @@ def compose_cases(
     count: int,
     seed: int,
     height: int = 1080,
-    kinds: tuple[str, ...] = KINDS,
+    kinds: tuple[str, ...] = USUAL_KINDS,
 ) -> Iterator[tuple[Path, bool]]:
     """Compose cases that are not there yet.
 
@@ -191,12 +198,17 @@ def compose_cases(
     Raises
     ------
     InputError
-        No foreground suits a kind, or one cannot be used.
+        A kind that there is not, no foreground that suits one, or one that cannot be used.
     WriteError
         A case cannot be written.
     """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise InputError(f"kind {kind!r}: use one of {', '.join(KINDS)}.")
     for made in ("rendered", "drawn") if stock.foregrounds else ("drawn",):
         for kind in kinds:
+            if kind == "close-up" and made == "drawn":
+                continue  # no drawn silhouette has hair that bears a close look
             is_sequence = kind.endswith("sequence")
             for number in range(1, (max(1, count // 2) if is_sequence else count) + 1):
                 name = f"{made}_{kind.replace(' ', '_')}_{number:02d}"
@@ -235,7 +247,7 @@ def _compose(folder: Path, stock: Stock, kind: str, made: str, number: int, seed
     shot = _Shot(place, off, rng.normal(0, 0.02) + rng.normal(0, 0.008, 3))
     _make_hard(rng, shot, kind, height)
     if kind != "no subject":
-        share = (0.5, 0.9) if kind == "hair" else (0.35, 0.9)
+        share = _SHARES.get(kind, (0.35, 0.9))
         many = 2 if kind == "two subjects" else 1
         shot.layers += [
             _subject(rng, stock, made, turn, height, width, share, (index, many)) for index in range(many)
@@ -288,6 +300,8 @@ def _shoot(
             )
             if shot.blur != (0.0, 0.0):
                 one, covers = motion_blur(one, covers, *shot.blur)
+            if shot.defocus:
+                one, covers = defocus(one, covers, shot.defocus)
             color, alpha = over(one, covers, color, alpha)
         place = shot.place
         if shot.shadow is not None:
@@ -317,6 +331,8 @@ def _make_hard(rng: np.random.Generator, shot: _Shot, kind: str, height: int) ->
     if kind == "motion blur":
         length, angle = rng.uniform(0.012, 0.05) * height, rng.normal(0, 0.5)
         shot.blur = (float(length * np.cos(angle)), float(length * np.sin(angle)))
+    elif kind == "defocus":
+        shot.defocus = float(rng.uniform(0.003, 0.015)) * height
     elif kind == "shadow":
         side = rng.choice([-1, 1]) * rng.uniform(0.04, 0.16)
         shot.shadow = (side * height, rng.uniform(0.0, 0.08) * height, rng.uniform(0.35, 0.65))
@@ -340,6 +356,15 @@ def _place(
 ) -> tuple[str, Array]:
     margin = round(_MARGIN * height)
     rows, columns = height + 2 * margin, width + 2 * margin
+    if turn.kind == "close-up":
+        smooth, level = _BEHIND[(turn.number - 1) % len(_BEHIND)]
+        usual = _Turn(turn.seed, turn.number, "plain")
+        found, place = (
+            draw_place(rng, rows, columns, str(rng.choice(_SMOOTH)))
+            if smooth
+            else _place(rng, stock, made, usual, height, width)
+        )
+        return found, place * np.float32(level / float(np.median(place[::8, ::8].max(axis=2))))
     # Few pictures would be seen again and again: the fewer there are, the more places are drawn.
     pictures = len(stock.places)
     if made == "drawn" or rng.random() * (pictures + _DRAWN_PLACES) >= pictures:
@@ -384,12 +409,12 @@ def _subject(
 ) -> tuple[Foreground, Array]:
     """Choose a subject that can be placed, and the matrix that puts it into the picture."""
     kind = turn.kind
-    paths = stock.hairy() if kind == "hair" else list(stock.foregrounds)
+    paths = stock.hairy() if kind in ("hair", "close-up") else list(stock.foregrounds)
     if made == "rendered" and not paths:
         raise InputError(
             "no foreground shows hair, by their metadata (howard:shows): give others to --foregrounds."
         )
-    order = turn.order(len(paths), ahead=which[0] * len(KINDS) // 2)
+    order = turn.order(len(paths), ahead=which[0] * _AHEAD)
     for attempt in range(_TRIES):
         if made == "drawn":
             found = _drawn(rng, height)
@@ -402,7 +427,12 @@ def _subject(
             continue
         mean = float((found.color.mean(2) * found.alpha).sum() / found.alpha.sum())
         color = found.color * np.float32(rng.uniform(0.1, 0.25) / (mean + 0.01))
-        return Foreground(np.clip(color, 0.0, 20.0), found.alpha, found.name, found.shows), matrix
+        alpha = found.alpha
+        if kind == "translucent":  # a veil, here thicker than there
+            alpha = alpha * (
+                0.25 + 0.6 * smooth_noise(rng, max(alpha.shape))[: len(alpha), : alpha.shape[1], 0]
+            )
+        return Foreground(np.clip(color, 0.0, 20.0), alpha, found.name, found.shows), matrix
     raise InputError(
         f"no foreground suits a case of {kind} after {_TRIES} tries: their own pictures cut them at the top "
         "or on two sides; give others to --foregrounds."

@@ -37,6 +37,8 @@ _FACTORS = (4, 2, 4, 8, 0)
 _WORTH, _MOST = 0.02, 0.12
 # Cells taken from one take, in blocks of 32x32: long blur must not drown hair.
 _BLOCK, _CELLS = 32, 10_000
+# Matting a take takes as long as learning from it: so each is learnt from twice, some drawings apart.
+_REMEMBERED = 64
 _SEEN = 0.01
 
 
@@ -67,7 +69,7 @@ class Edges:
 
 
 class EdgeDrawings(Dataset[list[Edges]]):
-    """Drawings `first` to `first + count`, each as the edges of its takes.
+    """Drawings `first` to `first + count`, each as the edges of its takes, and those of an earlier one.
 
     Parameters
     ----------
@@ -84,6 +86,7 @@ class EdgeDrawings(Dataset[list[Edges]]):
     ) -> None:
         self.open_source, self.network, self.first, self.count = open_source, network, first, count
         self.source: SampleSource | None = None
+        self.remembered: list[list[Edges]] = []
 
     def __len__(self) -> int:
         return self.count
@@ -99,7 +102,10 @@ class EdgeDrawings(Dataset[list[Edges]]):
             edges = edges_of(self.network, sample, factor, rng)
             if edges is not None:
                 found.append(edges)
-        return found
+        self.remembered.append(found)
+        if len(self.remembered) <= _REMEMBERED:
+            return found
+        return found + self.remembered.pop(int(rng.integers(_REMEMBERED)))
 
 
 @torch.inference_mode()

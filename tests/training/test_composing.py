@@ -8,7 +8,7 @@ import pytest
 
 from howard_nodes.errors import InputError
 from howard_nodes.frames import read_frame, write_image
-from howard_nodes.training.cases import KINDS, find_cases, read_case
+from howard_nodes.training.cases import KINDS, USUAL_KINDS, find_cases, read_case
 from howard_nodes.training.composing import compose_cases, read_stock
 from howard_nodes.training.places import PLACES, draw_place
 
@@ -42,9 +42,10 @@ def folders(tmp_path_factory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def made(folders, tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp("cases") / "set"
-    told = list(compose_cases(output, read_stock(*folders), count=1, seed=5, height=_HEIGHT))
+    stock = read_stock(*folders)
+    told = list(compose_cases(output, stock, count=1, seed=5, height=_HEIGHT, kinds=KINDS))
     assert all(is_new for _, is_new in told)
-    assert len(told) == 2 * len(KINDS)
+    assert len(told) == 2 * len(KINDS) - 1
     return output
 
 
@@ -52,7 +53,36 @@ def test_every_kind_is_there_rendered_and_drawn(made):
     cases = find_cases([made])
     assert {(case.made, case.kind) for case in cases} == {
         (how, kind) for how in ("rendered", "drawn") for kind in KINDS
-    }
+    } - {("drawn", "close-up")}
+
+
+def test_unless_told_a_set_has_the_usual_kinds(folders, tmp_path):
+    told = compose_cases(tmp_path, read_stock(*folders), count=1, seed=5, height=180)
+    assert "_".join(next(told)[0].name.split("_")[1:-1]) in USUAL_KINDS
+    assert not {"defocus", "translucent", "close-up"} & set(USUAL_KINDS)
+    with pytest.raises(InputError, match="blurry"):
+        list(compose_cases(tmp_path, read_stock(*folders), count=1, seed=5, height=180, kinds=("blurry",)))
+
+
+def test_close_ups_are_before_bright_and_dark_smooth_and_busy_places(folders, tmp_path):
+    list(compose_cases(tmp_path, read_stock(*folders), count=4, seed=5, height=180, kinds=("close-up",)))
+    cases = sorted(find_cases([tmp_path]), key=lambda case: case.folder.name)
+    levels = [np.median(read_frame(case.folder / "clean.0001.exr").rgb.max(2)) for case in cases]
+    assert [level > 0.2 for level in levels] == [True, True, False, False]
+    for case in cases:
+        rows = np.flatnonzero((case.truth(1).alpha > 0.1).any(1))
+        assert rows[-1] - rows[0] > 0.75 * 180
+
+
+def test_who_is_translucent_or_out_of_focus_is_so_throughout(made):
+    kinds = {case.kind: case.truth(1).alpha for case in find_cases([made]) if case.made == "rendered"}
+    shown = kinds["translucent"] > 0.01
+    assert (kinds["translucent"][shown] < 0.9).mean() > 0.99
+    soft, sharp = (
+        ((kinds[kind] > 0.02) & (kinds[kind] < 0.98)).sum() / (kinds[kind] >= 0.98).sum()
+        for kind in ("defocus", "plain")
+    )
+    assert soft > sharp
 
 
 def test_plates_show_the_truth_and_clean_plates_the_place(made):

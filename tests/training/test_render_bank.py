@@ -69,6 +69,19 @@ def test_every_kind_occurs(drawn):
     assert all(p["hair"]["flyaways"] > 0 for p in people)
 
 
+def test_heads_are_close_sharp_and_have_hair_that_shows():
+    heads = [recipe.draw_head(7, number) for number in range(300)]
+    assert recipe.draw_head(7, 42) == heads[42] == json.loads(recipe.to_text(heads[42]))
+    assert len({head["detail"] for head in heads}) == 300
+    for head in heads:
+        (person,) = head["people"]
+        assert person["hair"]["kind"] not in ("bald", "buzz", "short")
+        assert not any(person[name] for name in ("hat", "hood", "scarf"))
+        assert head["camera"]["shot"] == "head"
+        assert not head["camera"]["defocus"] and not head["camera"]["blur"]
+        assert head["subject"] in recipe.shows(head)
+
+
 def test_two_people_of_a_picture_have_files_of_their_own(drawn):
     pair = next(one for one in drawn if one["subject"] == "two people")
     assert recipe.people_of(pair) == [f"{pair['number']:05d}.0", f"{pair['number']:05d}.1"]

@@ -22,6 +22,7 @@ __all__ = [
     "between",
     "draw_camera",
     "draw_color",
+    "draw_head",
     "draw_light",
     "draw_recipe",
     "normal",
@@ -181,6 +182,24 @@ def draw_recipe(seed: int, number: int) -> dict[str, Any]:
         "camera": draw_camera(rng, person=count > 0),
         "light": draw_light(rng),
     }
+
+
+def draw_head(seed: int, number: int) -> dict[str, Any]:
+    """Draw a head of hair that fills the picture, sharp, with nothing over it: see `draw_recipe`."""
+    rng = np.random.default_rng([seed, number, 1])
+    recipe = draw_recipe(seed, number) | {
+        "subject": "person",
+        "detail": int(rng.integers(2**31)),
+        "thing": None,
+    }
+    person = _person(rng, alone=False)
+    while person["hair"]["kind"] in ("bald", "buzz", "short"):
+        person = _person(rng, alone=False)
+    person |= {"hat": "", "hood": False, "scarf": False}
+    camera = draw_camera(rng, person=True)
+    camera |= {"shot": "head", "zoom": between(rng, 0.85, 1.05), "defocus": 0.0, "blur": 0.0}
+    camera |= {"lens": float(rng.choice([50, 85])), "right": normal(rng, 0.04), "up": normal(rng, 0.02)}
+    return recipe | {"people": [person], "camera": camera}
 
 
 def people_of(recipe: Mapping[str, Any]) -> list[str]:
