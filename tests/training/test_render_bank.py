@@ -78,7 +78,8 @@ def test_heads_are_close_sharp_and_have_hair_that_shows():
         assert person["hair"]["kind"] not in ("bald", "buzz", "short")
         assert not any(person[name] for name in ("hat", "hood", "scarf"))
         assert head["camera"]["shot"] == "head"
-        assert not head["camera"]["defocus"] and not head["camera"]["blur"]
+        assert not head["camera"]["defocus"]
+        assert not head["camera"]["blur"]
         assert head["subject"] in recipe.shows(head)
 
 
