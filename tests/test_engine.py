@@ -11,7 +11,7 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.engine import Engine
 from howard_nodes.errors import InputError
-from howard_nodes.network import load_weights
+from howard_nodes.network import LightRefiner, load_weights
 from howard_nodes.warm import Warm
 
 
@@ -148,9 +148,16 @@ def test_bfloat16_gives_about_the_same_matte(random_weights, config):
     assert np.abs(mattes[0] - mattes[1]).max() < 0.05
 
 
-@pytest.fixture(scope="module")
-def shipped(config) -> Engine:
-    return Engine(load_weights(fused=False), config, computing=ComputeSettings(device="cpu"))
+@pytest.fixture(scope="module", params=["rules", "network"])
+def shipped(config, request) -> Engine:
+    """The shipped network; the light's evidence is weighed by rules alone, or by a network as well."""
+    network = load_weights(fused=False)
+    network.light = None
+    if request.param == "network":
+        torch.manual_seed(1)
+        network.light = LightRefiner(network.refiner.features, (8, 8, 8))
+        torch.nn.init.normal_(network.light.out.weight, std=0.02)
+    return Engine(network, config, computing=ComputeSettings(device="cpu"))
 
 
 def test_unmixing_is_what_the_light_says_of_the_refined_alpha(shipped):
@@ -192,6 +199,22 @@ def test_painted_error_rules_the_unmixing(shipped):
     edge = (alpha > 0) & (alpha < 1)
     found = shipped.unmix(handed, plate, clean, "lin_rec709").alpha
     assert np.abs(found - alpha)[edge].mean() < 0.05
+
+
+def test_no_content_makes_anything_else_than_a_matte(shipped):
+    """One pixel, odd sizes, light of -10 to 1e8, plates that are equal: finite, alpha and doubt in 0..1."""
+    rng = np.random.default_rng(3)
+    for height, width in ((1, 1), (2, 3), (7, 90), (41, 33)):
+        pictures = rng.normal(0.3, 0.5, (2, height, width, 3)).astype(np.float32)
+        wild = pictures.copy()
+        wild[0, 0, 0], wild[1, -1, -1] = 1e8, -10.0
+        for plate, clean in (pictures, wild, (pictures[0], pictures[0])):
+            result = shipped.evaluate(plate, clean, "lin_rec709", override_error=np.ones((height, width)))
+            for layer in (result.alpha, result.doubt):
+                assert layer.shape == (height, width)
+                assert np.isfinite(layer).all()
+                assert 0 <= layer.min() <= layer.max() <= 1
+            assert np.isfinite(result.foreground).all()
 
 
 def test_where_no_clean_plate_is_alpha_is_not_unmixed(shipped):
