@@ -191,6 +191,9 @@ def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable
     for batch in loader:
         if minutes is not None and time.monotonic() - began > 60 * minutes:
             break
+        if not batch:  # nobody was in these drawings
+            step += 1
+            continue
         _set_rate(optimizer, step, steps, settings.decay)
         losses = _losses(settings.stage, network, step, batch, device)
         optimizer.zero_grad(set_to_none=True)
