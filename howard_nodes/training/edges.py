@@ -39,6 +39,7 @@ _WORTH, _MOST = 0.02, 0.12
 _BLOCK, _CELLS = 32, 10_000
 # Matting a take takes as long as learning from it: so each is learnt from twice, some drawings apart.
 _REMEMBERED = 64
+_LOST, _MOST_LOST = 0.7, 0.2
 _SEEN = 0.01
 
 
@@ -162,27 +163,31 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     weight = np.where(truth > _SEEN, truth, 0.0)[..., None]
     with np.errstate(invalid="ignore"):
         color = (color * weight).sum(1) / weight.sum(1)
-    chosen = _chosen(cells, sample.alpha[0], rng)
+    chosen = _chosen(cells, alpha, sample.alpha[0], rng)
+    if not chosen.any():
+        return None
     kept = torch.from_numpy(chosen[cells])
     return Edges(
         inputs[kept], torch.from_numpy(chosen), torch.from_numpy(truth)[kept], torch.from_numpy(color)[kept]
     )
 
 
-def _chosen(cells: Array, alpha: Array, rng: np.random.Generator) -> Array:
-    """Choose blocks of cells, those with much fine detail rather than others, up to a number of cells."""
-    if cells.sum() <= _CELLS:
-        return cells
-    fine = np.abs(cv2.Laplacian(alpha, cv2.CV_32F))
+def _chosen(cells: Array, alpha: Array, truth: Array, rng: np.random.Generator) -> Array:
+    """Choose blocks of cells, those with much fine detail rather than others, up to a number of cells.
+
+    Where a body is lost or a place is taken for one, nothing is to be learnt of edges.
+    """
+    fine = np.abs(cv2.Laplacian(truth, cv2.CV_32F))
+    lost = np.abs(alpha - truth) > _LOST
     rows, columns = (-(-length // _BLOCK) for length in cells.shape)
     scores = []
     for row in range(rows):
         for column in range(columns):
             part = np.s_[row * _BLOCK : (row + 1) * _BLOCK, column * _BLOCK : (column + 1) * _BLOCK]
+            pixels = np.s_[2 * part[0].start : 2 * part[0].stop, 2 * part[1].start : 2 * part[1].stop]
             count = int(cells[part].sum())
-            if count:
-                pixels = fine[2 * part[0].start : 2 * part[0].stop, 2 * part[1].start : 2 * part[1].stop]
-                score = float(pixels.sum()) / (count + 64) + 0.02
+            if count and lost[pixels].sum() < _MOST_LOST * 4 * count:
+                score = float(fine[pixels].sum()) / (count + 64) + 0.02
                 scores.append((score * rng.random(), part, count))
     chosen, total = np.zeros_like(cells), 0
     for _, part, count in sorted(scores, key=lambda score: -score[0]):

@@ -8,7 +8,7 @@ clipped, sharpened and compressed, and where it does not reach it was filled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from howard_nodes.training.banks import ForegroundBank, TextureBank, smooth_nois
 from howard_nodes.training.places import draw_place
 from howard_nodes.training.shapes import draw_silhouette
 
-__all__ = ["HARD", "LIFE", "Sample", "SampleSource", "Style", "another_take", "touched_by_light"]
+__all__ = ["FITTED", "HARD", "LIFE", "Sample", "SampleSource", "Style", "another_take", "touched_by_light"]
 
 Array = np.ndarray
 
@@ -107,6 +107,22 @@ LIFE = Style(
 )
 """As shots are: what the plate tells of partial coverage is learnt here."""
 
+FITTED = replace(
+    LIFE,
+    nobody=0.0,
+    recoloured=0.1,
+    camouflage=0.01,
+    blur=0.3,
+    most_blur=0.015,
+    most_motion=0.04,
+    drift=(0.1, 0.25, 1.0),
+    exposure=0.02,
+    white_balance=0.008,
+    moving=0.06,
+    short=0.1,
+)
+"""As shots are once their clean plate is registered and matched, and less blurred: for edges."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -142,9 +158,9 @@ class SampleSource:
     seed : int
         Start of all randomness.
     life : float
-        Share of samples in the style `LIFE`; the others are in `style`.
-    style : Style
-        How hard the others are.
+        Share of samples in the style `gentle`; the others are in `style`.
+    style, gentle : Style
+        How hard they are.
     """
 
     def __init__(
@@ -156,9 +172,10 @@ class SampleSource:
         seed: int,
         life: float = 0.0,
         style: Style = HARD,
+        gentle: Style = LIFE,
     ) -> None:
         self.textures, self.foregrounds, self.size, self.seed = textures, foregrounds, size, seed
-        self.life, self.style = life, style
+        self.life, self.style, self.gentle = life, style, gentle
 
     def draw(self, number: int) -> Sample:
         """Draw sample `number`, 0 or more."""
@@ -171,7 +188,7 @@ class SampleSource:
         """
         rng = np.random.default_rng((self.seed, number))
         # The draw is made either way, so that a number is the same sample but for its style.
-        style = LIFE if rng.random() < self.life else self.style
+        style = self.gentle if rng.random() < self.life else self.style
         place = self._place(rng, style)
         color, alpha = self._subjects(rng, place, style)
         return [_shot(rng, place, color, alpha, style) for _ in range(count)]

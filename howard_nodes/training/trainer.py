@@ -35,7 +35,7 @@ from howard_nodes.network import LightRefiner, MattingNetwork, load_weights, sav
 from howard_nodes.training.banks import PICTURES, ForegroundBank, TextureBank
 from howard_nodes.training.edges import EdgeDrawings, Edges, light_losses
 from howard_nodes.training.losses import coarse_losses, joint_losses
-from howard_nodes.training.samples import SampleSource
+from howard_nodes.training.samples import FITTED, LIFE, SampleSource
 
 __all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
 
@@ -361,6 +361,7 @@ def _open_source(settings: TrainSettings) -> SampleSource:
         size=settings.size,
         seed=settings.seed,
         life=settings.life,
+        gentle=FITTED if settings.stage == "light" else LIFE,
     )
 
 
