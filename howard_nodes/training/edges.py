@@ -1,7 +1,8 @@
 """Training of the part that weighs light: many edges of each drawing, all else as it is.
 
 The coarse network and the refiner stay frozen, so that what they make of a sample is computed once, where it
-is drawn. A drawing takes longest: it is shot several times, and each take seen at another scale.
+is drawn. That takes longest: so a drawing is shot several times, each take seen at another scale and cut into
+windows with edges in them, and each window learnt from some times, among others.
 """
 
 from __future__ import annotations
@@ -35,24 +36,26 @@ TAKES = 3
 _FACTORS = (4, 2, 4, 8, 0)
 # Error from which a pixel is refined, and the largest share of a picture that is.
 _WORTH, _MOST = 0.02, 0.12
-# Cells taken from one take, in blocks of 32x32: long blur must not drown hair.
-_BLOCK, _CELLS = 32, 10_000
-# Matting a take takes as long as learning from it: so each is learnt from twice, some drawings apart.
-_REMEMBERED = 64
+# Cells of a window's side, the fewest that make one worth while, and how many of a take are kept.
+_WINDOW, _FEWEST, _WINDOWS = 64, 150, 8
+# Steps from one drawing to the next, windows a step, and how many are remembered.
+_STEPS, _BATCH, _REMEMBERED = 3, 24, 600
+# Alpha this far off is lost, and no window is kept with more than this share of it: where a body is missing,
+# or a place is taken for one, nothing is to be learnt of edges.
 _LOST, _MOST_LOST = 0.7, 0.2
 _SEEN = 0.01
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Edges of one take.
+    """A window of one take.
 
     Attributes
     ----------
     inputs : Tensor
         N C, see `howard_nodes.network.light_inputs`.
     cells : Tensor
-        h w, bool: where the N cells lie.
+        64 64, bool: where the N cells lie.
     alpha : Tensor
         N 4, true coverage.
     color : Tensor
@@ -70,16 +73,19 @@ class Edges:
 
 
 class EdgeDrawings(Dataset[list[Edges]]):
-    """Drawings `first` to `first + count`, each as the edges of its takes, and those of an earlier one.
+    """Windows for the steps `first` to `first + count`, of drawings of the same numbers, every third of them.
+
+    Which are remembered from one step to the next is up to the process that draws: a run that was stopped
+    goes on with others.
 
     Parameters
     ----------
     open_source : callable
-        Makes the source of samples in the process that draws.
+        Makes the source of samples in that process.
     network : MattingNetwork
         Frozen.
     first, count : int
-        Numbers of the drawings.
+        Numbers of steps.
     """
 
     def __init__(
@@ -87,7 +93,8 @@ class EdgeDrawings(Dataset[list[Edges]]):
     ) -> None:
         self.open_source, self.network, self.first, self.count = open_source, network, first, count
         self.source: SampleSource | None = None
-        self.remembered: list[list[Edges]] = []
+        self.remembered: list[Edges] = []
+        self.asked = 0
 
     def __len__(self) -> int:
         return self.count
@@ -97,20 +104,19 @@ class EdgeDrawings(Dataset[list[Edges]]):
             self.source = self.open_source()
         number = self.first + index
         rng = np.random.default_rng((self.source.seed, number, 1))
-        found = []
-        for i, sample in enumerate(self.source.takes(number, TAKES)):
-            factor = _FACTORS[(number * TAKES + i) % len(_FACTORS)]
-            edges = edges_of(self.network, sample, factor, rng)
-            if edges is not None:
-                found.append(edges)
-        self.remembered.append(found)
-        if len(self.remembered) <= _REMEMBERED:
-            return found
-        return found + self.remembered.pop(int(rng.integers(_REMEMBERED)))
+        if self.asked % _STEPS == 0:
+            for i, sample in enumerate(self.source.takes(number, TAKES)):
+                factor = _FACTORS[(number + i) % len(_FACTORS)]
+                self.remembered += edges_of(self.network, sample, factor, rng)
+        self.asked += 1
+        for _ in range(len(self.remembered) - _REMEMBERED):
+            self.remembered.pop(int(rng.integers(len(self.remembered))))
+        count = len(self.remembered)
+        return [self.remembered[i] for i in rng.choice(count, min(count, _BATCH), replace=False)]
 
 
 @torch.inference_mode()
-def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.random.Generator) -> Edges | None:
+def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.random.Generator) -> list[Edges]:
     """Matte a sample as the engine would, up to where the light is weighed.
 
     Parameters
@@ -122,12 +128,12 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     factor : int
         How much smaller the coarse stage's picture is; 0 for the consensus of 2, 4 and 8.
     rng : Generator
-        Chooses among the edges where there are many.
+        Chooses among windows where there are many.
 
     Returns
     -------
-    Edges or None
-        None where there are none.
+    list of Edges
+        Eight windows at most, those with much fine detail rather than others.
     """
     plate, clean = (torch.from_numpy(picture)[None] for picture in (sample.plate, sample.clean))
     height, width = sample.alpha.shape[1:]
@@ -141,7 +147,7 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
 
     cells = unmixing_cells(alpha, error)
     if not cells.any():
-        return None
+        return []
     own = halved(refined.foreground[0].permute(1, 2, 0).numpy())[cells]
     light, behind = (decode(picture[0]).permute(1, 2, 0).contiguous().numpy() for picture in (plate, clean))
     found = unmix(light, behind, alpha, error, cells, decode(torch.from_numpy(own)).numpy(), evidence=True)
@@ -163,39 +169,37 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     weight = np.where(truth > _SEEN, truth, 0.0)[..., None]
     with np.errstate(invalid="ignore"):
         color = (color * weight).sum(1) / weight.sum(1)
-    chosen = _chosen(cells, alpha, sample.alpha[0], rng)
-    if not chosen.any():
-        return None
-    kept = torch.from_numpy(chosen[cells])
-    return Edges(
-        inputs[kept], torch.from_numpy(chosen), torch.from_numpy(truth)[kept], torch.from_numpy(color)[kept]
-    )
+    number = np.full(cells.shape, -1)
+    number[cells] = np.arange(len(inputs))
+    found_windows = []
+    for part in _windows(cells, alpha, sample.alpha[0], rng):
+        kept = torch.from_numpy(number[part][cells[part]])
+        there = np.zeros((_WINDOW, _WINDOW), bool)
+        there[: cells[part].shape[0], : cells[part].shape[1]] = cells[part]
+        edges = (
+            inputs[kept],
+            torch.from_numpy(there),
+            torch.from_numpy(truth)[kept],
+            torch.from_numpy(color)[kept],
+        )
+        found_windows.append(Edges(*edges))
+    return found_windows
 
 
-def _chosen(cells: Array, alpha: Array, truth: Array, rng: np.random.Generator) -> Array:
-    """Choose blocks of cells, those with much fine detail rather than others, up to a number of cells.
-
-    Where a body is lost or a place is taken for one, nothing is to be learnt of edges.
-    """
+def _windows(cells: Array, alpha: Array, truth: Array, rng: np.random.Generator) -> list[tuple[slice, slice]]:
+    """Choose windows of cells, on a grid that begins anywhere."""
     fine = np.abs(cv2.Laplacian(truth, cv2.CV_32F))
     lost = np.abs(alpha - truth) > _LOST
-    rows, columns = (-(-length // _BLOCK) for length in cells.shape)
+    top, left = -rng.integers(0, _WINDOW // 2, 2)
     scores = []
-    for row in range(rows):
-        for column in range(columns):
-            part = np.s_[row * _BLOCK : (row + 1) * _BLOCK, column * _BLOCK : (column + 1) * _BLOCK]
+    for row in range(top, cells.shape[0], _WINDOW):
+        for column in range(left, cells.shape[1], _WINDOW):
+            part = np.s_[max(0, row) : row + _WINDOW, max(0, column) : column + _WINDOW]
             pixels = np.s_[2 * part[0].start : 2 * part[0].stop, 2 * part[1].start : 2 * part[1].stop]
             count = int(cells[part].sum())
-            if count and lost[pixels].sum() < _MOST_LOST * 4 * count:
-                score = float(fine[pixels].sum()) / (count + 64) + 0.02
-                scores.append((score * rng.random(), part, count))
-    chosen, total = np.zeros_like(cells), 0
-    for _, part, count in sorted(scores, key=lambda score: -score[0]):
-        if total + count > _CELLS:
-            break
-        chosen[part] = cells[part]
-        total += count
-    return chosen
+            if count >= _FEWEST and lost[pixels].sum() < _MOST_LOST * 4 * count:
+                scores.append((float(fine[pixels].sum()) / (count + 64) * rng.random(), part))
+    return [part for _, part in sorted(scores, key=lambda score: -score[0])[:_WINDOWS]]
 
 
 def light_losses(network: MattingNetwork, batch: list[Edges]) -> dict[str, Tensor]:

@@ -191,7 +191,7 @@ def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable
     for batch in loader:
         if minutes is not None and time.monotonic() - began > 60 * minutes:
             break
-        if not batch:  # nobody was in these drawings
+        if not batch:  # nobody was in the first drawings
             step += 1
             continue
         _set_rate(optimizer, step, steps, settings.decay)

@@ -57,7 +57,8 @@ def begun_from(stage: str) -> Path | None:
 @pytest.mark.parametrize("stage", ["coarse", "joint", "light"])
 def test_training_writes_weights_that_load(settings, stage):
     seen = []
-    path = train(replace(settings, stage=stage, init=begun_from(stage)), on_progress=seen.append)
+    size = 192 if stage == "light" else 64
+    path = train(replace(settings, stage=stage, init=begun_from(stage), size=size), on_progress=seen.append)
     network = load_weights(path, fused=False)
     assert network.backbone_name == "lite0"
     info = describe_weights(path)
@@ -119,7 +120,7 @@ def test_the_joint_stage_begins_from_the_coarse_one(settings):
 
 def test_the_light_stage_leaves_all_else_to_the_bit(settings):
     shipped = load_weights(fused=False).state_dict()
-    path = train(replace(settings, stage="light", init=describe_weights().path, samples=4))
+    path = train(replace(settings, stage="light", init=describe_weights().path, size=192))
     learnt = load_weights(path, fused=False).state_dict()
     for name, value in shipped.items():
         if not name.startswith("light."):
@@ -140,8 +141,7 @@ def test_the_light_stage_learns(folders):
     torch.manual_seed(1)
     network.light = LightRefiner(network.refiner.features, (16, 16, 16))
     rng = np.random.default_rng(1)
-    edges = [edges_of(network.prepared(), sample, 4, rng) for sample in source.takes(1, 2)]
-    batch = [found for found in edges if found is not None]
+    batch = [edges for sample in source.takes(1, 2) for edges in edges_of(network.prepared(), sample, 4, rng)]
     assert batch
     optimizer = torch.optim.AdamW(network.light.parameters(), lr=2e-3)
     totals = []
