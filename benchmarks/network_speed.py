@@ -47,6 +47,7 @@ from howard_nodes.errors import HowardError
 from howard_nodes.frames import read_frame
 from howard_nodes.network import MattingNetwork, consensus, from_coarse, load_weights
 from howard_nodes.solve import halved, unmix, unmixing_cells
+from howard_nodes.weighing import cell_inputs
 
 SIZES = {"1080p": (1080, 1920), "2160p": (2160, 3840)}
 SETTINGS = {"1080p": (1 / 4, 80_000), "2160p": (1 / 8, 320_000)}
@@ -57,6 +58,10 @@ PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat
 def pictures(size: str, device: torch.device) -> list[Tensor]:
     """Plate and clean plate, encoded, as a frame read from a file lies in memory: H W 3."""
     return [encode(torch.from_numpy(x)).permute(2, 0, 1)[None].to(device) for x in light(size)]
+
+
+def encoded(colors: np.ndarray) -> np.ndarray:
+    return encode(torch.from_numpy(colors)).numpy()
 
 
 def light(size: str) -> list[np.ndarray]:
@@ -203,7 +208,14 @@ def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None
             error = from_coarse(coarse.error, height, width)[0, 0].cpu().numpy()
             cells = unmixing_cells(alpha, error)
             seen = halved(refined.foreground[0].permute(1, 2, 0).cpu().numpy())[cells]
-            unmix(before, behind, alpha, error, cells, decode(torch.from_numpy(seen)).numpy())
+            estimate = decode(torch.from_numpy(seen)).numpy()
+            weighs = network.light is not None and quality != "draft"
+            found = unmix(before, behind, alpha, error, cells, estimate, evidence=weighs)
+            if network.light is not None and found.evidence is not None:
+                features = coarse.features[0].float().cpu().numpy()
+                pictures_and_maps = before, behind, alpha, error, cells
+                inputs = cell_inputs(*pictures_and_maps, found.evidence, seen, features, encoded)
+                network.light(inputs.to(device), torch.from_numpy(cells)[None].to(device))
             return 4 * int(cells.sum())
 
         return run

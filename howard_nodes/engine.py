@@ -358,13 +358,13 @@ class Engine:
         Returns
         -------
         Prediction
-            With another alpha.
+            With another alpha and doubt; where the network weighs the light, another foreground too.
         """
         cells = unmixing_cells(prediction.alpha, prediction.doubted)
         if valid is not None:
             cells &= halved(valid) >= 1
         own = halved(prediction.encoded)[cells]
-        weigh = self._network.light is not None and bool(cells.any())
+        weigh = self._network.light is not None and self.settings.quality != "draft" and bool(cells.any())
         found = unmix(
             plate,
             clean,
@@ -375,17 +375,19 @@ class Engine:
             evidence=weigh,
         )
         doubt = doubt_of_light(prediction.doubt, found.deviation)
-        alpha = found.alpha
+        alpha, seen = found.alpha, prediction.encoded
         evidence = found.evidence
         if evidence is not None:
             judged = self._with_memory(
                 lambda: self._judged(prediction, plate, clean, space, cells, own, evidence)
             )
             where = pixels_of(cells, *alpha.shape)
-            alpha[where], doubt[where] = (x.clamp(0, 1).numpy() for x in (judged.alpha, judged.doubt))
+            alpha[where], doubt[where], color = (x.clamp(0, 1).numpy() for x in vars(judged).values())
+            seen = seen.copy()
+            seen[where] = color[:, None]
         if prediction.limit is not None:
             np.minimum(alpha, prediction.limit, out=alpha)
-        return replace(prediction, alpha=alpha, doubt=doubt)
+        return replace(prediction, alpha=alpha, encoded=seen, doubt=doubt)
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.
