@@ -33,9 +33,9 @@ from typing import Any
 from pipeline_speed import SIZES, make_shot
 
 from howard_nodes.description import FitSettings
+from howard_nodes.description.job import Job
 from howard_nodes.farm import Bundle, Farming, make_bundle, task_command
 from howard_nodes.farm.bundle import Task
-from howard_nodes.jobs import Job
 
 HOWARD = [sys.executable, "-m", "howard_nodes"]
 PARTS = (
@@ -61,8 +61,8 @@ lap("python")
 import torch
 lap("torch")
 from howard_nodes.description import FitSettings
-from howard_nodes.jobs import Job
-from howard_nodes.pipeline import Shot
+from howard_nodes.description.job import Job
+from howard_nodes.shot.run import Shot
 lap("howard and its libraries")
 shot = Shot(Job(fitting=FitSettings("off", "off"), **job), lambda _: None)
 lap("weights, colour, headers")

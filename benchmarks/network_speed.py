@@ -41,13 +41,13 @@ import torch
 from torch import Tensor
 
 from howard_nodes.color.encoding import decode, encode
-from howard_nodes.demo import shot_folder
 from howard_nodes.description import MatteSettings
+from howard_nodes.engine.weighing import cell_inputs
 from howard_nodes.errors import HowardError
 from howard_nodes.frames import read_frame
 from howard_nodes.network import MattingNetwork, consensus, from_coarse, load_weights
+from howard_nodes.sheets.demo import shot_folder
 from howard_nodes.solve import halved, unmix, unmixing_cells
-from howard_nodes.weighing import cell_inputs
 
 SIZES = {"1080p": (1080, 1920), "2160p": (2160, 3840)}
 SETTINGS = {"1080p": (1 / 4, 80_000), "2160p": (1 / 8, 320_000)}

@@ -26,8 +26,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from pipeline_speed import make_shot
 
+from howard_nodes.engine.runtime import Warm
 from howard_nodes.node import HowardMatte
-from howard_nodes.warm import Warm
 
 SIZES = {"540p": (960, 540), "1080p": (1920, 1080), "2160p": (3840, 2160)}
 AS_IT_IS = {"align": "off", "match_exposure": "off"}

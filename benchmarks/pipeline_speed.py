@@ -29,11 +29,11 @@ import numpy as np
 # As the command line sets it, before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from howard_nodes.demo import shot_folder
 from howard_nodes.description import FitSettings, MatteSettings
+from howard_nodes.description.job import Job
 from howard_nodes.frames import Sequence, read_frame, write_image
-from howard_nodes.jobs import Job
-from howard_nodes.pipeline import Shot, run
+from howard_nodes.sheets.demo import shot_folder
+from howard_nodes.shot.run import Shot, run
 
 SIZES = {"1080p": (1920, 1080), "2160p": (3840, 2160)}
 
@@ -96,8 +96,8 @@ def rate(count: int = 24) -> None:
 _MEASURE = """
 import resource, sys
 from howard_nodes.description import MatteSettings
-from howard_nodes.jobs import Job
-from howard_nodes.pipeline import run
+from howard_nodes.description.job import Job
+from howard_nodes.shot.run import run
 plate, clean, output, mode, reach = sys.argv[1:]
 settings = MatteSettings(refine_mode=mode, steadiness=int(reach))
 report = run(Job(plate=plate, clean=clean, output=output, settings=settings))

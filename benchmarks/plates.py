@@ -46,7 +46,8 @@ import torch
 from howard_nodes.color import ColorConfig
 from howard_nodes.color.encoding import encode
 from howard_nodes.description import ComputeSettings, FitSettings
-from howard_nodes.engine import Engine
+from howard_nodes.engine.engine import Engine
+from howard_nodes.evaluation.metrics import mad
 from howard_nodes.frames import Window, read_frame
 from howard_nodes.network import load_weights
 from howard_nodes.plates.building import build_plate
@@ -54,7 +55,6 @@ from howard_nodes.plates.fit import FrameFit, ShotFit, fitted_clean
 from howard_nodes.plates.photometric import ExposureMatch
 from howard_nodes.plates.registration import prepare, register
 from howard_nodes.plates.solving import Takes, fit_shot
-from howard_nodes.training.metrics import mad
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from takes import SCALE, Subject, Take, make_take, place, place_from, psnr

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.connected import Connected
 from howard_nodes.description import (
     INPUTS,
     KNOBS,
@@ -27,14 +26,15 @@ from howard_nodes.description import (
     knobs_checked,
     taken,
 )
+from howard_nodes.engine.runtime import Warm, WarmEngine
 from howard_nodes.errors import FrameError, InputError
-from howard_nodes.events import Event, Note
-from howard_nodes.fitting import Plates
 from howard_nodes.frames import Footage, Frame, Held, Window, open_footage
 from howard_nodes.layers import MatteResult
 from howard_nodes.plates.fit import FrameFit, ShotFit
-from howard_nodes.takes import Take
-from howard_nodes.warm import Warm, WarmEngine
+from howard_nodes.shot.events import Event, Note
+from howard_nodes.shot.inputs import Connected
+from howard_nodes.shot.pair import Plates
+from howard_nodes.shot.take import Take
 
 __all__ = ["HowardMatte", "Outputs", "Picture"]
 

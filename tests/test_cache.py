@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howard_nodes.cache import StageCache, key_of
+from howard_nodes.engine.cache import StageCache, key_of
 
 KIB = 1024
 

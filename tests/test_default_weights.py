@@ -12,16 +12,16 @@ import torch
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.color.encoding import encode
-from howard_nodes.demo import shot_folder
 from howard_nodes.description import FitSettings
-from howard_nodes.engine import Engine
+from howard_nodes.engine.engine import Engine
+from howard_nodes.evaluation.metrics import mad
+from howard_nodes.evaluation.rivals import difference_key
 from howard_nodes.frames import Sequence, read_frame
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.plates.fill import cover_holes
 from howard_nodes.plates.solving import Takes, fit_shot
+from howard_nodes.sheets.demo import shot_folder
 from howard_nodes.solve import comp_error, composite
-from howard_nodes.training.metrics import mad
-from howard_nodes.training.rivals import difference_key
 
 _SPACE = "lin_rec709"
 # Every space a plate may come in: those of cameras, ACES, linear and sRGB.

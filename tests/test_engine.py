@@ -9,10 +9,10 @@ from shots import disc_over_gradient, gradient
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.description import ComputeSettings, MatteSettings
-from howard_nodes.engine import Engine
+from howard_nodes.engine.engine import Engine
+from howard_nodes.engine.runtime import Warm
 from howard_nodes.errors import InputError
 from howard_nodes.network import LightRefiner, load_weights
-from howard_nodes.warm import Warm
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ import pytest
 from takes import Subject, Take, make_take, place
 
 from howard_nodes.description import FitSettings
+from howard_nodes.description.job import Job
 from howard_nodes.errors import InputError
-from howard_nodes.events import Event, FrameFitted, Note, PlatesFitted
 from howard_nodes.frames import read_frame, write_image
-from howard_nodes.jobs import Job
-from howard_nodes.pipeline import Report, run
 from howard_nodes.plates.fit import ShotFit
+from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
+from howard_nodes.shot.run import Report, run
 
 W, H = 208, 118
 FRAMES = (1001, 1002, 1003)

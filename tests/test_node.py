@@ -10,12 +10,12 @@ from shots import disc_over_gradient, gradient
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.description import KNOBS, STAGES, MatteSettings
+from howard_nodes.description.job import Job
+from howard_nodes.engine.runtime import Warm
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Frame, Window, read_frame, write_image
-from howard_nodes.jobs import Job
 from howard_nodes.node import HowardMatte
-from howard_nodes.pipeline import run
-from howard_nodes.warm import Warm
+from howard_nodes.shot.run import run
 
 AS_IT_IS = {"align": "off", "match_exposure": "off"}
 HEIGHT, WIDTH = 72, 104

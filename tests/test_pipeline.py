@@ -14,11 +14,11 @@ import pytest
 from shots import gradient
 
 from howard_nodes.description import FitSettings, MatteSettings
+from howard_nodes.description.job import Job
 from howard_nodes.errors import InputError
-from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, FrameFitted, Note, to_json
 from howard_nodes.frames import Window, read_attributes, read_frame, write_image
-from howard_nodes.jobs import Job
-from howard_nodes.pipeline import FINGERPRINT_ATTRIBUTE, Report, output_paths, run
+from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, FrameFitted, Note, to_json
+from howard_nodes.shot.run import FINGERPRINT_ATTRIBUTE, Report, output_paths, run
 
 AS_IT_IS = FitSettings(align="off", match_exposure="off")
 SHIPPED = Path("howard-lite0")  # where a matte must have edges; those of random weights are empty
@@ -458,8 +458,8 @@ def test_a_full_disk_fails_frames_with_a_reason_and_leaves_nothing(make_shot, ra
 import json, resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-from howard_nodes.jobs import Job
-from howard_nodes.pipeline import run
+from howard_nodes.description.job import Job
+from howard_nodes.shot.run import run
 report = run(Job(plate={shot.plate!r}, clean={shot.clean!r}, output={output!r},
                       weights={str(random_weights)!r}, depth="float", compression="none"))
 print(json.dumps(report.failed))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from howard_nodes.demo import shot_folder
+from howard_nodes.sheets.demo import shot_folder
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

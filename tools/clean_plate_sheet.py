@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.contact_sheet import Tile, contact_sheet, for_display
-from howard_nodes.demo import shot_folder
 from howard_nodes.description import FitSettings
+from howard_nodes.description.job import Job
 from howard_nodes.frames import read_frame, write_image
-from howard_nodes.jobs import Job
-from howard_nodes.pipeline import run
+from howard_nodes.sheets.contact_sheet import Tile, contact_sheet, for_display
+from howard_nodes.sheets.demo import shot_folder
+from howard_nodes.shot.run import run
 
 FRAME, STOPS = 1004, 0.5
 SPACE = "lin_rec709_scene"

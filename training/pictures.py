@@ -23,8 +23,8 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
+from howard_nodes.atomic import write_file
 from howard_nodes.errors import HowardError, InputError
-from howard_nodes.files import write_file
 
 __all__ = [
     "Package",

@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
-from howard_nodes.files import remove_unfinished
+from howard_nodes.atomic import remove_unfinished
 
 __all__ = ["Terminated", "main", "run"]
 

@@ -9,7 +9,7 @@ import typer
 from howard_nodes.cli.console import print_json
 from howard_nodes.cli.options import Json, OpenJD, as_job, described
 from howard_nodes.cli.progress import reporter
-from howard_nodes.jobs import FIT_NAMES
+from howard_nodes.description.job import FIT_NAMES
 
 __all__ = ["adapt"]
 

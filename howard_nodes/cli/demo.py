@@ -23,7 +23,7 @@ def demo(
     **values: Any,
 ) -> None:
     """Matte the demo shot that ships, and put the layers and a comp on a contact sheet to look at."""
-    from howard_nodes.demo import demo_job, demo_sheet
+    from howard_nodes.sheets.demo import demo_job, demo_sheet
 
     run_job(demo_job(output, **values), as_json=as_json)
     sheet = demo_sheet(output)

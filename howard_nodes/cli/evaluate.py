@@ -12,7 +12,7 @@ import typer
 from howard_nodes.cli.console import on_terminal, print_json, print_pairs, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from howard_nodes.training.evaluate import Evaluation
+    from howard_nodes.evaluation.evaluate import Evaluation
 
 __all__ = ["evaluate"]
 
@@ -56,10 +56,10 @@ def evaluate(
 
     [bold]Example:[/bold]  howard evaluate held-out --weights runs/joint/weights.safetensors --report page
     """
-    from howard_nodes.training import evaluate as evaluation
-    from howard_nodes.training.cases import find_cases
-    from howard_nodes.training.report import Report
-    from howard_nodes.training.rivals import RIVALS
+    from howard_nodes.evaluation import evaluate as evaluation
+    from howard_nodes.evaluation.cases import find_cases
+    from howard_nodes.evaluation.report import Report
+    from howard_nodes.evaluation.rivals import RIVALS
 
     cases = find_cases(sets)
     chosen = tuple(weights) if weights else (None,)

@@ -15,9 +15,9 @@ from howard_nodes.cli.console import print_json, print_table, say_seconds, warn
 from howard_nodes.cli.options import Json, as_job, described
 
 if TYPE_CHECKING:
-    from howard_nodes.events import Event
     from howard_nodes.farm.status import Status, TaskStatus
     from howard_nodes.farm.submission import Submission
+    from howard_nodes.shot.events import Event
 
 __all__ = ["app"]
 
@@ -337,7 +337,7 @@ def _as_json(one: TaskStatus) -> dict[str, Any]:
 
 
 def _warn(event: Event) -> None:
-    from howard_nodes.events import Note
+    from howard_nodes.shot.events import Note
 
     if isinstance(event, Note) and event.warning:
         warn(event.message)

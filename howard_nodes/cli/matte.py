@@ -10,7 +10,7 @@ from howard_nodes.cli.options import Json, OpenJD, as_job, described
 from howard_nodes.cli.progress import reporter
 
 if TYPE_CHECKING:
-    from howard_nodes.jobs import Job
+    from howard_nodes.description.job import Job
 
 __all__ = ["matte", "run_job"]
 
@@ -50,9 +50,9 @@ def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
     KeyboardInterrupt
         With a message that says which frames are done.
     HowardError
-        As `howard_nodes.pipeline.run`.
+        As `howard_nodes.shot.run.run`.
     """
-    from howard_nodes.pipeline import run
+    from howard_nodes.shot.run import run
 
     with reporter(as_json, as_openjd=as_openjd) as report:
         try:

@@ -12,7 +12,7 @@ import typer
 from howard_nodes.description import INPUTS, KNOBS, OPTIONS, Knob, Socket
 
 if TYPE_CHECKING:
-    from howard_nodes.jobs import Job
+    from howard_nodes.description.job import Job
 
 __all__ = ["Json", "OpenJD", "as_job", "described"]
 
@@ -88,7 +88,7 @@ def as_job(values: dict[str, Any]) -> Job:
     InputError
         A value that will not do.
     """
-    from howard_nodes.jobs import Job
+    from howard_nodes.description.job import Job
 
     def part(described: tuple[Any, ...]) -> dict[str, Any]:
         return {one.name: values[one.name] for one in described if one.name in values}

@@ -8,13 +8,13 @@ import typer
 
 from howard_nodes.cli.options import Json, OpenJD, as_job, described
 from howard_nodes.cli.progress import reporter
-from howard_nodes.jobs import FIT_NAMES
+from howard_nodes.description.job import FIT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from howard_nodes.events import Event
-    from howard_nodes.plate_jobs import PlateReport
+    from howard_nodes.shot.clean_plates import PlateReport
+    from howard_nodes.shot.events import Event
 
 __all__ = ["app"]
 
@@ -36,7 +36,7 @@ def align(as_json: Json = False, **values: Any) -> None:
 
     Exit codes: 0 all fitted, 1 some frames failed, 2 wrong input.
     """
-    from howard_nodes.plate_jobs import align_plates
+    from howard_nodes.shot.clean_plates import align_plates
 
     job = as_job(values)
     _run(lambda tell: align_plates(job, tell), as_json)
@@ -54,7 +54,7 @@ def fit(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None
 
     Exit codes: 0 done, 1 some frames could not be read, 2 wrong input.
     """
-    from howard_nodes.plate_jobs import fit_plates
+    from howard_nodes.shot.clean_plates import fit_plates
 
     job = as_job(values)
     _run(
@@ -78,7 +78,7 @@ def build(as_json: Json = False, **values: Any) -> None:
 
     Exit codes: 0 done, 1 some frames failed, 2 wrong input.
     """
-    from howard_nodes.plate_jobs import build_plates
+    from howard_nodes.shot.clean_plates import build_plates
 
     job = as_job(values)
     _run(lambda tell: build_plates(job, tell), as_json)

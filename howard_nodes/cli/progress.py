@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from howard_nodes.cli.console import on_terminal, progress_bar, say_seconds, warn
-from howard_nodes.events import (
+from howard_nodes.shot.events import (
     Event,
     Finished,
     FrameDone,
@@ -43,7 +43,7 @@ class Reporter:
         self.failed: dict[int, str] = {}
 
     def __call__(self, event: Event) -> None:
-        """Take an event; `howard_nodes.pipeline.run` gives one at a time."""
+        """Take an event; `howard_nodes.shot.run.run` gives one at a time."""
         if isinstance(event, Started):
             self.total = event.total
         elif isinstance(event, FrameDone):
@@ -235,7 +235,7 @@ def reporter(as_json: bool, task: str = "matte", *, as_openjd: bool = False) -> 
     Parameters
     ----------
     as_json : bool
-        Print events as `howard_nodes.events.to_json` writes them, and nothing else, on stdout.
+        Print events as `howard_nodes.shot.events.to_json` writes them, and nothing else, on stdout.
     task : str
         What is done to a frame, for the bar.
     as_openjd : bool

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from howard_nodes.atomic import write_file
 from howard_nodes.cli.console import on_terminal, print_json, progress_bar, warn
 from howard_nodes.cli.options import OpenJD
-from howard_nodes.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -138,7 +138,7 @@ def _report(
 
 def _show(pattern: str, frames: list[int], sheet: Path) -> None:
     from howard_nodes.errors import InputError
-    from howard_nodes.overview import overview
+    from howard_nodes.sheets.overview import overview
 
     if not frames:
         warn(f"{sheet}: was not made, there is no frame to look at")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from howard_nodes.atomic import absolute
 from howard_nodes.errors import InputError
-from howard_nodes.files import absolute
 from howard_nodes.frames import parse_frames
 
 __all__ = [

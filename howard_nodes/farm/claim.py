@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from howard_nodes.atomic import write_file
 from howard_nodes.errors import InputError
-from howard_nodes.files import write_file
 from howard_nodes.frames import Sequence, format_frames
 from howard_nodes.layers import layer_path
 

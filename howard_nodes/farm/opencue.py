@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from howard_nodes.atomic import write_file
 from howard_nodes.errors import FarmError, HowardError, InputError
 from howard_nodes.farm.bundle import Bundle, Step, task_command
 from howard_nodes.farm.engine import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
-from howard_nodes.files import write_file
 
 __all__ = ["OpenCue", "make_spec"]
 

@@ -16,11 +16,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from howard_nodes.atomic import write_file
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm.bundle import Step, task_command
 from howard_nodes.farm.engine import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
-from howard_nodes.files import write_file
 
 __all__ = ["Slurm"]
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from howard_nodes.atomic import write_file
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm.bundle import Bundle, Task
 from howard_nodes.farm.claim import check_claim
 from howard_nodes.farm.engine import Engine, Options, find_engine
-from howard_nodes.files import write_file
 
 __all__ = ["ATTEMPT_MARK", "EXIT_MARK", "Submission", "check_over", "submit"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from howard_nodes.frames.footage import Footage, open_footage
-from howard_nodes.frames.frame import HALF_MAX, Frame, Window, fit_window, sanitize
+from howard_nodes.frames.footage import Footage, choose_frames, open_footage, with_neighbours
+from howard_nodes.frames.frame import HALF_MAX, Frame, Window, check_size, fit_window, sanitize
 from howard_nodes.frames.held import Held
 from howard_nodes.frames.metadata import COLORSPACE_ATTRIBUTE, TypedValue
 from howard_nodes.frames.movie import MOVIE_SUFFIXES, Movie, MovieInfo, is_movie
@@ -38,6 +38,8 @@ __all__ = [
     "Sequence",
     "TypedValue",
     "Window",
+    "check_size",
+    "choose_frames",
     "fit_window",
     "format_frames",
     "has_layer",
@@ -50,5 +52,6 @@ __all__ = [
     "sanitize",
     "validate_compression",
     "verify_file",
+    "with_neighbours",
     "write_image",
 ]

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from howard_nodes.errors import InputError
 from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.movie import Movie, is_movie
-from howard_nodes.frames.sequence import Sequence
+from howard_nodes.frames.sequence import Sequence, format_frames, parse_frames
 
-__all__ = ["Footage", "open_footage"]
+__all__ = ["Footage", "choose_frames", "open_footage", "with_neighbours"]
 
 
 @runtime_checkable
@@ -99,3 +100,53 @@ def open_footage(pattern: str | Path) -> Footage:
     if path.is_file() and is_movie(path):
         return Movie(pattern)
     return Sequence.find(pattern)
+
+
+def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
+    """List the frames asked for.
+
+    Parameters
+    ----------
+    footage : Footage
+        What there is.
+    wanted : str or None
+        As `howard_nodes.frames.parse_frames` takes it; None for all.
+
+    Returns
+    -------
+    tuple of int
+        Rising, missing ones included.
+
+    Raises
+    ------
+    InputError
+        None of them is there.
+    """
+    frames = footage.frames if wanted is None else parse_frames(wanted)
+    if not footage.select(frames):
+        have = format_frames(footage.frames)
+        raise InputError(f"{footage.pattern}: none of the frames {wanted} is there, only {have}.")
+    return frames
+
+
+def with_neighbours(footage: Footage, frames: tuple[int, ...], reach: int) -> tuple[int, ...]:
+    """Add the frames before and after each, as far as they are there.
+
+    Parameters
+    ----------
+    footage : Footage
+        What there is. A still has no neighbours.
+    frames : tuple of int
+        Frames of it, missing ones included.
+    reach : int
+        How many before and after.
+
+    Returns
+    -------
+    tuple of int
+        Rising, those given included.
+    """
+    if not reach or footage.is_still:
+        return frames
+    near = {frame + step for frame in frames for step in range(-reach, reach + 1)}
+    return tuple(sorted({*frames, *footage.select(near)}))

@@ -10,7 +10,7 @@ import numpy as np
 
 from howard_nodes.errors import FrameError, InputError
 
-__all__ = ["HALF_MAX", "Frame", "Window", "fit_window", "sanitize"]
+__all__ = ["HALF_MAX", "Frame", "Window", "check_size", "fit_window", "sanitize"]
 
 HALF_MAX = 65504.0
 """Largest finite half-float value."""
@@ -157,3 +157,30 @@ def fit_window(pixels: np.ndarray, source: Window, target: Window, *, fill: floa
             y0 - source.y : y1 - source.y, x0 - source.x : x1 - source.x
         ]
     return out
+
+
+def check_size(what: str, picture: Frame, plate: Frame, frame: int) -> None:
+    """Make sure that a picture is as large as its plate, by their display windows.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for the message.
+    picture, plate : Frame
+        Their headers are enough.
+    frame : int
+        Number of the plate's frame, for the message.
+
+    Raises
+    ------
+    FrameError
+        It is not.
+    """
+    ours, plates = picture.display_window, plate.display_window
+    if (ours.width, ours.height) != (plates.width, plates.height):
+        raise FrameError(
+            f"the {what} is {ours.width}x{ours.height}, the plate {plates.width}x{plates.height}; "
+            "give both the same size.",
+            path=picture.path,
+            frame=frame,
+        )

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
+from howard_nodes.atomic import reason, replacing
 from howard_nodes.errors import FrameError, InputError, WriteError
-from howard_nodes.files import reason, replacing
 from howard_nodes.frames.frame import HALF_MAX, Window, fit_window, sanitize
 from howard_nodes.frames.metadata import COLORSPACE_ATTRIBUTE, set_attribute
 from howard_nodes.frames.reading import verify_file

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from howard_nodes.atomic import write_file
 from howard_nodes.errors import InputError
-from howard_nodes.files import write_file
 from howard_nodes.frames import Window, format_frames
 from howard_nodes.plates.fill import cover_holes
 from howard_nodes.plates.photometric import field_stops

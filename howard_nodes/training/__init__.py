@@ -1,1 +1,1 @@
-"""Training and evaluation of the default weights, from samples this package draws itself."""
+"""Training of weights: the loop, its losses, and what learns from one shot alone."""

@@ -16,22 +16,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from howard_nodes.cache import key_of
+from howard_nodes.atomic import check_folder
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import encode
-from howard_nodes.connected import Connected, Content
+from howard_nodes.description.job import Job
+from howard_nodes.engine.cache import key_of
+from howard_nodes.engine.runtime import Warm
 from howard_nodes.errors import HowardError, InputError
-from howard_nodes.events import Event, Note, Started, Step
-from howard_nodes.fitting import check_folder
 from howard_nodes.frames import format_frames
 from howard_nodes.frames.digests import file_digest
-from howard_nodes.jobs import Job
 from howard_nodes.network import MattingNetwork, describe_weights, load_weights, save_weights
-from howard_nodes.plate_jobs import plates_of
-from howard_nodes.training import conditions
+from howard_nodes.samples import conditions
+from howard_nodes.samples.source import Sample, Style, another_take, touched_by_light
+from howard_nodes.shot.clean_plates import plates_of
+from howard_nodes.shot.events import Event, Note, Started, Step
+from howard_nodes.shot.inputs import Connected, Content
 from howard_nodes.training.losses import joint_losses
-from howard_nodes.training.samples import Sample, Style, another_take, touched_by_light
-from howard_nodes.warm import Warm
 
 __all__ = ["Adapted", "NotBetterError", "ShotPicture", "ShotSamples", "adapt"]
 

@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from howard_nodes.color.encoding import decode, encode
+from howard_nodes.engine.weighing import at_cells, cell_inputs, pixels_of
 from howard_nodes.network import Coarse, MattingNetwork, consensus, feathered, from_coarse
+from howard_nodes.samples.source import Sample, SampleSource
 from howard_nodes.solve import halved, unmix, unmixing_cells
 from howard_nodes.training.losses import error_loss
-from howard_nodes.training.samples import Sample, SampleSource
-from howard_nodes.weighing import at_cells, cell_inputs, pixels_of
 
 __all__ = ["TAKES", "EdgeDrawings", "Edges", "edges_of", "light_losses"]
 

@@ -80,7 +80,7 @@ def joint_losses(
     factor : int
         How much smaller the coarse stage's picture is: 1, 2, 4 or 8.
     plate, clean, alpha, color : Tensor
-        N 3|3|1|3 S S: samples, encoded (`howard_nodes.training.samples.Sample`); S a multiple of 64.
+        N 3|3|1|3 S S: samples, encoded (`howard_nodes.samples.source.Sample`); S a multiple of 64.
     refine : bool
         The refiner's losses too, on each sample's window with most partial coverage.
 

@@ -32,12 +32,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from howard_nodes.errors import InputError
 from howard_nodes.network import LightRefiner, MattingNetwork, load_weights, save_weights
-from howard_nodes.training.banks import PICTURES, ForegroundBank, TextureBank
+from howard_nodes.samples.banks import ForegroundBank, TextureBank, list_pictures
+from howard_nodes.samples.source import FITTED, LIFE, SampleSource
 from howard_nodes.training.edges import EdgeDrawings, Edges, light_losses
 from howard_nodes.training.losses import coarse_losses, joint_losses
-from howard_nodes.training.samples import FITTED, LIFE, SampleSource
 
-__all__ = ["STAGES", "Progress", "TrainSettings", "list_pictures", "train"]
+__all__ = ["STAGES", "Progress", "TrainSettings", "train"]
 
 STAGES = ("coarse", "joint", "light")
 _EMA_DECAY = 0.998
@@ -75,7 +75,7 @@ class TrainSettings:
     trunk_rate, rate : float
         Peak learning rates of the pretrained trunk and of all else.
     life : float
-        Share of samples as gentle as life; the others are harder (`howard_nodes.training.samples`).
+        Share of samples as gentle as life; the others are harder (`howard_nodes.samples.source`).
     seed : int
         Of the samples; evaluation uses seeds of its own.
     device : str
@@ -113,27 +113,6 @@ class Progress:
     rate: float
     seconds: float
     losses: dict[str, float] = field(default_factory=dict)
-
-
-def list_pictures(*folders: Path) -> list[Path]:
-    """List the pictures (EXR and photographs) below some folders, each folder's sorted.
-
-    Raises
-    ------
-    InputError
-        A folder does not exist, or holds no picture.
-    """
-    found = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder of pictures.")
-        inside = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-        # Hidden folders are unfinished work.
-        seen = sorted(path for path in inside if not any(part.startswith(".") for part in path.parts))
-        if not seen:
-            raise InputError(f"{folder}: holds no picture ({', '.join(sorted(PICTURES))}).")
-        found += [folder / path for path in seen]
-    return found
 
 
 def train(

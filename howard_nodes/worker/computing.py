@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from howard_nodes.atomic import MARK, remove_unfinished
 from howard_nodes.color import ColorConfig
 from howard_nodes.description import ComputeSettings, FitSettings, MatteSettings, taken
+from howard_nodes.engine.runtime import Warm
 from howard_nodes.errors import HowardError
-from howard_nodes.events import Event, Note, to_json
-from howard_nodes.files import MARK, remove_unfinished
 from howard_nodes.frames import parse_frames
 from howard_nodes.node import HowardMatte
-from howard_nodes.pipeline import Shot, run
-from howard_nodes.warm import Warm
+from howard_nodes.shot.events import Event, Note, to_json
+from howard_nodes.shot.run import Shot, run
 from howard_nodes.worker.memory import attach, put
 from howard_nodes.worker.protocol import Code, RequestError
 from howard_nodes.worker.requests import FileRequest, PixelRequest, Session, evaluation
@@ -27,7 +27,7 @@ from howard_nodes.worker.requests import FileRequest, PixelRequest, Session, eva
 __all__ = ["Computing", "Tell"]
 
 Tell = Callable[[dict[str, Any]], None]
-"""Takes progress: an event, as `howard_nodes.events.to_json` writes it, as a dict."""
+"""Takes progress: an event, as `howard_nodes.shot.events.to_json` writes it, as a dict."""
 
 
 class Computing:

@@ -22,8 +22,8 @@ from howard_nodes.description import (
     inputs_checked,
     knobs_checked,
 )
+from howard_nodes.description.job import Job
 from howard_nodes.errors import InputError
-from howard_nodes.jobs import Job
 from howard_nodes.worker.protocol import Code, RequestError
 
 __all__ = ["Block", "FileRequest", "PixelRequest", "Session", "evaluation", "members"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, write_sheet
 from howard_nodes.errors import InputError, WriteError
+from howard_nodes.sheets.contact_sheet import Tile, contact_sheet, for_display, write_sheet
 
 
 def test_demo_of_one_frame(howard, weights, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from howard_nodes.cli import main
 from howard_nodes.cli.console import StderrHandler, say_seconds
 from howard_nodes.cli.progress import reporter
-from howard_nodes.events import Finished, FrameDone, FrameFailed, Note, Started
+from howard_nodes.shot.events import Finished, FrameDone, FrameFailed, Note, Started
 
 
 @contextmanager

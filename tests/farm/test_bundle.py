@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from openjd.model import IntRangeExpr
 from shots import gradient
 
+from howard_nodes.description.job import Job
 from howard_nodes.errors import InputError
 from howard_nodes.farm import Bundle, Farming, Requirements, make_bundle
 from howard_nodes.farm.bundle import openjd_command
 from howard_nodes.farm.making import _expression
 from howard_nodes.frames import parse_frames, write_image
-from howard_nodes.jobs import Job
 
 
 @pytest.fixture

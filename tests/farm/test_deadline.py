@@ -8,12 +8,12 @@ import pytest
 import yaml
 from farm.deadline_service import FARM, QUEUE, deadline_service
 
+from howard_nodes.description.job import Job
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm import Farming, make_bundle
 from howard_nodes.farm.deadline import DeadlineCloud
 from howard_nodes.farm.engine import Options
 from howard_nodes.farm.submission import Submission
-from howard_nodes.jobs import Job
 
 ENGINE = DeadlineCloud()
 

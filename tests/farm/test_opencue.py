@@ -12,12 +12,12 @@ from farm.cuebot import cuebot
 from opencue_proto import job_pb2
 
 from howard_nodes.description import FitSettings
+from howard_nodes.description.job import Job
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm import Farming, make_bundle
 from howard_nodes.farm.engine import Options
 from howard_nodes.farm.opencue import OpenCue
 from howard_nodes.farm.submission import Submission
-from howard_nodes.jobs import Job
 
 ENGINE = OpenCue()
 HOWARD = str(Path(sys.executable).with_name("howard"))

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from howard_nodes.description import FitSettings
+from howard_nodes.description.job import Job
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm import Bundle, Farming, Requirements, Step, Task, make_bundle
 from howard_nodes.farm.engine import Options
@@ -24,7 +25,6 @@ from howard_nodes.farm.slurm import Slurm
 from howard_nodes.farm.status import Status, status
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission, submit
 from howard_nodes.frames import verify_file
-from howard_nodes.jobs import Job
 
 ODD = 'Bär\'s "100%a" $HOME `x` & *'
 """A folder's name that shells, Slurm's file names and others that read too much into a name get wrong."""

@@ -12,9 +12,9 @@ from shots import Shot, disc_over_gradient, gradient
 from typer.testing import CliRunner
 
 from howard_nodes.cli.app import app
+from howard_nodes.description.job import Job
 from howard_nodes.errors import InputError
 from howard_nodes.frames import write_image
-from howard_nodes.jobs import Job
 from howard_nodes.network import load_weights
 from howard_nodes.node import HowardMatte
 from howard_nodes.training import adapting

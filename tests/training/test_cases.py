@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from howard_nodes.errors import FrameError, InputError
+from howard_nodes.evaluation.cases import SPACE, Truth, find_cases, read_case, write_case
 from howard_nodes.frames import read_frame, write_image
-from howard_nodes.training.cases import SPACE, Truth, find_cases, read_case, write_case
 
 
 @pytest.fixture

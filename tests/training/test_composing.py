@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from howard_nodes.errors import InputError
+from howard_nodes.evaluation.cases import KINDS, USUAL_KINDS, find_cases, read_case
+from howard_nodes.evaluation.composing import compose_cases, read_stock
 from howard_nodes.frames import read_frame, write_image
-from howard_nodes.training.cases import KINDS, USUAL_KINDS, find_cases, read_case
-from howard_nodes.training.composing import compose_cases, read_stock
-from howard_nodes.training.places import PLACES, draw_place
+from howard_nodes.samples.places import PLACES, draw_place
 
 _HEIGHT = 180
 _GRAIN = 0.04  # more than five standard deviations of the strongest

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from howard_nodes.color.encoding import encode
-from howard_nodes.training import conditions
+from howard_nodes.samples import conditions
 
 PLACE = np.random.default_rng(3).uniform(0.1, 0.9, (60, 80, 3)).astype(np.float32)
 COLOR = np.full((60, 80, 3), (0.8, 0.2, 0.1), np.float32)

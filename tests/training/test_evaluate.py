@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from howard_nodes.errors import InputError
+from howard_nodes.evaluation.cases import Truth, find_cases, write_case
+from howard_nodes.evaluation.evaluate import Evaluation, Score, evaluate, label
+from howard_nodes.evaluation.metrics import mad
+from howard_nodes.evaluation.report import Report
+from howard_nodes.evaluation.rivals import RIVALS
 from howard_nodes.network import MattingNetwork, save_weights
 from howard_nodes.node import HowardMatte
-from howard_nodes.training.cases import Truth, find_cases, write_case
-from howard_nodes.training.evaluate import Evaluation, Score, evaluate, label
-from howard_nodes.training.metrics import mad
-from howard_nodes.training.report import Report
-from howard_nodes.training.rivals import RIVALS
 
 _HEIGHT, _WIDTH = 72, 128
 

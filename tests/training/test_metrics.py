@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from howard_nodes.training.metrics import (
+from howard_nodes.evaluation.metrics import (
     change,
     conn,
     dtssd,

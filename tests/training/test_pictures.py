@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 
 from howard_nodes.errors import InputError
-from howard_nodes.training.banks import TextureBank
-from howard_nodes.training.trainer import list_pictures
+from howard_nodes.samples.banks import TextureBank, list_pictures
 
 sys.path.append(str(Path(__file__).parents[2] / "training"))
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from howard_nodes.training.reliability import Calibration, Refining
+from howard_nodes.evaluation.reliability import Calibration, Refining
 
 
 def test_an_honest_map_is_on_the_diagonal():

@@ -14,7 +14,7 @@ import pytest
 from blender.wheels import installed_blenders
 
 from howard_nodes.frames import read_attributes, read_frame
-from howard_nodes.training.banks import ForegroundBank
+from howard_nodes.samples.banks import ForegroundBank
 
 RENDER = Path(__file__).parents[2] / "training" / "render"
 sys.path.append(str(RENDER))

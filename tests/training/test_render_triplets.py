@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from blender.wheels import installed_blenders
 
+from howard_nodes.evaluation import cases
 from howard_nodes.frames import read_frame, write_image
-from howard_nodes.training import cases
 
 RENDER = Path(__file__).parents[2] / "training" / "render"
 sys.path.append(str(RENDER))

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from howard_nodes.training.metrics import mad
-from howard_nodes.training.rivals import RIVALS, Tuner, difference_key, screen_key
+from howard_nodes.evaluation.metrics import mad
+from howard_nodes.evaluation.rivals import RIVALS, Tuner, difference_key, screen_key
 
 _GREEN = np.array([0.05, 0.4, 0.1], np.float32)
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from howard_nodes.training.banks import ForegroundBank, TextureBank
-from howard_nodes.training.samples import HARD, SampleSource
+from howard_nodes.samples.banks import ForegroundBank, TextureBank
+from howard_nodes.samples.source import HARD, SampleSource
 
 
 @pytest.fixture(scope="module")

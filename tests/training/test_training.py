@@ -11,11 +11,11 @@ import torch
 from howard_nodes.errors import InputError
 from howard_nodes.frames import write_image
 from howard_nodes.network import LightRefiner, describe_weights, load_weights
-from howard_nodes.training.banks import ForegroundBank, TextureBank
+from howard_nodes.samples.banks import ForegroundBank, TextureBank, list_pictures
+from howard_nodes.samples.source import SampleSource
 from howard_nodes.training.edges import edges_of, light_losses
 from howard_nodes.training.losses import error_loss
-from howard_nodes.training.samples import SampleSource
-from howard_nodes.training.trainer import TrainSettings, list_pictures, train
+from howard_nodes.training.trainer import TrainSettings, train
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from howard_nodes import events
+from howard_nodes.shot import events
 from howard_nodes.worker.protocol import Code
 
 PAGE = (Path(__file__).parents[2] / "docs" / "worker-protocol.md").read_text()

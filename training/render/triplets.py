@@ -23,8 +23,8 @@ from finish import alpha_of, straighten
 from places import expose
 from triplet_recipe import TRIPLET_VERSION, draw_triplet, shows_triplet
 
+from howard_nodes.evaluation.cases import Truth, write_case
 from howard_nodes.frames import read_frame
-from howard_nodes.training.cases import Truth, write_case
 
 sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
 

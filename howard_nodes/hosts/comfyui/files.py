@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from howard_nodes.atomic import check_folder
 from howard_nodes.description import OPTIONS, OUTPUTS
 from howard_nodes.errors import FrameError, HowardError, InputError
-from howard_nodes.fitting import check_folder
 from howard_nodes.frames import (
     MAX_FRAMES,
     Footage,

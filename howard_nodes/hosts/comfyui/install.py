@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from howard_nodes import __version__
-from howard_nodes.demo import shot_folder
+from howard_nodes.atomic import write_file
 from howard_nodes.description import INPUTS, KNOBS, OUTPUTS
 from howard_nodes.errors import InputError
-from howard_nodes.files import write_file
 from howard_nodes.hosts.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from howard_nodes.hosts.comfyui.matting import WHERE
 from howard_nodes.hosts.comfyui.widgets import AUTOMATIC
 from howard_nodes.hosts.comfyui.workflows import api_workflow, declared, examples, menu_workflow
+from howard_nodes.sheets.demo import shot_folder
 
 __all__ = ["FOLDER", "install"]
 

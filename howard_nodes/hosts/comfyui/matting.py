@@ -15,7 +15,6 @@ import numpy as np
 
 from howard_nodes.description import INPUTS, KNOBS, OUTPUTS, STAGES, ComputeSettings, FitSettings, knobs_of
 from howard_nodes.errors import InputError
-from howard_nodes.events import Event, FrameFitted, PlatesFitted
 from howard_nodes.frames import Window
 from howard_nodes.hosts.comfyui.host import Progress, say
 from howard_nodes.hosts.comfyui.pictures import (
@@ -31,6 +30,7 @@ from howard_nodes.hosts.comfyui.pictures import (
 from howard_nodes.hosts.comfyui.widgets import inputs_of, knob_values, outputs_of, widgets_of
 from howard_nodes.node import HowardMatte
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source, fitted_clean
+from howard_nodes.shot.events import Event, FrameFitted, PlatesFitted
 
 __all__ = ["MATTED", "WHERE", "FitCleanPlate", "Matte", "Matted", "Painted", "Refine"]
 

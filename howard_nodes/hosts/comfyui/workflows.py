@@ -72,7 +72,7 @@ def examples(shot: Path) -> dict[str, dict[int, Step]]:
     Parameters
     ----------
     shot : Path
-        Folder of the demo shot, from `howard_nodes.demo.shot_folder`.
+        Folder of the demo shot, from `howard_nodes.sheets.demo.shot_folder`.
 
     Returns
     -------

@@ -18,7 +18,7 @@ import torch
 from howard_nodes import __version__
 from howard_nodes.color import ColorConfig
 from howard_nodes.description import KNOBS, ComputeSettings, Knob, MatteSettings
-from howard_nodes.engine import Engine
+from howard_nodes.engine.engine import Engine
 from howard_nodes.errors import InputError, WriteError
 from howard_nodes.hosts.nuke.inference import CHANNELS_IN, CHANNELS_OUT, InferenceModel, Quality
 from howard_nodes.network import describe_weights, load_weights

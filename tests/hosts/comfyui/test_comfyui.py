@@ -27,13 +27,13 @@ import pytest
 from shots import Shot
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.demo import shot_folder
 from howard_nodes.frames import Frame, Sequence, inspect_file, read_frame
 from howard_nodes.hosts.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from howard_nodes.hosts.comfyui.install import install
 from howard_nodes.hosts.comfyui.workflows import api_workflow, examples
 from howard_nodes.layers import DEFAULT_LAYERS, layer_channels
 from howard_nodes.node import HowardMatte
+from howard_nodes.sheets.demo import shot_folder
 
 Workflow = dict[str, Any]
 

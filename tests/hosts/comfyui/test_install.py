@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from howard_nodes import __version__
 from howard_nodes.cli.comfyui import app
-from howard_nodes.demo import shot_folder
 from howard_nodes.errors import InputError
 from howard_nodes.hosts.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from howard_nodes.hosts.comfyui.install import install
+from howard_nodes.sheets.demo import shot_folder
 
 
 def everything(folder: Path) -> dict[str, str]:

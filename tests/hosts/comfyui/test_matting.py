@@ -12,7 +12,7 @@ from shots import disc_over_gradient, gradient
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.description import OUTPUTS
-from howard_nodes.engine import Engine
+from howard_nodes.engine.engine import Engine
 from howard_nodes.errors import HowardError, InputError
 from howard_nodes.hosts.comfyui.matting import FitCleanPlate, Matte, Refine
 from howard_nodes.node import HowardMatte

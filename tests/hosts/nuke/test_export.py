@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from howard_nodes.cli.nuke import app
 from howard_nodes.color import ColorConfig
 from howard_nodes.description import KNOBS, ComputeSettings, MatteSettings
-from howard_nodes.engine import Engine
+from howard_nodes.engine.engine import Engine
 from howard_nodes.errors import InputError, WriteError
 from howard_nodes.hosts.nuke import export
 from howard_nodes.hosts.nuke.export import export_model

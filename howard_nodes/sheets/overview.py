@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, linear_light, write_sheet
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Frame, Sequence, read_frame
 from howard_nodes.layers import layer_path
+from howard_nodes.sheets.contact_sheet import Tile, contact_sheet, for_display, linear_light, write_sheet
 
 __all__ = ["overview"]
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.contact_sheet import Tile, contact_sheet, for_display, linear_light, write_sheet
+from howard_nodes.description.job import Job
 from howard_nodes.errors import InputError
 from howard_nodes.frames import Sequence, read_frame
-from howard_nodes.jobs import Job
+from howard_nodes.sheets.contact_sheet import Tile, contact_sheet, for_display, linear_light, write_sheet
 from howard_nodes.solve import composite
 
 __all__ = ["SHEET", "demo_job", "demo_sheet", "shot_folder"]

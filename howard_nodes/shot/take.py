@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from howard_nodes.cache import StageCache, key_of
 from howard_nodes.color import ColorConfig
+from howard_nodes.engine.cache import StageCache, key_of
 from howard_nodes.errors import FrameError
-from howard_nodes.events import Event, Note
 from howard_nodes.frames import Footage, Frame, Window, fit_window, open_footage, sanitize
+from howard_nodes.shot.events import Event, Note
 
 __all__ = ["VALID_LAYER", "Light", "Take"]
 

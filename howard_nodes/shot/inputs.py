@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from howard_nodes.cache import key_of
-from howard_nodes.engine import Prediction
+from howard_nodes.engine.cache import key_of
+from howard_nodes.engine.engine import Prediction
+from howard_nodes.engine.runtime import KnownFit, Warm, WarmEngine
+from howard_nodes.engine.stages import Around, Matte, Pictures, Stages
 from howard_nodes.errors import FrameError
-from howard_nodes.events import Event, Note
-from howard_nodes.fitting import Plates, check_size, with_neighbours
-from howard_nodes.frames import Footage, Frame, Window, fit_window, sanitize
+from howard_nodes.frames import Footage, Frame, Window, check_size, fit_window, sanitize, with_neighbours
 from howard_nodes.layers import MatteResult
 from howard_nodes.plates.fit import ShotFit
+from howard_nodes.shot.events import Event, Note
+from howard_nodes.shot.pair import Plates
 from howard_nodes.solve import Glimpse
-from howard_nodes.stages import Around, Matte, Pictures, Stages
-from howard_nodes.warm import KnownFit, Warm, WarmEngine
 
 __all__ = ["Connected", "ConnectedFrame", "Content"]
 

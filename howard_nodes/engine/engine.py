@@ -18,6 +18,7 @@ from torch import Tensor
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import decode, encode
 from howard_nodes.description import WORTH_REFINING, ComputeSettings, MatteSettings
+from howard_nodes.engine.weighing import cell_inputs, pixels_of
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
 from howard_nodes.network import (
@@ -43,7 +44,6 @@ from howard_nodes.solve import (
     unmix,
     unmixing_cells,
 )
-from howard_nodes.weighing import cell_inputs, pixels_of
 
 __all__ = ["PRECISIONS", "CoarseStage", "Engine", "Prediction"]
 

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 from howard_nodes.errors import InputError
+from howard_nodes.evaluation.cases import KINDS, USUAL_KINDS, Truth, write_case
 from howard_nodes.frames import read_attributes
-from howard_nodes.training.banks import TextureBank, read_foreground, smooth_noise
-from howard_nodes.training.cases import KINDS, USUAL_KINDS, Truth, write_case
-from howard_nodes.training.conditions import (
+from howard_nodes.samples.banks import TextureBank, list_pictures, read_foreground, smooth_noise
+from howard_nodes.samples.conditions import (
     bounce,
     cast_shadow,
     defocus,
@@ -31,9 +31,8 @@ from howard_nodes.training.conditions import (
     over,
     placed,
 )
-from howard_nodes.training.places import draw_place
-from howard_nodes.training.shapes import draw_silhouette
-from howard_nodes.training.trainer import list_pictures
+from howard_nodes.samples.places import draw_place
+from howard_nodes.samples.shapes import draw_silhouette
 
 __all__ = ["Foreground", "Place", "Stock", "compose_cases", "read_stock"]
 

@@ -13,17 +13,17 @@ import cv2
 import numpy as np
 
 from howard_nodes import __version__
+from howard_nodes.atomic import check_folder, write_file
 from howard_nodes.color import ColorConfig
+from howard_nodes.description.job import Job
+from howard_nodes.engine.runtime import Warm, WarmEngine
 from howard_nodes.errors import FrameError, InputError, WriteError
-from howard_nodes.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
-from howard_nodes.files import write_file
-from howard_nodes.fitting import Plates, check_folder, choose_frames
-from howard_nodes.frames import Depth, Sequence, format_frames, write_image
-from howard_nodes.jobs import Job
+from howard_nodes.frames import Depth, Sequence, choose_frames, format_frames, write_image
 from howard_nodes.plates.building import BuiltPlate, build_plate
 from howard_nodes.plates.fit import ShotFit
-from howard_nodes.takes import VALID_LAYER, Light, Take
-from howard_nodes.warm import Warm, WarmEngine
+from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
+from howard_nodes.shot.pair import Plates
+from howard_nodes.shot.take import VALID_LAYER, Light, Take
 
 __all__ = ["PlateReport", "align_plates", "build_plates", "fit_plates", "plates_of"]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from howard_nodes.atomic import write_file
 from howard_nodes.errors import FrameError, InputError
-from howard_nodes.files import write_file
 from howard_nodes.frames import Sequence, inspect_file, read_frame, write_image
 
 __all__ = ["KINDS", "MADE", "SPACE", "USUAL_KINDS", "Case", "Truth", "find_cases", "read_case", "write_case"]

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from howard_nodes.cache import StageCache, key_of
 from howard_nodes.color import ColorConfig
 from howard_nodes.description import ComputeSettings, MatteSettings
-from howard_nodes.engine import Engine
+from howard_nodes.engine.cache import StageCache, key_of
+from howard_nodes.engine.engine import Engine
 from howard_nodes.errors import InputError
 from howard_nodes.frames.digests import file_digest
 from howard_nodes.network import describe_weights, load_weights

@@ -6,15 +6,25 @@ import atexit
 import errno
 import os
 import re
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from howard_nodes.errors import WriteError
+from howard_nodes.errors import InputError, WriteError
 
-__all__ = ["MARK", "absolute", "reason", "remove_abandoned", "remove_unfinished", "replacing", "write_file"]
+__all__ = [
+    "MARK",
+    "absolute",
+    "check_folder",
+    "reason",
+    "remove_abandoned",
+    "remove_unfinished",
+    "replacing",
+    "write_file",
+]
 
 _HOST = re.sub(r"[^\w.]", "_", os.uname().nodename)
 MARK = f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
@@ -132,3 +142,32 @@ def _lives(process: int) -> bool:
     except PermissionError:
         pass  # somebody else's
     return True
+
+
+def check_folder(path: Path, *, make: bool = True) -> None:
+    """Make sure that a file can be written, before hours are spent.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    make : bool
+        Make its folder where it is not there.
+
+    Raises
+    ------
+    InputError
+        It cannot.
+    """
+    folder = path.parent
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot write there ({error.strerror}); choose another folder."
+        ) from error
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it.")

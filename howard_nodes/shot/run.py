@@ -22,11 +22,25 @@ from typing import Any
 import numpy as np
 
 from howard_nodes import __version__
+from howard_nodes.atomic import check_folder, remove_abandoned
 from howard_nodes.color import ColorConfig
-from howard_nodes.connected import Connected, ConnectedFrame, Content
-from howard_nodes.engine import Prediction
+from howard_nodes.description.job import Job
+from howard_nodes.engine.engine import Prediction
+from howard_nodes.engine.runtime import Warm
+from howard_nodes.engine.stages import Around
 from howard_nodes.errors import FrameError, HowardError, InputError
-from howard_nodes.events import (
+from howard_nodes.frames import (
+    Sequence,
+    choose_frames,
+    format_frames,
+    open_footage,
+    read_attributes,
+    verify_file,
+    write_image,
+)
+from howard_nodes.layers import layer_path, validate_layers
+from howard_nodes.plates.fit import ShotFit
+from howard_nodes.shot.events import (
     Event,
     Finished,
     FrameDone,
@@ -36,22 +50,9 @@ from howard_nodes.events import (
     Note,
     Started,
 )
-from howard_nodes.files import remove_abandoned
-from howard_nodes.fitting import Plates, check_folder, choose_frames
-from howard_nodes.frames import (
-    Sequence,
-    format_frames,
-    open_footage,
-    read_attributes,
-    verify_file,
-    write_image,
-)
-from howard_nodes.jobs import Job
-from howard_nodes.layers import layer_path, validate_layers
-from howard_nodes.plates.fit import ShotFit
-from howard_nodes.stages import Around
-from howard_nodes.takes import Take
-from howard_nodes.warm import Warm
+from howard_nodes.shot.inputs import Connected, ConnectedFrame, Content
+from howard_nodes.shot.pair import Plates
+from howard_nodes.shot.take import Take
 
 __all__ = [
     "FINGERPRINT_ATTRIBUTE",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,121 +9,15 @@ from typing import Any
 import numpy as np
 
 from howard_nodes.description import FitSettings
-from howard_nodes.engine import Engine
+from howard_nodes.engine.engine import Engine
 from howard_nodes.errors import FrameError, InputError
-from howard_nodes.events import Event, FrameFitted, Note, PlatesFitted
-from howard_nodes.frames import Footage, Frame, format_frames, parse_frames
+from howard_nodes.frames import check_size, with_neighbours
 from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_clean
 from howard_nodes.plates.solving import Takes, fit_shot
-from howard_nodes.takes import Light, Take
+from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
+from howard_nodes.shot.take import Light, Take
 
-__all__ = ["Plates", "check_folder", "check_size", "choose_frames", "seen_by", "with_neighbours"]
-
-
-def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
-    """List the frames asked for.
-
-    Parameters
-    ----------
-    footage : Footage
-        What there is.
-    wanted : str or None
-        As `howard_nodes.frames.parse_frames` takes it; None for all.
-
-    Returns
-    -------
-    tuple of int
-        Rising, missing ones included.
-
-    Raises
-    ------
-    InputError
-        None of them is there.
-    """
-    frames = footage.frames if wanted is None else parse_frames(wanted)
-    if not footage.select(frames):
-        have = format_frames(footage.frames)
-        raise InputError(f"{footage.pattern}: none of the frames {wanted} is there, only {have}.")
-    return frames
-
-
-def with_neighbours(footage: Footage, frames: tuple[int, ...], reach: int) -> tuple[int, ...]:
-    """Add the frames before and after each, as far as they are there.
-
-    Parameters
-    ----------
-    footage : Footage
-        What there is. A still has no neighbours.
-    frames : tuple of int
-        Frames of it, missing ones included.
-    reach : int
-        How many before and after.
-
-    Returns
-    -------
-    tuple of int
-        Rising, those given included.
-    """
-    if not reach or footage.is_still:
-        return frames
-    near = {frame + step for frame in frames for step in range(-reach, reach + 1)}
-    return tuple(sorted({*frames, *footage.select(near)}))
-
-
-def check_folder(path: Path, *, make: bool = True) -> None:
-    """Make sure that a file can be written, before hours are spent.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    make : bool
-        Make its folder where it is not there.
-
-    Raises
-    ------
-    InputError
-        It cannot.
-    """
-    folder = path.parent
-    try:
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot write there ({error.strerror}); choose another folder."
-        ) from error
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file in it.")
-
-
-def check_size(what: str, picture: Frame, plate: Frame, frame: int) -> None:
-    """Make sure that a picture is as large as its plate, by their display windows.
-
-    Parameters
-    ----------
-    what : str
-        What it is, for the message.
-    picture, plate : Frame
-        Their headers are enough.
-    frame : int
-        Number of the plate's frame, for the message.
-
-    Raises
-    ------
-    FrameError
-        It is not.
-    """
-    ours, plates = picture.display_window, plate.display_window
-    if (ours.width, ours.height) != (plates.width, plates.height):
-        raise FrameError(
-            f"the {what} is {ours.width}x{ours.height}, the plate {plates.width}x{plates.height}; "
-            "give both the same size.",
-            path=picture.path,
-            frame=frame,
-        )
+__all__ = ["Plates", "seen_by"]
 
 
 class Plates:

@@ -16,9 +16,9 @@ import torch
 
 from howard_nodes.errors import InputError
 from howard_nodes.frames import read_frame
-from howard_nodes.training.conditions import placed
+from howard_nodes.samples.conditions import placed
 
-__all__ = ["PICTURES", "ForegroundBank", "TextureBank", "read_foreground"]
+__all__ = ["PICTURES", "ForegroundBank", "TextureBank", "list_pictures", "read_foreground"]
 
 PICTURES = frozenset({".exr", ".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 """Endings of the files that are read: EXR is scene-linear, all else a photograph in sRGB."""
@@ -214,3 +214,24 @@ def _srgb_to_linear(encoded: np.ndarray) -> np.ndarray:
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(
         np.float32
     )
+
+
+def list_pictures(*folders: Path) -> list[Path]:
+    """List the pictures (EXR and photographs) below some folders, each folder's sorted.
+
+    Raises
+    ------
+    InputError
+        A folder does not exist, or holds no picture.
+    """
+    found = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of pictures.")
+        inside = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+        # Hidden folders are unfinished work.
+        seen = sorted(path for path in inside if not any(part.startswith(".") for part in path.parts))
+        if not seen:
+            raise InputError(f"{folder}: holds no picture ({', '.join(sorted(PICTURES))}).")
+        found += [folder / path for path in seen]
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from howard_nodes.training.conditions import defocus
+from howard_nodes.samples.conditions import defocus
 
 __all__ = ["PLACES", "draw_place"]
 

@@ -14,12 +14,10 @@ import cv2
 import numpy as np
 
 from howard_nodes.description import MatteSettings
+from howard_nodes.engine.runtime import Warm
 from howard_nodes.errors import InputError
-from howard_nodes.frames import read_frame
-from howard_nodes.network import describe_weights
-from howard_nodes.node import HowardMatte, Outputs
-from howard_nodes.training.cases import KINDS, Case, Truth
-from howard_nodes.training.metrics import (
+from howard_nodes.evaluation.cases import KINDS, Case, Truth
+from howard_nodes.evaluation.metrics import (
     change,
     conn,
     dtssd,
@@ -32,9 +30,11 @@ from howard_nodes.training.metrics import (
     mse,
     unknown_band,
 )
-from howard_nodes.training.reliability import Calibration, Refining, Reliability
-from howard_nodes.training.rivals import RIVALS, Tuner
-from howard_nodes.warm import Warm
+from howard_nodes.evaluation.reliability import Calibration, Refining, Reliability
+from howard_nodes.evaluation.rivals import RIVALS, Tuner
+from howard_nodes.frames import read_frame
+from howard_nodes.network import describe_weights
+from howard_nodes.node import HowardMatte, Outputs
 
 __all__ = [
     "GROUPS",
@@ -93,10 +93,10 @@ class Score:
     method : str
         A label of weights, or a rival's name.
     values : dict of str to float
-        By `MEASURES`; not a number where there is nothing to measure. See `howard_nodes.training.metrics` for
-        those of mattes; `fringe` and `fringe_shown` are the two of `fringe`. `mad_coarse` is the coarse
-        matte's, enlarged. Of sequences: `dtssd`; `change` and `true_change`, how much the matte and the truth
-        themselves change from frame to frame; `floor`, how much the matte changes on a still picture with
+        By `MEASURES`; not a number where there is nothing to measure. Those of mattes are of
+        `howard_nodes.evaluation.metrics`; `fringe` and `fringe_shown` are the two of `fringe`. `mad_coarse`
+        is the coarse matte's, enlarged. Of sequences: `dtssd`; `change` and `true_change`, how much the matte
+        and the truth change from frame to frame; `floor`, how much the matte changes on a still picture with
         other grain in each frame. `seconds` a frame.
     """
 

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from howard_nodes.plates.fill import cover_holes
-from howard_nodes.training import conditions
-from howard_nodes.training.banks import ForegroundBank, TextureBank, smooth_noise
-from howard_nodes.training.places import draw_place
-from howard_nodes.training.shapes import draw_silhouette
+from howard_nodes.samples import conditions
+from howard_nodes.samples.banks import ForegroundBank, TextureBank, smooth_noise
+from howard_nodes.samples.places import draw_place
+from howard_nodes.samples.shapes import draw_silhouette
 
 __all__ = ["FITTED", "HARD", "LIFE", "Sample", "SampleSource", "Style", "another_take", "touched_by_light"]
 

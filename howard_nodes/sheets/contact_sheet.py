@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from howard_nodes.atomic import write_file
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import InputError
-from howard_nodes.files import write_file
 from howard_nodes.frames import Frame
 
 __all__ = ["Tile", "contact_sheet", "for_display", "linear_light", "write_sheet"]

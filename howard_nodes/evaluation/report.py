@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import torch
 
+from howard_nodes.atomic import write_file
 from howard_nodes.color.encoding import encode
-from howard_nodes.files import write_file
-from howard_nodes.training.cases import Case
-from howard_nodes.training.evaluate import Evaluation, Score
-from howard_nodes.training.reliability import Reliability
+from howard_nodes.evaluation.cases import Case
+from howard_nodes.evaluation.evaluate import Evaluation, Score
+from howard_nodes.evaluation.reliability import Reliability
 
 __all__ = ["Report"]
 
@@ -92,7 +92,7 @@ class Report:
         self.folder = folder
 
     def add(self, case: Case, method: str, pictures: Mapping[str, np.ndarray]) -> None:
-        """Keep small pictures of a case's first frame, as `howard_nodes.training.evaluate.Pictures` says.
+        """Keep small pictures of a case's first frame, as `howard_nodes.evaluation.evaluate.Pictures` says.
 
         Raises
         ------

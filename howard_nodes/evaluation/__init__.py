@@ -1,0 +1,1 @@
+"""How good mattes are: cases, measures, rivals, and a page that shows it."""

@@ -1,0 +1,1 @@
+"""What training, adapting and evaluation draw with: banks, places, conditions."""
