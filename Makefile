@@ -37,7 +37,7 @@ addon: $(VENV)/.ready blenders
 	$(BIN)/python tools/addon/build.py --output dist --repository --bpy-python \
 		$$(ls -d .venv-bpy/*/bin/python | tail -n 1)
 
-# Bodies for rendered foregrounds (training/README.md): anny, in a place of its own.
+# Bodies for rendered foregrounds (scenes/README.md): anny, in a place of its own.
 bodies: | $(BIN)/python
 	$(PYTHON) -m venv .venv-anny
 	.venv-anny/bin/python -m pip install -q torch==2.13.0 anny==0.6.2 roma==1.8.0

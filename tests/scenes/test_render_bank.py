@@ -16,7 +16,7 @@ from blender.wheels import installed_blenders
 from howard_nodes.frames import read_attributes, read_frame
 from howard_nodes.samples.banks import ForegroundBank
 
-RENDER = Path(__file__).parents[2] / "training" / "render"
+RENDER = Path(__file__).parents[2] / "scenes"
 sys.path.append(str(RENDER))
 
 import batches  # noqa: E402

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make a bank of rendered foregrounds: people, and a fifth of what is none, to train on.
 
-    python training/render/bank.py --count 600 --output FOLDER --seed 1 \
+    python scenes/bank.py --count 600 --output FOLDER --seed 1 \
         --bpy-python .venv-bpy/4.5/bin/python --anny-python .venv-anny/bin/python
 
 FOLDER gets ``foreground.00000.exr`` and so on: straight linear Rec.709, coverage, and in the metadata what

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make whole rendered scenes to measure mattes with: plate, clean plate, exact coverage and foreground.
 
-    python training/render/triplets.py --count 18 --output SET --seed 20261123 \
+    python scenes/triplets.py --count 18 --output SET --seed 20261123 \
         --bpy-python .venv-bpy/4.5/bin/python --anny-python .venv-anny/bin/python
 
 SET gets ``scene-00000-plain/`` and so on: cases as ``howard evaluate`` reads them. A second start goes on, as
@@ -26,7 +26,7 @@ from triplet_recipe import TRIPLET_VERSION, draw_triplet, shows_triplet
 from howard_nodes.evaluation.cases import Truth, write_case
 from howard_nodes.frames import read_frame
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from compose import grain
 

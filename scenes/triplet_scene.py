@@ -3,7 +3,7 @@
 
 Runs in a Python that has bpy (4.5); triplets.py starts it:
 
-    python training/render/triplet_scene.py RECIPES.json BODIES FOLDER --size 1920 1080 --threads 2
+    python scenes/triplet_scene.py RECIPES.json BODIES FOLDER --size 1920 1080 --threads 2
 
 FOLDER gets ``NNNNN.behind.exr``, the place with the subject's shadow, bounce and reflection but not itself;
 ``NNNNN.clean.exr``, the place without it, from where the camera drifted to; and, unless there is nobody,
@@ -24,7 +24,7 @@ import numpy as np
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Euler, Matrix, Vector
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from place_scene import build_place, keep_inside
 from scene import (

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Render the passes of the demo shot with Cycles: clean, fg, alpha and shade.
 
-    python tools/demo_shot/render.py WORK            # all frames
-    python tools/demo_shot/render.py WORK --frames 0,7 --passes fg --scale 50
+    python scenes/demo_shot/render.py WORK            # all frames
+    python scenes/demo_shot/render.py WORK --frames 0,7 --passes fg --scale 50
 
 WORK/person.npz comes from bodies.py. ``fg`` is the person lit by the room that the camera does not see,
 ``alpha`` her coverage alone with many samples, ``clean`` the room, ``shade`` what her shadow and the light

@@ -3,7 +3,7 @@
 
 Runs in a Python of its own that has torch, anny (code Apache-2.0, the data used CC0) and roma:
 
-    python training/render/poses.py RECIPES.json FOLDER
+    python scenes/poses.py RECIPES.json FOLDER
 
 RECIPES.json holds a list of recipes; FOLDER gets ``topology.npz`` and one ``NNNNN.K.npz`` for each person.
 """
@@ -21,7 +21,7 @@ import numpy as np
 import roma
 import torch
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from bodies import read_groups
 from recipe import people_of

@@ -3,7 +3,7 @@
 
 Needs torch, anny (code Apache-2.0, the data used here CC0) and roma.
 
-    python tools/demo_shot/bodies.py WORK/person.npz
+    python scenes/demo_shot/bodies.py WORK/person.npz
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from hair import grow_fuzz
 from person import normals, unit, wander

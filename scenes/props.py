@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from person import unit
 from room import add_box, add_lathe, add_mesh, add_strands, hsv

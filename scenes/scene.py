@@ -3,7 +3,7 @@
 
 Runs in a Python that has bpy (4.5); bank.py starts it:
 
-    python training/render/scene.py RECIPES.json BODIES FOLDER --size 512 512 --threads 2
+    python scenes/scene.py RECIPES.json BODIES FOLDER --size 512 512 --threads 2
 
 BODIES is what poses.py wrote. FOLDER gets ``NNNNN.color.exr`` (premultiplied, film transparent) and
 ``NNNNN.cover.exr`` (grey: what is seen of a white world, so 1 less the coverage). A line ``rendered NNNNN
@@ -26,7 +26,7 @@ import bpy
 import numpy as np
 from mathutils import Euler, Matrix, Vector
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from people import Body, build_person
 from props import add_chair

@@ -13,7 +13,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 from mathutils.bvhtree import BVHTree
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from hair import grow_beard, grow_fuzz, grow_hair
 from person import Figure, add_eyes, add_face_hair, moving_mesh, normals, unit

@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Euler, Matrix, Vector
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 import room
 from person import wander

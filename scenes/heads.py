@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make a bank of rendered heads of hair, close and sharp: what edges are learnt and measured on.
 
-    python training/render/heads.py --count 12 --output FOLDER --seed 1 \
+    python scenes/heads.py --count 12 --output FOLDER --seed 1 \
         --bpy-python .venv-bpy/4.5/bin/python --anny-python .venv-anny/bin/python
 
 As bank.py does, but for what is seen. FOLDER gets ``head.00000.exr`` and so on.

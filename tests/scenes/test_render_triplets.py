@@ -14,7 +14,7 @@ from blender.wheels import installed_blenders
 from howard_nodes.evaluation import cases
 from howard_nodes.frames import read_frame, write_image
 
-RENDER = Path(__file__).parents[2] / "training" / "render"
+RENDER = Path(__file__).parents[2] / "scenes"
 sys.path.append(str(RENDER))
 
 import batches  # noqa: E402

@@ -18,7 +18,7 @@ import pytest
 from howard_nodes.errors import InputError
 from howard_nodes.samples.banks import TextureBank, list_pictures
 
-sys.path.append(str(Path(__file__).parents[2] / "training"))
+sys.path.append(str(Path(__file__).parents[2] / "scenes"))
 
 import pictures
 from pictures import Package, Picture

@@ -3,7 +3,7 @@
 
 Runs in a Python that has bpy (4.5); places.py starts it:
 
-    python training/render/place_scene.py RECIPES.json BODIES FOLDER --size 1280 720 --threads 2
+    python scenes/place_scene.py RECIPES.json BODIES FOLDER --size 1280 720 --threads 2
 
 FOLDER gets ``NNNNN.place.exr``; BODIES is not looked at. What it says is what scene.py says.
 """
@@ -19,7 +19,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from furnish import HOLES, add_along, add_around, add_leaves, hole_of
 from room import WALL, Material, add_area, add_box, add_object, add_strands, hsv, plain_material

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make rendered places: rooms and places under the sky, to train and measure before.
 
-    python training/render/places.py --count 80 --output FOLDER --seed 1 --bpy-python .venv-bpy/4.5/bin/python
+    python scenes/places.py --count 80 --output FOLDER --seed 1 --bpy-python .venv-bpy/4.5/bin/python
 
 FOLDER gets ``place.00000.exr`` and so on: R G B, scene-linear Rec.709, half float, its metadata says what it
 shows. It goes on, grows and mends itself as bank.py does, and needs no anny.

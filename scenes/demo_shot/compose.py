@@ -5,7 +5,7 @@ The plate is ``F * alpha + (1 - alpha) * background`` in scene-linear light, so 
 both pictures go through a camera: a lens that is a little soft, and grain. The clean plate is another
 take: other grain, a slightly other exposure and colour, and a camera that was nudged by part of a pixel.
 
-    python tools/demo_shot/compose.py PASSES howard_nodes/data/demo
+    python scenes/demo_shot/compose.py PASSES howard_nodes/data/demo
 """
 
 from __future__ import annotations

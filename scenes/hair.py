@@ -14,7 +14,7 @@ import numpy as np
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from person import resample, scatter, unit, wander
 

@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-sys.path.append(str(Path(__file__).parents[2] / "tools" / "demo_shot"))
+sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
 from room import Material, add_mesh, hsv
 

@@ -287,7 +287,7 @@ def command_line(work: Work, description: str) -> None:
     for option in ("bpy_python", "anny_python") if people else ("bpy_python",):
         if not getattr(arguments, option).exists():
             parser.error(
-                f"--{option.replace('_', '-')}: no {getattr(arguments, option)}; training/README.md says how"
+                f"--{option.replace('_', '-')}: no {getattr(arguments, option)}; scenes/README.md says how"
             )
     began = time.monotonic()
     # An end by a scheduler is as orderly as by Ctrl+C.
