@@ -200,7 +200,7 @@ def _on_slurm(job: Job, folder: Path, chunk: int, environment: dict[str, str]) -
     """Give the seconds to the last frame, and to the end of the job."""
     bundle = make_bundle(job, folder / "job", replace(_farming(chunk), cores=1, memory=3000))
     began = time.time()
-    command = ["farm", "submit", str(bundle.folder), "--engine", "slurm", "--wait"]
+    command = ["farm", "submit", str(bundle.folder), "--scheduler", "slurm", "--wait"]
     subprocess.run([*HOWARD, *command], env=environment, check=True, stdout=subprocess.DEVNULL)
     whole = time.time() - began
     last = max((folder / "out" / name).stat().st_mtime for name in _names(folder / "out"))

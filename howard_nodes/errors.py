@@ -14,6 +14,7 @@ __all__ = [
     "FrameError",
     "HowardError",
     "InputError",
+    "Terminated",
     "WeightsError",
     "WriteError",
 ]
@@ -63,3 +64,7 @@ class FrameError(HowardError):
 
 class WriteError(FrameError):
     """An output file cannot be written; no partial file is left."""
+
+
+class Terminated(KeyboardInterrupt):
+    """A request to end (SIGTERM), handled like Ctrl-C: nothing partial stays on disk."""

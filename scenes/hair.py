@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from mathutils import Vector
@@ -16,10 +16,8 @@ from mathutils.bvhtree import BVHTree
 
 sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
+from body import Body
 from person import resample, scatter, unit, wander
-
-if TYPE_CHECKING:
-    from people import Body
 
 __all__ = ["grow_beard", "grow_fuzz", "grow_hair", "keep_out", "lying_on"]
 

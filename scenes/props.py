@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
 import numpy as np
@@ -13,12 +13,10 @@ from mathutils import Matrix
 
 sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
+from body import Body
 from person import unit
 from room import add_box, add_lathe, add_mesh, add_strands, hsv
 from shapes import add_ball, add_tube, cloth, grid_faces, plain, thin_glass, vec
-
-if TYPE_CHECKING:
-    from people import Body
 
 __all__ = ["add_chair", "add_prop"]
 

@@ -28,7 +28,8 @@ from mathutils import Euler, Matrix, Vector
 
 sys.path.append(str(Path(__file__).parent / "demo_shot"))
 
-from people import Body, build_person
+from body import Body
+from people import build_person
 from props import add_chair
 from recipe import people_of
 from room import Material, add_area, add_object, hsv

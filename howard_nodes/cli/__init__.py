@@ -16,12 +16,9 @@ from types import FrameType
 from typing import NoReturn
 
 from howard_nodes.atomic import remove_unfinished
+from howard_nodes.errors import Terminated
 
-__all__ = ["Terminated", "main", "run"]
-
-
-class Terminated(KeyboardInterrupt):
-    """A request to end (SIGTERM), handled like Ctrl-C: nothing partial stays on disk."""
+__all__ = ["main", "run"]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -11,7 +11,6 @@ from typer.core import TyperGroup
 
 from howard_nodes import __version__
 from howard_nodes.cli import (
-    Terminated,
     adapt,
     cases,
     comfyui,
@@ -29,7 +28,7 @@ from howard_nodes.cli import (
     worker,
 )
 from howard_nodes.cli.console import StderrHandler
-from howard_nodes.errors import HowardError, InputError
+from howard_nodes.errors import HowardError, InputError, Terminated
 
 __all__ = ["app", "exit_code"]
 

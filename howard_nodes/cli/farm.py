@@ -1,4 +1,4 @@
-"""`howard farm`: a shot as a job, handed to an engine, looked at and ended."""
+"""`howard farm`: a shot as a job, handed to a scheduler, looked at and ended."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bundle(
     chunk_seconds: Annotated[
         int,
         typer.Option(
-            metavar="S", help="Aim for tasks this long, where the engine can adapt.", rich_help_panel=_FARM
+            metavar="S", help="Aim for tasks this long, where the scheduler can adapt.", rich_help_panel=_FARM
         ),
     ] = 0,
     cores: Annotated[int, typer.Option(help="Cores for each task.", rich_help_panel=_FARM)] = 2,
@@ -82,7 +82,7 @@ def bundle(
     """
     from howard_nodes.errors import InputError
     from howard_nodes.farm import Bundle, Farming, make_bundle
-    from howard_nodes.farm.submission import check_over
+    from howard_nodes.farm.submitting import check_over
 
     farming = Farming(
         name=name,
@@ -108,46 +108,53 @@ def bundle(
         return
     tasks = ", ".join(f"{step} {count}" for step, count in counts.items())
     print(f"{made.folder}: {len(made.frames)} frames; tasks: {tasks}")
-    print(f"next: howard farm submit {shlex.quote(str(folder))} --engine {'|'.join(_engines())}")
+    print(f"next: howard farm submit {shlex.quote(str(folder))} --scheduler {'|'.join(_schedulers())}")
 
 
 @app.command()
 def submit(
     job: _JOB,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="local, slurm, deadline-cloud or opencue.")],
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            "--scheduler", "--engine", metavar="NAME", help="local, slurm, deadline-cloud or opencue."
+        ),
+    ],
     retries: Annotated[int, typer.Option(help="How often a failed task is tried again.")] = 2,
     partition: Annotated[
         str | None, typer.Option(help="Slurm's partition, Deadline Cloud's queue, OpenCue's show.")
     ] = None,
-    priority: Annotated[int | None, typer.Option(help="As the engine counts.")] = None,
+    priority: Annotated[int | None, typer.Option(help="As the scheduler counts.")] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option(metavar="ARG", help="A further argument for the engine's own command; may come again."),
+        typer.Option(
+            metavar="ARG", help="A further argument for the scheduler's own command; may come again."
+        ),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until it is over; its end is the exit code.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Hand a job to an engine. Tasks that run again make only what is missing.
+    """Hand a job to a scheduler. Tasks that run again make only what is missing.
 
-    [bold]Example:[/bold]  howard farm submit job/ --engine slurm --partition night
+    [bold]Example:[/bold]  howard farm submit job/ --scheduler slurm --partition night
 
     Exit codes: 0 handed over (with --wait: all done), 1 refused or failed, 2 wrong input.
     """
     from howard_nodes.farm import Bundle
-    from howard_nodes.farm.engine import Options, find_engine
-    from howard_nodes.farm.submission import submit as hand_over
+    from howard_nodes.farm.scheduler import Options, find_scheduler
+    from howard_nodes.farm.submitting import submit as hand_over
 
-    chosen = find_engine(engine)
+    chosen = find_scheduler(scheduler)
     options = Options(retries, partition, priority, tuple(option or ()))
     submission = hand_over(Bundle.load(job), chosen, options)
     if as_json:
         print_json(
-            {"event": "submitted", "engine": engine, "path": submission.folder, "known": submission.known}
+            {"event": "submitted", "engine": scheduler, "path": submission.folder, "known": submission.known}
         )
     else:
-        print(f"{submission.bundle.name}: with {engine}; howard farm status {shlex.quote(str(job))}")
+        print(f"{submission.bundle.name}: with {scheduler}; howard farm status {shlex.quote(str(job))}")
     if wait:
         raise typer.Exit(_watch(submission, as_json))
 
@@ -176,12 +183,12 @@ def status(
 def cancel(job: _JOB) -> None:
     """End a job. Frames that are done stay, no half ones do; submitted again, it goes on from there.
 
-    Exit codes: 0 it is over, 1 the engine does not answer, 2 wrong input.
+    Exit codes: 0 it is over, 1 the scheduler does not answer, 2 wrong input.
     """
-    from howard_nodes.farm.engine import find_engine
+    from howard_nodes.farm.scheduler import find_scheduler
 
     submission = _latest(job)
-    find_engine(submission.engine).cancel(submission)
+    find_scheduler(submission.scheduler).cancel(submission)
     print(
         f"{submission.bundle.name}: cancelled; what is done stays in {Path(submission.bundle.output).parent}"
     )
@@ -237,16 +244,16 @@ def check(
 
 @app.command(hidden=True)
 def work(folder: Annotated[Path, typer.Argument(metavar="SUBMISSION")]) -> None:
-    """Have a submission's tasks run on this machine: the local engine's process in the background."""
+    """Have a submission's tasks run on this machine: the local scheduler's process in the background."""
     from howard_nodes.farm.local import work as run_all
 
     raise typer.Exit(run_all(folder))
 
 
-def _engines() -> tuple[str, ...]:
-    from howard_nodes.farm.engine import ENGINES
+def _schedulers() -> tuple[str, ...]:
+    from howard_nodes.farm.scheduler import SCHEDULERS
 
-    return tuple(ENGINES)
+    return tuple(SCHEDULERS)
 
 
 def _latest(job: Path) -> Submission:
@@ -256,7 +263,7 @@ def _latest(job: Path) -> Submission:
 
     submission = Submission.latest(Bundle.load(job))
     if submission is None:
-        raise InputError(f"{job}: was handed to no engine yet: howard farm submit does that.")
+        raise InputError(f"{job}: was handed to no scheduler yet: howard farm submit does that.")
     return submission
 
 
@@ -283,7 +290,7 @@ def _show(submission: Submission, found: Status, as_json: bool) -> None:
         print_json(
             {
                 "event": "status",
-                "engine": submission.engine,
+                "engine": submission.scheduler,
                 "state": found.state,
                 "total": found.total,
                 "done": found.done,
@@ -294,7 +301,7 @@ def _show(submission: Submission, found: Status, as_json: bool) -> None:
             }
         )
         return
-    print(f"{submission.bundle.name}, {submission.engine}: {_line(found)}")
+    print(f"{submission.bundle.name}, {submission.scheduler}: {_line(found)}")
     rows = []
     for step in submission.bundle.steps:
         of_step = [one for one in found.tasks if one.task.step == step.name]

@@ -6,17 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from howard_nodes.description import (
-    KNOBS,
-    OPTIONS,
-    ComputeSettings,
-    FileOptions,
-    FitSettings,
-    MatteSettings,
-    checked,
-    inputs_checked,
-    taken,
-)
+from howard_nodes.description.knob import checked, taken
+from howard_nodes.description.options import OPTIONS, FileOptions
+from howard_nodes.description.settings import KNOBS, ComputeSettings, FitSettings, MatteSettings
+from howard_nodes.description.sockets import inputs_checked
 from howard_nodes.errors import InputError
 
 __all__ = ["FIT_NAMES", "Job"]

@@ -16,8 +16,8 @@ from typing import Any
 
 from howard_nodes.errors import FarmError, HowardError, InputError
 from howard_nodes.farm.bundle import Bundle, read_yaml
-from howard_nodes.farm.engine import Options, State
 from howard_nodes.farm.making import ASSETS
+from howard_nodes.farm.scheduler import Options, State
 from howard_nodes.farm.submission import Submission
 from howard_nodes.frames import parse_frames
 
@@ -149,7 +149,7 @@ def _deadline() -> Any:
     except ImportError as error:
         raise InputError(
             "Deadline Cloud needs Amazon's client beside Howard: pip install deadline; "
-            "or choose another --engine."
+            "or choose another --scheduler."
         ) from error
     return deadline.client
 

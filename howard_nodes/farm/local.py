@@ -16,7 +16,7 @@ from typing import Any
 
 from howard_nodes.errors import FarmError
 from howard_nodes.farm.bundle import Step, Task, task_command
-from howard_nodes.farm.engine import Options, State
+from howard_nodes.farm.scheduler import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
 __all__ = ["Local", "work"]
@@ -34,7 +34,7 @@ class Local:
         """Do nothing: it is always there."""
 
     def submit(self, submission: Submission, _options: Options) -> dict[str, Any]:
-        """Begin; see `Engine.submit`."""
+        """Begin; see `Scheduler.submit`."""
         # The process reads what is remembered, so that has to be there first.
         submission.save()
         with (submission.folder / "local.log").open("ab") as log:
@@ -49,12 +49,14 @@ class Local:
         while not (submission.folder / _LOCK).exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 said = (submission.folder / "local.log").read_text(encoding="utf-8", errors="replace")
-                raise FarmError(f"the local engine did not start: {said.strip()[-500:] or 'it said nothing'}")
+                raise FarmError(
+                    f"the local scheduler did not start: {said.strip()[-500:] or 'it said nothing'}"
+                )
             time.sleep(0.02)
         return {"pid": process.pid, "host": os.uname().nodename}
 
     def states(self, submission: Submission) -> dict[tuple[str, int], State]:
-        """Give the states; see `Engine.states`. Once it is over, logs tell all."""
+        """Give the states; see `Scheduler.states`. Once it is over, logs tell all."""
         if not _is_held(submission.folder / _LOCK):
             return {}
         states: dict[tuple[str, int], State] = {}
@@ -63,7 +65,7 @@ class Local:
         return states
 
     def cancel(self, submission: Submission) -> None:
-        """End it, and wait until it has; see `Engine.cancel`."""
+        """End it, and wait until it has; see `Scheduler.cancel`."""
         lock = submission.folder / _LOCK
         if not _is_held(lock):
             return

@@ -17,7 +17,7 @@ from typing import Any
 from howard_nodes.atomic import write_file
 from howard_nodes.errors import FarmError, HowardError, InputError
 from howard_nodes.farm.bundle import Bundle, Step, task_command
-from howard_nodes.farm.engine import Options, State
+from howard_nodes.farm.scheduler import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
 __all__ = ["OpenCue", "make_spec"]
@@ -67,7 +67,7 @@ class OpenCue:
             opencue.Cuebot.init()
 
     def submit(self, submission: Submission, options: Options) -> dict[str, Any]:
-        """Submit a bundle; see `Engine.submit`.
+        """Submit a bundle; see `Scheduler.submit`.
 
         Raises
         ------
@@ -84,7 +84,7 @@ class OpenCue:
         return {"job": job.data.id, "name": job.data.name}
 
     def states(self, submission: Submission) -> dict[tuple[str, int], State]:
-        """Ask cuebot for the states; see `Engine.states`."""
+        """Ask cuebot for the states; see `Scheduler.states`."""
         steps = {step.name.lower(): step.name for step in submission.bundle.steps}  # cuebot has no capitals
         states: dict[tuple[str, int], State] = {}
         with _answers(FarmError) as opencue:
@@ -103,7 +103,7 @@ class OpenCue:
         return states
 
     def cancel(self, submission: Submission) -> None:
-        """Kill the job; see `Engine.cancel`."""
+        """Kill the job; see `Scheduler.cancel`."""
         with _answers(FarmError) as opencue:
             opencue.api.getJob(submission.known["job"]).kill(reason="howard farm cancel")
 
@@ -191,7 +191,7 @@ def _pyoutline() -> Any:
     except ImportError as error:
         raise InputError(
             f"OpenCue needs its library beside Howard ({error}): pip install opencue-pyoutline packaging; "
-            "or choose another --engine."
+            "or choose another --scheduler."
         ) from error
     return outline
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from howard_nodes.atomic import write_file
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm.bundle import Step, task_command
-from howard_nodes.farm.engine import Options, State
+from howard_nodes.farm.scheduler import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
 __all__ = ["Slurm"]
@@ -198,7 +198,7 @@ class Slurm:
         return {"arrays": arrays}
 
     def states(self, submission: Submission) -> dict[tuple[str, int], State]:
-        """Ask `squeue`; see `Engine.states`. Slurm forgets a task some minutes after its end (MinJobAge).
+        """Ask `squeue`; see `Scheduler.states`. Slurm forgets a task some minutes after its end (MinJobAge).
 
         Raises
         ------
@@ -215,7 +215,7 @@ class Slurm:
         return states
 
     def cancel(self, submission: Submission) -> None:
-        """End all tasks that are not over; see `Engine.cancel`.
+        """End all tasks that are not over; see `Scheduler.cancel`.
 
         Frames in work are finished or given up: a task may take Slurm's KillWait to end.
 
@@ -335,7 +335,7 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     except FileNotFoundError as error:
         raise InputError(
             f"{command[0]} is not here: submit from a machine that belongs to a Slurm cluster (Debian: "
-            "apt-get install slurm-client, and the cluster's slurm.conf), or choose another --engine."
+            "apt-get install slurm-client, and the cluster's slurm.conf), or choose another --scheduler."
         ) from error
     except subprocess.TimeoutExpired as error:
         raise FarmError(

@@ -1,4 +1,4 @@
-"""How a job stands: what its engine knows, and what its tasks' logs say."""
+"""How a job stands: what its scheduler knows, and what its tasks' logs say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from howard_nodes.farm.bundle import Task
-from howard_nodes.farm.engine import State, find_engine
+from howard_nodes.farm.scheduler import State, find_scheduler
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
 __all__ = ["Status", "TaskStatus", "status"]
@@ -91,9 +91,9 @@ def status(submission: Submission) -> Status:
     Raises
     ------
     FarmError
-        The engine does not answer.
+        The scheduler does not answer.
     """
-    known = find_engine(submission.engine).states(submission)
+    known = find_scheduler(submission.scheduler).states(submission)
     tasks = tuple(
         _task(task, known.get((task.step, task.number)), submission) for task in submission.bundle.tasks
     )

@@ -24,7 +24,7 @@ def test_a_task_that_fails_is_tried_again_and_told(howard, make_job):
     plate = shot.folder / "plate.1004.exr"
     whole = plate.read_bytes()
     plate.write_bytes(whole[:2000])
-    ended = howard("farm", "submit", job, "--engine", "local", "--retries", 1, "--wait")
+    ended = howard("farm", "submit", job, "--scheduler", "local", "--retries", 1, "--wait")
     assert ended.code == 1
     assert "3 of 4 frames done, 1 failed" in ended.said
     assert "plate.1004.exr, frame 1004" in ended.said
@@ -39,7 +39,7 @@ def test_a_task_that_fails_is_tried_again_and_told(howard, make_job):
     # The same job once more: what is there stays.
     times = {path: path.stat().st_mtime_ns for path in (shot.folder / "out").glob("shot.*.exr")}
     plate.write_bytes(whole)
-    ended = howard("farm", "submit", job, "--engine", "local", "--wait")
+    ended = howard("farm", "submit", job, "--scheduler", "local", "--wait")
     assert ended.code == 0, ended.said
     assert {path: path.stat().st_mtime_ns for path in times} == times
     assert json.loads((shot.folder / "out/shot.report.json").read_text())["well"] == 4
@@ -49,9 +49,9 @@ def test_a_task_that_fails_is_tried_again_and_told(howard, make_job):
 
 def test_cancelled_and_submitted_again(howard, make_job):
     shot, job = make_job(30, *PLAIN, "--chunk", 6)
-    assert "was handed to no engine yet" in howard("farm", "status", job).said
-    assert howard("farm", "submit", job, "--engine", "local").code == 0
-    again = howard("farm", "submit", job, "--engine", "local")
+    assert "was handed to no scheduler yet" in howard("farm", "status", job).said
+    assert howard("farm", "submit", job, "--scheduler", "local").code == 0
+    again = howard("farm", "submit", job, "--scheduler", "local")
     assert (again.code, "is running on local; see howard farm status" in again.said) == (2, True)
     made = ("-b", job, "-o", shot.folder / "out/shot.####.exr", "--frames", "1001")
     changed = howard("farm", "bundle", shot.plate, "--clean", shot.clean, *made)
@@ -71,7 +71,7 @@ def test_cancelled_and_submitted_again(howard, make_job):
         verify_file(path)
     assert not list(out.glob(".howard-*"))
     assert status(howard, job)["state"] in ("failed", "cancelled")
-    assert howard("farm", "submit", job, "--engine", "local", "--wait").code == 0
+    assert howard("farm", "submit", job, "--scheduler", "local", "--wait").code == 0
     assert len(list(out.glob("shot.*.exr"))) == 30
 
 
@@ -82,19 +82,19 @@ def test_engines_that_are_not_there(howard, make_job, tmp_path):
         ("slurm", "slurm-client"),
         ("deadline-cloud", "deadline"),
         ("opencue", "cuebot"),
-        ("tractor", "there is no engine 'tractor'; there is local, slurm"),
+        ("tractor", "there is no scheduler 'tractor'; there is local, slurm"),
     ):
-        ended = howard("farm", "submit", job, "--engine", engine, PATH=nothing, HOME=nothing)
+        ended = howard("farm", "submit", job, "--scheduler", engine, PATH=nothing, HOME=nothing)
         assert ended.code == 2, ended.said
         assert hint in ended.said.lower()
     assert not (job / "submissions").exists()
-    ended = howard("farm", "submit", tmp_path, "--engine", "local")
+    ended = howard("farm", "submit", tmp_path, "--scheduler", "local")
     assert (ended.code, "howard farm bundle makes one" in ended.said) == (2, True)
 
 
 def test_the_weights_learn_the_shot_before_its_frames_are_made(howard, make_job):
     shot, job = make_job(2, *PLAIN, "--chunk", 1, "--adapt", 1)
-    ended = howard("farm", "submit", job, "--engine", "local", "--wait")
+    ended = howard("farm", "submit", job, "--scheduler", "local", "--wait")
     assert ended.code == 0, ended.said
     weights = shot.folder / "out/shot.adapted.safetensors"
     about = describe_weights(weights).metadata
@@ -104,6 +104,6 @@ def test_the_weights_learn_the_shot_before_its_frames_are_made(howard, make_job)
     assert {read_attributes(path)["howard:weights"] for path in frames} == {"shot.adapted"}
     # Once more: neither weights nor frames are made again.
     times = {path: path.stat().st_mtime_ns for path in (weights, *frames)}
-    ended = howard("farm", "submit", job, "--engine", "local", "--wait")
+    ended = howard("farm", "submit", job, "--scheduler", "local", "--wait")
     assert ended.code == 0, ended.said
     assert {path: path.stat().st_mtime_ns for path in times} == times

@@ -15,8 +15,8 @@ from howard_nodes.description import FitSettings
 from howard_nodes.description.job import Job
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm import Farming, make_bundle
-from howard_nodes.farm.engine import Options
 from howard_nodes.farm.opencue import OpenCue
+from howard_nodes.farm.scheduler import Options
 from howard_nodes.farm.submission import Submission
 
 ENGINE = OpenCue()

@@ -20,10 +20,11 @@ from howard_nodes.description import FitSettings
 from howard_nodes.description.job import Job
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm import Bundle, Farming, Requirements, Step, Task, make_bundle
-from howard_nodes.farm.engine import Options
+from howard_nodes.farm.scheduler import Options
 from howard_nodes.farm.slurm import Slurm
 from howard_nodes.farm.status import Status, status
-from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission, submit
+from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
+from howard_nodes.farm.submitting import submit
 from howard_nodes.frames import verify_file
 
 ODD = 'Bär\'s "100%a" $HOME `x` & *'
@@ -217,7 +218,7 @@ def test_where_there_is_no_slurm(tmp_path, monkeypatch):
         with pytest.raises(InputError, match="Slurm does not answer: .*Unable to contact"):
             ENGINE.check()
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match=r"scontrol is not here: .*slurm-client.*--engine"):
+    with pytest.raises(InputError, match=r"scontrol is not here: .*slurm-client.*--scheduler"):
         ENGINE.check()
 
 

@@ -1,28 +1,26 @@
-"""What an engine is: a scheduler that exists already, and the few things that Howard asks of it."""
+"""What a scheduler is to Howard: a program that exists already, and the few things that are asked of it."""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from howard_nodes.errors import InputError
+from howard_nodes.farm.submission import Submission
 
-if TYPE_CHECKING:
-    from howard_nodes.farm.submission import Submission
-
-__all__ = ["ENGINES", "Engine", "Options", "State", "find_engine"]
+__all__ = ["SCHEDULERS", "Options", "Scheduler", "State", "find_scheduler"]
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 """Of a task."""
 
-ENGINES = {
+SCHEDULERS = {
     "local": ("howard_nodes.farm.local", "Local"),
     "slurm": ("howard_nodes.farm.slurm", "Slurm"),
     "deadline-cloud": ("howard_nodes.farm.deadline", "DeadlineCloud"),
     "opencue": ("howard_nodes.farm.opencue", "OpenCue"),
 }
-"""Module and class of each engine, by name."""
+"""Module and class of each scheduler, by name."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Options:
             raise InputError(f"retries {self.retries}: must be at least 0.")
 
 
-class Engine(Protocol):
+class Scheduler(Protocol):
     """A scheduler."""
 
     name: str
@@ -97,16 +95,16 @@ class Engine(Protocol):
         ...
 
 
-def find_engine(name: str) -> Engine:
-    """Give an engine by its name.
+def find_scheduler(name: str) -> Scheduler:
+    """Give a scheduler by its name.
 
     Raises
     ------
     InputError
         There is none of that name.
     """
-    if name not in ENGINES:
-        raise InputError(f"there is no engine '{name}'; there is {', '.join(ENGINES)}.")
-    module, kind = ENGINES[name]
-    made: Engine = getattr(importlib.import_module(module), kind)()
+    if name not in SCHEDULERS:
+        raise InputError(f"there is no scheduler '{name}'; there is {', '.join(SCHEDULERS)}.")
+    module, kind = SCHEDULERS[name]
+    made: Scheduler = getattr(importlib.import_module(module), kind)()
     return made
