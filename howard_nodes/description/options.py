@@ -13,12 +13,12 @@ _FRAMES, _CLEAN, _COLOUR, _OUTPUT = "Frames", "Clean plate", "Colour", "Output"
 _COMPRESSIONS = {
     "none": ("None", "Large."),
     "rle": ("RLE", "Lossless; for flat mattes."),
-    "zips": ("ZIP, 1 line", "Lossless; quick to read a few lines of."),
+    "zips": ("ZIP, 1 line", "Lossless; fast to read a few scanlines."),
     "zip": ("ZIP, 16 lines", "Lossless."),
-    "piz": ("PIZ", "Lossless; small where there is grain."),
+    "piz": ("PIZ", "Lossless; best for grainy footage."),
     "pxr24": ("PXR24", "Lossless for half, lossy for float."),
     "b44": ("B44", "Lossy."),
-    "b44a": ("B44A", "Lossy; small where a picture is flat."),
+    "b44a": ("B44A", "Lossy; small where the image is flat."),
     "dwaa": ("DWAA", "Lossy, small."),
     "dwab": ("DWAB", "Lossy, small; in larger blocks."),
 }
@@ -32,9 +32,9 @@ class FileOptions:
         None,
         type="text",
         label="Frames",
-        help="Which frames: 1001-1240, 1001-1240x10 or 1001,1005.",
+        help="Frame range: 1001-1240, 1001-1240x10 or 1001,1005.",
         group=_FRAMES,
-        automatic="all of the plate's",
+        automatic="all frames of the source",
         manual="",
         metavar="RANGE",
     )
@@ -42,9 +42,9 @@ class FileOptions:
         None,
         type="text",
         label="Plate layer",
-        help="Layer of the plate's EXR to read.",
+        help="Layer to read from the source's EXR.",
         group=_FRAMES,
-        automatic="the main one",
+        automatic="the main layer",
         manual="",
         metavar="NAME",
     )
@@ -52,16 +52,16 @@ class FileOptions:
         None,
         type="text",
         label="Clean plate layer",
-        help="Layer of the clean plate's EXR to read.",
+        help="Layer to read from the clean plate's EXR.",
         group=_FRAMES,
-        automatic="the main one",
+        automatic="the main layer",
         manual="",
         metavar="NAME",
     )
     clean_offset: int = knob(
         0,
         label="Clean plate offset",
-        help="Frame n of the plate takes frame n + N of the clean plate, where they are paired by number.",
+        help="Source frame n uses clean plate frame n + N, where frames are paired by number.",
         group=_FRAMES,
         unit="frames",
         minimum=-10_000_000,
@@ -73,9 +73,9 @@ class FileOptions:
         None,
         type="file",
         label="Fit",
-        help="Use a fit of the clean plate that was written before.",
+        help="Reuse a clean plate fit saved earlier.",
         group=_CLEAN,
-        automatic="a new one is made",
+        automatic="a new fit is made",
         manual="",
         metavar="FILE",
     )
@@ -83,9 +83,9 @@ class FileOptions:
         None,
         type="file",
         label="Report",
-        help="Write there, as JSON, how the clean plate fits.",
+        help="Save how the clean plate fits, as JSON.",
         group=_CLEAN,
-        automatic="none is written",
+        automatic="no report is saved",
         manual="",
         metavar="FILE",
     )
@@ -93,9 +93,9 @@ class FileOptions:
         None,
         type="text",
         label="Plate colour space",
-        help="Colour space of the plate's files.",
+        help="Colour space of the source files.",
         group=_COLOUR,
-        automatic="the files' own tags, else the configuration's file rules",
+        automatic="the files' tags, else the OCIO configuration's file rules",
         manual="",
         metavar="NAME",
     )
@@ -103,9 +103,9 @@ class FileOptions:
         None,
         type="text",
         label="Clean plate colour space",
-        help="Colour space of the clean plate's files.",
+        help="Colour space of the clean plate files.",
         group=_COLOUR,
-        automatic="the files' own tags, else the configuration's file rules",
+        automatic="the files' tags, else the OCIO configuration's file rules",
         manual="",
         metavar="NAME",
     )
@@ -113,10 +113,10 @@ class FileOptions:
         None,
         type="text",
         label="Output colour space",
-        help="Colour space of the result's colour layers; scene-linear for EXR.",
+        help="Colour space of the output's colour layers; scene-linear for EXR.",
         group=_COLOUR,
-        automatic="the plate's where that is scene-linear, else the configuration's scene_linear; "
-        "for PNG the plate's where that is display-like, else sRGB",
+        automatic="the source's if it is scene-linear, else the configuration's scene_linear; "
+        "for PNG the source's if it is display-referred, else sRGB",
         manual="",
         metavar="NAME",
     )
@@ -124,7 +124,7 @@ class FileOptions:
         None,
         type="text",
         label="OCIO configuration",
-        help="OpenColorIO file or built-in name, as ocio://studio-config-latest.",
+        help="OpenColorIO file or built-in name, such as ocio://studio-config-latest.",
         group=_COLOUR,
         automatic="$OCIO, else Howard's own",
         manual="",
@@ -134,28 +134,29 @@ class FileOptions:
         "rgba,foreground,alpha,coarse,error",
         type="text",
         label="Layers",
-        help="What is written: of rgba, foreground, alpha, coarse, error, region, clean, difference, valid.",
+        help="Layers to write: rgba, foreground, alpha, coarse, error, doubt, region, clean, difference, "
+        "valid.",
         group=_OUTPUT,
         metavar="NAMES",
     )
     depth: Literal["half", "float"] = knob(
         "half",
         label="Depth",
-        help="Of an EXR's numbers.",
+        help="EXR bit depth.",
         group=_OUTPUT,
-        choices={"half": ("Half", "16 bit float."), "float": ("Float", "32 bit float.")},
+        choices={"half": ("Half", "16-bit float."), "float": ("Float", "32-bit float.")},
     )
     compression: str = knob(
         "zip",
         label="Compression",
-        help="Of an EXR.",
+        help="EXR compression.",
         group=_OUTPUT,
         choices=_COMPRESSIONS,
     )
     resume: bool = knob(
         False,
         label="Resume",
-        help="Leave frames alone that are complete, from the same inputs and settings.",
+        help="Keep frames that are complete and match the inputs and settings; render the rest.",
         group=_OUTPUT,
     )
 

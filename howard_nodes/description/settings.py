@@ -62,25 +62,28 @@ class FitSettings:
     align: str = knob(
         "auto",
         label="Align",
-        help="How the clean plate is registered to the plate.",
+        help="How the clean plate is registered to the source footage.",
         group=_CLEAN,
         stage="fit",
         choices={
-            "auto": ("Automatic", "A homography where one is needed, a flow where it helps."),
-            "off": ("Off", "The clean plate is used where it lies."),
-            "homography": ("Homography", "As a plane: never a flow."),
-            "flow": ("Flow", "As automatic, and a flow for every frame where it helps at all."),
+            "auto": ("Automatic", "A homography where one is needed, optical flow where it helps."),
+            "off": ("Off", "The clean plate is used as it is."),
+            "homography": ("Homography", "A single plane, never optical flow."),
+            "flow": ("Flow", "As automatic, with optical flow on every frame where it helps at all."),
         },
     )
     match_exposure: str = knob(
         "auto",
         label="Match exposure",
-        help="Brings the clean plate to the plate's exposure and white balance.",
+        help="Matches the clean plate to the source's exposure and white balance.",
         group=_CLEAN,
         stage="fit",
         choices={
-            "auto": ("Automatic", "A gain for each channel, and a field of light where one is seen."),
-            "off": ("Off", "The clean plate keeps its light."),
+            "auto": (
+                "Automatic",
+                "A gain per channel, and a smooth lighting change across the frame where there is one.",
+            ),
+            "off": ("Off", "The clean plate keeps its exposure."),
         },
     )
 
@@ -95,20 +98,21 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class MatteSettings:
-    """How the network works. Each field is a knob; see `KNOBS`."""
+    """How a matte is pulled. Each field is a knob; see `KNOBS`."""
 
     quality: str = knob(
         "standard",
         label="Quality",
-        help="How closely the coarse stage looks and how many pixels are refined, where those are automatic.",
+        help="Sets the coarse stage's resolution and how many pixels are refined, where those are automatic.",
         group=_QUALITY,
         stage="coarse",
         choices={
-            "draft": ("Draft", "Half of standard's resolution and refined pixels: quick, for a first look."),
-            "standard": ("Standard", "The coarse stage sees 325 to 650 pixels on the longer side."),
+            "draft": ("Draft", "Half the resolution and refined pixels of standard: fast, for a first look."),
+            "standard": ("Standard", "The coarse stage sees 325 to 650 pixels along the longer side."),
             "high": (
                 "High",
-                "Three scales agree, the finest twice standard's; four times the refined pixels. Slow.",
+                "Consensus of three scales, up to twice standard's resolution; four times the refined pixels. "
+                "Slow.",
             ),
         },
     )
@@ -116,12 +120,12 @@ class MatteSettings:
         None,
         type="float",
         label="Backbone scale",
-        help="Resolution of the coarse stage, as a part of the plate's.",
+        help="Resolution of the coarse stage relative to the source.",
         group=_QUALITY,
         minimum=0.01,
         maximum=1.0,
         step=0.05,
-        automatic="by quality and size: at standard 1/4 for HD, 1/8 for UHD",
+        automatic="set by quality and frame size: at standard 1/4 for HD, 1/8 for UHD",
         manual=0.25,
         stage="coarse",
         metavar="S",
@@ -129,26 +133,26 @@ class MatteSettings:
     refine_mode: str = knob(
         "sampling",
         label="Refine mode",
-        help="Which pixels the refiner works on.",
+        help="Which pixels are refined.",
         group=_REFINEMENT,
         stage="refine",
         flag="--refine",
         choices={
-            "sampling": ("Sampling", "A number of pixels, where the error map is highest."),
-            "thresholding": ("Thresholding", "All whose error is above the threshold."),
-            "full": ("Full", "All: slow, and it takes memory."),
+            "sampling": ("Sampling", "A set number of pixels, where the error map is highest."),
+            "thresholding": ("Thresholding", "Every pixel whose error is above the threshold."),
+            "full": ("Full", "Every pixel: slow, and needs more memory."),
         },
     )
     sample_pixels: int | None = knob(
         None,
         type="int",
         label="Pixels",
-        help="How many pixels are refined, where the refine mode is sampling.",
+        help="How many pixels are refined in sampling mode.",
         group=_REFINEMENT,
         minimum=0,
         step=10_000,
         unit="pixels",
-        automatic="by quality, size and error map: at standard up to 120000 at 1920 x 1080",
+        automatic="set by quality, frame size and error map: at standard up to 120000 at 1920 x 1080",
         manual=_HD_REFINED,
         stage="refine",
         flag="--refine-pixels",
@@ -157,7 +161,7 @@ class MatteSettings:
     threshold: float = knob(
         0.1,
         label="Threshold",
-        help="The least error that is refined, where the refine mode is thresholding.",
+        help="Error above which pixels are refined in thresholding mode.",
         group=_REFINEMENT,
         minimum=0.0,
         maximum=1.0,
@@ -168,18 +172,19 @@ class MatteSettings:
     unmix: str = knob(
         "auto",
         label="Unmix",
-        help="Alpha at edges from the light itself: plate, clean plate, the foreground's colours nearby.",
+        help="Solves edge alpha from the colours of source, clean plate and nearby foreground.",
         group=_REFINEMENT,
         stage="unmix",
         choices={
-            "auto": ("Automatic", "At edges, and where the error map asks for it."),
-            "off": ("Off", "Alpha is what the network says."),
+            "auto": ("Automatic", "At edges, and wherever the error map is high."),
+            "off": ("Off", "Alpha comes from the network alone."),
         },
     )
     steadiness: int = knob(
         0,
         label="Steadiness",
-        help="Averages alpha with so many frames before and after, moved by the flow: edges boil less.",
+        help="Temporal smoothing: blends alpha with N frames either side along optical flow, to reduce "
+        "edge boil.",
         group=_REFINEMENT,
         minimum=0,
         maximum=3,
@@ -192,13 +197,13 @@ class MatteSettings:
         None,
         type="float",
         label="Exposure",
-        help="Stops added for the network's eyes only; the result keeps its light.",
+        help="Stops added to what the network sees; the result keeps its exposure.",
         group=_COLOUR,
         minimum=-20.0,
         maximum=20.0,
         step=0.1,
         unit="stops",
-        automatic="0, but for very dark or bright clean plates",
+        automatic="0, except for very dark or very bright clean plates",
         manual=0.0,
         stage="fit",
         metavar="STOPS",
@@ -229,15 +234,15 @@ class MatteSettings:
 
 @dataclass(frozen=True)
 class ComputeSettings:
-    """What computes. Each field is a knob; see `KNOBS`."""
+    """Where it is computed. Each field is a knob; see `KNOBS`."""
 
     weights: str | None = knob(
         None,
         type="text",
         label="Weights",
-        help="Name or file of the network's weights; howard weights list shows those there are.",
+        help="Name or file of the network's weights; howard weights list shows what is installed.",
         group=_COMPUTE,
-        automatic="those that ship with Howard",
+        automatic="the weights that ship with Howard",
         manual="",
         stage="fit",
         metavar="NAME|FILE",
@@ -245,11 +250,11 @@ class ComputeSettings:
     device: str = knob(
         "auto",
         label="Device",
-        help="What computes.",
+        help="Compute device.",
         group=_COMPUTE,
         stage="fit",
         choices={
-            "auto": ("Automatic", "A GPU where there is one, else the CPU."),
+            "auto": ("Automatic", "The GPU if there is one, else the CPU."),
             "cpu": ("CPU", "The processor."),
             "cuda": ("CUDA", "An NVIDIA GPU."),
             "mps": ("MPS", "Apple's GPU."),
@@ -258,14 +263,14 @@ class ComputeSettings:
     precision: str = knob(
         "auto",
         label="Precision",
-        help="Of the network's numbers.",
+        help="Numeric precision of the network.",
         group=_COMPUTE,
         stage="fit",
         choices={
             "auto": ("Automatic", "float16 on CUDA, else float32."),
-            "float32": ("32 bit", "Exact."),
-            "float16": ("16 bit", "For GPUs: faster, less memory."),
-            "bfloat16": ("bfloat16", "On CPUs faster; moves alpha by up to 0.04 on a pixel."),
+            "float32": ("32 bit", "Full precision."),
+            "float16": ("16 bit", "For GPUs: faster, with less memory."),
+            "bfloat16": ("bfloat16", "Faster on CPUs; a pixel's alpha may change by up to 0.04."),
         },
     )
 
