@@ -206,10 +206,10 @@ def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None
             refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
             alpha = refined.alpha[0, 0].cpu().numpy()
             error = from_coarse(coarse.error, height, width)[0, 0].cpu().numpy()
-            cells = unmixing_cells(alpha, error)
+            weighs = network.light is not None and quality != "draft"
+            cells = unmixing_cells(alpha, error, (before, behind) if weighs else None)
             seen = halved(refined.foreground[0].permute(1, 2, 0).cpu().numpy())[cells]
             estimate = decode(torch.from_numpy(seen)).numpy()
-            weighs = network.light is not None and quality != "draft"
             found = unmix(before, behind, alpha, error, cells, estimate, evidence=weighs)
             if network.light is not None and found.evidence is not None:
                 features = coarse.features[0].float().cpu().numpy()

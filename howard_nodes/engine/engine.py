@@ -360,11 +360,12 @@ class Engine:
         Prediction
             With another alpha and doubt; where the network weighs the light, another foreground too.
         """
-        cells = unmixing_cells(prediction.alpha, prediction.doubted)
+        weigh = self._network.light is not None and self.settings.quality != "draft"
+        cells = unmixing_cells(prediction.alpha, prediction.doubted, (plate, clean) if weigh else None)
         if valid is not None:
             cells &= halved(valid) >= 1
+        weigh = weigh and bool(cells.any())
         own = halved(prediction.encoded)[cells]
-        weigh = self._network.light is not None and self.settings.quality != "draft" and bool(cells.any())
         found = unmix(
             plate,
             clean,

@@ -115,7 +115,8 @@ class LightRefiner(nn.Module):
         network, alone = torch.sigmoid(steps[..., :2] + _RELUCTANT).unbind(2)
         change = network * (believed - unmixed) + alone * (light - unmixed) + steps[..., 2]
         # Nothing moves where nobody doubts it: no step shows to what was not asked about.
-        free = (_FREE * torch.maximum(error, deviation)).clamp(max=1.0)
+        doubted = torch.maximum(torch.maximum(error, deviation), (light - unmixed).abs())
+        free = (_FREE * doubted).clamp(max=1.0)
         doubt = free * (0.3 * deviation + steps[..., 3])
         color = inputs[:, 4 * _PIXEL : 4 * _PIXEL + 3]
         return Judged(unmixed + free * change, doubt, color + out[:, 16:])

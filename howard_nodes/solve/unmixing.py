@@ -27,6 +27,7 @@ Array = NDArray[Any]
 _DOUBTED = 0.2  # error from which a pixel is unmixed wherever it is
 _PARTIAL = 0.01  # alpha this far from 0 and 1 counts as partial coverage
 _BESIDE = 3  # cells beside partial coverage that are unmixed too
+_STRAY, _STRAND = 20, 1.5  # cells from the subject that a strand may be, and how much more than noise it is
 _SURE = 0.97  # mean alpha from which a cell shows the foreground alone
 _AROUND = 8  # candidates around the nearest sure foreground
 _NEAREST, _FARTHEST = 5.0, 44.0  # pixels between that and them
@@ -84,7 +85,7 @@ class Unmixed:
     evidence: Evidence | None = None
 
 
-def unmixing_cells(alpha: Array, error: Array) -> Array:
+def unmixing_cells(alpha: Array, error: Array, strands: tuple[Array, Array] | None = None) -> Array:
     """Find where light is worth asking: near partial coverage, and where the error map asks for it.
 
     Parameters
@@ -93,6 +94,10 @@ def unmixing_cells(alpha: Array, error: Array) -> Array:
         H W, 0 to 1.
     error : ndarray
         H W, 0 to 1: how far alpha is expected to be wrong. A cell with a pixel of exactly 0 is protected.
+    strands : tuple of ndarray, optional
+        Plate and clean plate, H W 3 scene-linear: where they differ by more than noise not far from the
+        subject counts too. There are strands there that the network did not see; or shadows, so that whoever
+        asks must tell them apart.
 
     Returns
     -------
@@ -103,6 +108,12 @@ def unmixing_cells(alpha: Array, error: Array) -> Array:
     partial = ((covered > _PARTIAL) & (covered < 1 - _PARTIAL)).astype(np.uint8)
     near = cv2.dilate(partial, np.ones((2 * _BESIDE + 1,) * 2, np.uint8)) > 0
     cells = near.reshape(covered.shape) | (wrong > _DOUBTED)
+    if strands is not None and (covered > _PARTIAL).any():
+        plate, clean = strands
+        around = cv2.distanceTransform((covered <= _PARTIAL).astype(np.uint8), cv2.DIST_L2, 3) <= _STRAY
+        off = np.square(halved(plate) - halved(clean)).sum(2)
+        noise = plate_noise(plate, clean, alpha)[::2]
+        cells |= around & (covered <= _PARTIAL) & (off > _STRAND * enlarged(noise, covered.shape[1]))
     free = error > 0
     if not free.all():
         odd = [(0, length % 2) for length in free.shape]

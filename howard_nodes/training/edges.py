@@ -145,11 +145,11 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     alpha = feathered(refined, from_coarse(coarse.alpha, height, width))[0, 0].numpy()
     error = from_coarse(coarse.error, height, width)[0, 0].numpy()
 
-    cells = unmixing_cells(alpha, error)
+    light, behind = (decode(picture[0]).permute(1, 2, 0).contiguous().numpy() for picture in (plate, clean))
+    cells = unmixing_cells(alpha, error, (light, behind))
     if not cells.any():
         return []
     own = halved(refined.foreground[0].permute(1, 2, 0).numpy())[cells]
-    light, behind = (decode(picture[0]).permute(1, 2, 0).contiguous().numpy() for picture in (plate, clean))
     found = unmix(light, behind, alpha, error, cells, decode(torch.from_numpy(own)).numpy(), evidence=True)
     assert found.evidence is not None
     inputs = cell_inputs(

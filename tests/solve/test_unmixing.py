@@ -66,6 +66,25 @@ def test_strands_that_the_network_runs_together_come_apart(plain):
     assert after < 0.1 * before
 
 
+def test_a_strand_that_the_network_did_not_see_is_found_where_the_plates_differ(plain):
+    seen = plain.alpha.copy()
+    plain.alpha[70, 30:150] = 0.5  # a hair far from the edge
+    error = np.full_like(seen, 0.01)
+    without = unmixing_cells(seen, error)
+    found = unmixing_cells(seen, error, (plain.plate, plain.clean))
+    assert not (without & ~found).any()
+    far = cv2.distanceTransform((seen[::2, ::2] < 0.01).astype(np.uint8), cv2.DIST_L2, 3)
+    hair = plain.alpha[::2, ::2] > np.maximum(seen[::2, ::2], 0.01)
+    near = hair & (far > 4) & (far < 18)
+    assert near.any()
+    assert not without[near].any()
+    assert found[near].all()
+    # Neither what is too far to be a strand of this subject nor what was protected.
+    assert not found[far > 24].any()
+    error[60:80] = 0.0
+    assert not unmixing_cells(seen, error, (plain.plate, plain.clean))[32:38].any()
+
+
 def test_an_error_of_0_protects_to_the_bit(plain):
     error = doubted(plain)
     error[:, :90] = 0.0
