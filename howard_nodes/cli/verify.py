@@ -153,13 +153,10 @@ def _sequences(pattern: str) -> list[Sequence]:
     """Find the sequence of a pattern; for PNG, those of all layers that `matte` made from it."""
     from howard_nodes.errors import InputError
     from howard_nodes.frames import Sequence
-    from howard_nodes.layers import LAYERS, layer_path
+    from howard_nodes.layers import LAYERS, file_patterns
 
-    names = [pattern]
-    if Path(pattern).suffix.lower() != ".exr":
-        names += [str(layer_path(pattern, layer)) for layer in LAYERS if layer != "rgba"]
     found = []
-    for name in names:
+    for name in file_patterns(pattern, LAYERS):
         try:
             found.append(Sequence.find(name))
         except InputError:

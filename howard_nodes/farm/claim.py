@@ -16,7 +16,7 @@ from typing import Any
 from howard_nodes.atomic import write_file
 from howard_nodes.errors import InputError
 from howard_nodes.frames import Sequence, format_frames
-from howard_nodes.layers import layer_path
+from howard_nodes.layers import file_patterns
 
 __all__ = ["check_claim", "check_free", "claim", "claim_name", "stem"]
 
@@ -129,11 +129,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _frames(output: str, layers: tuple[str, ...]) -> set[int]:
-    patterns = [output]
-    if Path(output).suffix.lower() != ".exr":
-        patterns = [str(layer_path(output, layer)) for layer in layers]
     found: set[int] = set()
-    for pattern in patterns:
+    for pattern in file_patterns(output, layers):
         with suppress(InputError):
             found |= set(Sequence.find(pattern).frames)
     return found

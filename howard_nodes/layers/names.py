@@ -9,7 +9,7 @@ from pathlib import Path
 
 from howard_nodes.errors import InputError
 
-__all__ = ["DEFAULT_LAYERS", "LAYERS", "layer_channels", "layer_path", "validate_layers"]
+__all__ = ["DEFAULT_LAYERS", "LAYERS", "file_patterns", "layer_channels", "layer_path", "validate_layers"]
 
 LAYERS: dict[str, tuple[str, ...]] = {
     "rgba": ("R", "G", "B", "A"),
@@ -87,6 +87,26 @@ _FRAME = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+def file_patterns(output: str, layers: Iterable[str]) -> tuple[str, ...]:
+    """Name the sequences that a result is written as: one that holds all layers for EXR, else one a layer.
+
+    Parameters
+    ----------
+    output : str
+        Pattern of the result.
+    layers : iterable of str
+        From `LAYERS`.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the layers.
+    """
+    if Path(output).suffix.lower() == ".exr":
+        return (output,)
+    return tuple(str(layer_path(output, layer)) for layer in layers)
 
 
 def layer_path(pattern: str | Path, layer: str) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Frame, Sequence, read_frame
-from howard_nodes.layers import layer_path
+from howard_nodes.layers import file_patterns
 from howard_nodes.sheets.contact_sheet import Tile, contact_sheet, for_display, linear_light, write_sheet
 
 __all__ = ["overview"]
@@ -71,7 +71,7 @@ def _tiles(pattern: str, frame: int, config: ColorConfig) -> Iterator[Tile]:
 def _layer(pattern: str, layer: str, frame: int) -> Frame | None:
     is_exr = Path(pattern).suffix.lower() == ".exr"
     try:
-        path = Sequence.output(pattern if is_exr else layer_path(pattern, layer)).path(frame)
+        path = Sequence.output(file_patterns(pattern, [layer])[0]).path(frame)
         return read_frame(path, layer=layer if is_exr and layer != "rgba" else None, frame=frame)
     except FrameError:
         return None

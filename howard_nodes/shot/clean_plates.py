@@ -12,16 +12,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from howard_nodes import __version__
 from howard_nodes.atomic import check_folder, write_file
 from howard_nodes.color import ColorConfig
 from howard_nodes.description.job import Job
 from howard_nodes.engine.runtime import Warm, WarmEngine
-from howard_nodes.errors import FrameError, InputError, WriteError
-from howard_nodes.frames import Depth, Sequence, choose_frames, format_frames, write_image
+from howard_nodes.errors import InputError
+from howard_nodes.frames import Sequence, choose_frames, format_frames
 from howard_nodes.plates.building import BuiltPlate, build_plate
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
+from howard_nodes.shot.output import check_output, reason_of, write_frame
 from howard_nodes.shot.pair import Plates
 from howard_nodes.shot.take import VALID_LAYER, Light, Take
 
@@ -65,7 +65,7 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     config = ColorConfig.load(job.ocio)
     plates = plates_of(job, config, on_event)
     frames = plates.frames
-    output = _output(job.output, frames, (plates.plate, plates.clean), job.report)
+    output = _output(job, frames, (plates.plate, plates.clean))
     warm = _warm(job, config, on_event)
     on_event(_started(frames, warm, job))
     plates.solve(warm.engine, job.fit, job.report)
@@ -83,9 +83,9 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
             fit = plates.frame_fit(frame)
             about = {"howard:fit": fit.message} if fit.message else {}
             path = output.path(frame)
-            _write(path, pixels, channels, light, config, job.depth, job.compression, about)
-        except (FrameError, WriteError) as error:
-            failed[frame] = str(error)
+            _write(path, pixels, channels, light, config, job, about)
+        except Exception as error:
+            failed[frame] = reason_of(frame, error)
             on_event(FrameFailed(frame, failed[frame]))
             continue
         if fit.verdict == "failed":
@@ -175,7 +175,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     config = ColorConfig.load(job.ocio)
     plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
     frames = choose_frames(plate.footage, job.frames)
-    output = _output(job.output, (), (plate,), job.report)
+    output = _output(job, plate.footage.frames, (plate,), one_file=True)
     if plate.footage.is_still:
         raise InputError(
             f"{job.plate}: one picture does not show what is behind its subject; give a sequence or a movie."
@@ -223,13 +223,12 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
                 ("R", "G", "B", f"{VALID_LAYER}.A"),
                 headers[frame],
                 config,
-                job.depth,
-                job.compression,
+                job,
                 {"howard:built": str(built)},
                 on_display=True,
             )
-        except WriteError as error:
-            failed[frame] = str(error)
+        except Exception as error:
+            failed[frame] = reason_of(frame, error)
             on_event(FrameFailed(frame, failed[frame]))
             continue
         done.append(frame)
@@ -272,22 +271,14 @@ def _finished(done: list[int], failed: dict[int, str], began: float) -> Finished
     return Finished(format_frames(done), "", format_frames(failed), time.monotonic() - began)
 
 
-def _output(pattern: str, frames: tuple[int, ...], takes: tuple[Take, ...], report: str | None) -> Sequence:
-    path = Path(pattern)
-    if path.suffix.lower() != ".exr":
-        raise InputError(f"{pattern}: clean plates are written as EXR; use a name that ends in .exr.")
-    output = Sequence.output(pattern)
-    if output.is_still and len(frames) > 1:
-        better = path.with_name(f"{path.stem}.####{path.suffix}")
-        raise InputError(f"{pattern}: {len(frames)} frames need a number in the name, as {better}.")
-    inputs = {take.footage.path(frame).resolve() for take in takes for frame in take.footage.frames}
-    for frame in frames or takes[0].footage.frames:
-        if output.path(frame).resolve() in inputs:
-            raise InputError(f"{output.path(frame)}: would overwrite an input; choose another output.")
-    check_folder(path)
-    if report is not None:
-        check_folder(Path(report))
-    return output
+def _output(
+    job: Job, frames: tuple[int, ...], takes: tuple[Take, ...], *, one_file: bool = False
+) -> Sequence:
+    if Path(job.output).suffix.lower() != ".exr":
+        raise InputError(f"{job.output}: clean plates are written as EXR; use a name that ends in .exr.")
+    inputs = [take.footage.path(frame) for take in takes for frame in take.footage.frames]
+    check_output(job.output, frames, inputs, report=job.report, one_file=one_file)
+    return Sequence.output(job.output)
 
 
 def _write(
@@ -296,27 +287,23 @@ def _write(
     channels: tuple[str, ...],
     light: Light,
     config: ColorConfig,
-    depth: Depth,
-    compression: str,
+    job: Job,
     about: dict[str, Any],
     *,
     on_display: bool = False,
 ) -> None:
-    header = light.header
-    metadata = dict(header.metadata)
-    if light.space != light.file_space:
-        metadata.pop("chromaticities", None)
-    write_image(
+    write_frame(
         path,
         pixels,
         channels,
-        depth=depth,
-        compression=compression,
-        colorspace=config.interop_id(light.space) or light.space,
-        data_window=header.display_window if on_display else header.data_window,
-        display_window=header.display_window,
-        pixel_aspect=header.pixel_aspect,
-        metadata=metadata | {"howard:version": __version__} | about,
+        light.header,
+        config=config,
+        space=light.space,
+        file_space=light.file_space,
+        depth=job.depth,
+        compression=job.compression,
+        about=about,
+        on_display=on_display,
     )
 
 

@@ -21,24 +21,20 @@ from typing import Any
 
 import numpy as np
 
-from howard_nodes import __version__
-from howard_nodes.atomic import check_folder, remove_abandoned
 from howard_nodes.color import ColorConfig
 from howard_nodes.description.job import Job
 from howard_nodes.engine.engine import Prediction
 from howard_nodes.engine.runtime import Warm
 from howard_nodes.engine.stages import Around
-from howard_nodes.errors import FrameError, HowardError, InputError
+from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import (
-    Sequence,
     choose_frames,
     format_frames,
     open_footage,
     read_attributes,
     verify_file,
-    write_image,
 )
-from howard_nodes.layers import layer_path, validate_layers
+from howard_nodes.layers import validate_layers
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import (
     Event,
@@ -51,6 +47,7 @@ from howard_nodes.shot.events import (
     Started,
 )
 from howard_nodes.shot.inputs import Connected, ConnectedFrame, Content
+from howard_nodes.shot.output import check_output, output_paths, reason_of, write_frame
 from howard_nodes.shot.pair import Plates
 from howard_nodes.shot.take import Take
 
@@ -60,7 +57,6 @@ __all__ = [
     "Inputs",
     "Report",
     "Shot",
-    "output_paths",
     "run",
 ]
 
@@ -195,8 +191,7 @@ def run(
         stopped = True
 
     def fail(frame: int, error: BaseException) -> None:
-        message = str(error) if isinstance(error, HowardError) else f"{type(error).__name__}: {error}"
-        failed[frame] = message if f"frame {frame}" in message else f"frame {frame}: {message}"
+        failed[frame] = reason_of(frame, error)
         tell(FrameFailed(frame, failed[frame]))
 
     last = time.monotonic()
@@ -260,28 +255,6 @@ def run(
         seconds = time.monotonic() - began
         tell(Finished(format_frames(done), format_frames(skipped), format_frames(failed), seconds))
     return Report(tuple(sorted(done)), tuple(skipped), failed, seconds, shot.fit, stopped)
-
-
-def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path, ...]:
-    """Name the files of one frame: one for an EXR, one a layer for PNG.
-
-    Parameters
-    ----------
-    output : str
-        Pattern of the result, as in `Job`.
-    layers : tuple of str
-        Names of layers, validated.
-    frame : int
-        Its number.
-
-    Returns
-    -------
-    tuple of Path
-        In the order of the layers.
-    """
-    if Path(output).suffix.lower() == ".exr":
-        return (Sequence.output(output).path(frame),)
-    return tuple(Sequence.output(layer_path(output, layer)).path(frame) for layer in layers)
 
 
 def _ahead(
@@ -420,20 +393,14 @@ class Shot:
         job, output = self.job, Path(self.job.output)
         if output.suffix.lower() not in _SUFFIXES:
             raise InputError(f"{output}: write to a name that ends in .exr or .png.")
-        if len(self.frames) > 1 and Sequence.output(job.output).is_still:
-            better = output.with_name(f"{output.stem}.####{output.suffix}")
-            raise InputError(f"{output}: {len(self.frames)} frames need a number in the name, as {better}.")
-        inputs = {path.resolve() for frame in self.frames for path in self._input_paths(frame)}
-        made = [path for frame in self.frames for path in self.paths(frame)]
-        if job.report is not None:
-            made.append(Path(job.report))
-        for path in made:
-            if path.resolve() in inputs:
-                raise InputError(f"{path}: would overwrite an input; choose another output.")
-        check_folder(output, make=self._make_folder)
-        remove_abandoned(output.parent)
-        if job.report is not None:
-            check_folder(Path(job.report))
+        check_output(
+            job.output,
+            self.frames,
+            [path for frame in self.frames for path in self._input_paths(frame)],
+            layers=self._layers,
+            report=job.report,
+            make_folder=self._make_folder,
+        )
 
     def _input_paths(self, frame: int) -> list[Path]:
         """Name the files that a frame is made of, its clean frame by number."""
@@ -517,23 +484,17 @@ class Shot:
         paths = self.paths(inputs.frame)
         is_exr = paths[0].suffix.lower() == ".exr"
         space = self._output_space(inputs.read, is_exr)
-        metadata: dict[str, Any] = dict(plate.metadata)
-        if space != inputs.read.file_space:
-            metadata.pop("chromaticities", None)
-        metadata |= {
-            FINGERPRINT_ATTRIBUTE: inputs.fingerprint,
-            SETTINGS_ATTRIBUTE: hashlib.blake2b(self._settings_text.encode(), digest_size=8).hexdigest(),
-            "howard:version": __version__,
-            "howard:weights": self.weights_name,
-            "howard:exposure": float(prediction.exposure),
-        }
         common: dict[str, Any] = {
-            "data_window": plate.data_window,
-            "display_window": plate.display_window,
-            "pixel_aspect": plate.pixel_aspect,
-            "metadata": metadata,
+            "config": self._config,
+            "file_space": inputs.read.file_space,
+            "compression": job.compression,
+            "about": {
+                FINGERPRINT_ATTRIBUTE: inputs.fingerprint,
+                SETTINGS_ATTRIBUTE: hashlib.blake2b(self._settings_text.encode(), digest_size=8).hexdigest(),
+                "howard:weights": self.weights_name,
+                "howard:exposure": float(prediction.exposure),
+            },
         }
-        tag = self._config.interop_id(space) or space
         if is_exr:
             if space != pictures.space:
                 apart = "difference" in self._layers
@@ -549,23 +510,17 @@ class Shot:
                 result = replace(result, **converted)
             pixels, channels = result.exr_channels(self._layers)
             del result
-            write_image(
-                paths[0],
-                pixels,
-                channels,
-                depth=job.depth,
-                compression=job.compression,
-                colorspace=tag,
-                **common,
-            )
+            write_frame(paths[0], pixels, channels, plate, space=space, depth=job.depth, **common)
             return paths
         for layer, path in zip(self._layers, paths, strict=True):
             pixels, channels = result.layer(layer)
-            if pixels.shape[2] >= 3:
+            has_color = pixels.shape[2] >= 3
+            if has_color:
                 color = self._config.convert(np.ascontiguousarray(pixels[..., :3]), pictures.space, space)
                 pixels = np.dstack([color, pixels[..., 3:]]) if pixels.shape[2] > 3 else color
-            colorspace = tag if pixels.shape[2] >= 3 else None
-            write_image(path, pixels, channels, depth="uint16", colorspace=colorspace, **common)
+            write_frame(
+                path, pixels, channels, plate, space=space if has_color else None, depth="uint16", **common
+            )
         return paths
 
     # Colour and resuming.

@@ -95,7 +95,8 @@ def test_alpha_moves_only_as_far_as_it_is_in_doubt(light):
     cells = some_cells(1, 12, 20)
     pixels = some_inputs(light, cells)[:, :64].unflatten(1, (4, 16))
     pixels[..., 7] = 0.0  # error
-    pixels[:, :, 9] = 0.0  # deviation
+    pixels[..., 9] = 0.0  # deviation
+    pixels[..., 10] = pixels[..., 8]  # the light alone says nothing else
     inputs = torch.cat([pixels.flatten(1), some_inputs(light, cells)[:, 64:]], 1)
     with torch.inference_mode():
         judged = light(inputs, cells)

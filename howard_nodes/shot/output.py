@@ -1,0 +1,157 @@
+"""What a job writes: names, checks before anything is computed, and frames with their tags and metadata.
+
+For every command that writes frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from howard_nodes import __version__
+from howard_nodes.atomic import check_folder, remove_abandoned
+from howard_nodes.color import ColorConfig
+from howard_nodes.errors import HowardError, InputError
+from howard_nodes.frames import Depth, Frame, Sequence, write_image
+from howard_nodes.layers import file_patterns
+
+__all__ = ["check_output", "output_paths", "reason_of", "write_frame"]
+
+
+def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path, ...]:
+    """Name the files of one frame: one for an EXR, one a layer for PNG.
+
+    Parameters
+    ----------
+    output : str
+        Pattern of the result, as in `Job`.
+    layers : tuple of str
+        Names of layers, validated.
+    frame : int
+        Its number.
+
+    Returns
+    -------
+    tuple of Path
+        In the order of the layers.
+    """
+    return tuple(Sequence.output(pattern).path(frame) for pattern in file_patterns(output, layers))
+
+
+def check_output(
+    output: str,
+    frames: tuple[int, ...],
+    inputs: Iterable[Path],
+    *,
+    layers: tuple[str, ...] = (),
+    report: str | None = None,
+    one_file: bool = False,
+    make_folder: bool = True,
+) -> None:
+    """Make sure that a job's frames can be written, and make room for them.
+
+    Parameters
+    ----------
+    output : str
+        Pattern of the result, its suffix one that can be written.
+    frames : tuple of int
+        Frames that are written.
+    inputs : iterable of Path
+        Files that are read: none is written over.
+    layers : tuple of str
+        Of a result with one file a layer.
+    report : str, optional
+        A report that is written as well.
+    one_file : bool
+        A name without a number will do: it is written once.
+    make_folder : bool
+        Make the folder where it is not there.
+
+    Raises
+    ------
+    InputError
+        They cannot be written as asked.
+    """
+    path = Path(output)
+    if len(frames) > 1 and Sequence.output(output).is_still and not one_file:
+        better = path.with_name(f"{path.stem}.####{path.suffix}")
+        raise InputError(f"{path}: {len(frames)} frames need a number in the name, as {better}.")
+    made = [file for frame in frames for file in output_paths(output, layers, frame)]
+    if report is not None:
+        made.append(Path(report))
+    taken = {file.resolve() for file in inputs}
+    for file in made:
+        if file.resolve() in taken:
+            raise InputError(f"{file}: would overwrite an input; choose another output.")
+    check_folder(path, make=make_folder)
+    remove_abandoned(path.parent)
+    if report is not None:
+        check_folder(Path(report))
+
+
+def write_frame(
+    path: Path,
+    pixels: np.ndarray,
+    channels: tuple[str, ...],
+    header: Frame,
+    *,
+    config: ColorConfig,
+    space: str | None,
+    file_space: str,
+    depth: Depth,
+    compression: str,
+    about: Mapping[str, Any],
+    on_display: bool = False,
+) -> None:
+    """Write a frame with the windows and metadata of what it was made of.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    pixels, channels
+        As for `howard_nodes.frames.write_image`.
+    header : Frame
+        Of the plate.
+    config : ColorConfig
+        Knows how files name colour spaces.
+    space : str or None
+        Of the colour in it; None where there is none.
+    file_space : str
+        Of the plate's file: primaries that its header tells are true of that space alone.
+    depth, compression
+        As for `howard_nodes.frames.write_image`.
+    about : mapping of str to object
+        More metadata.
+    on_display : bool
+        The pixels fill the display window instead of the data window.
+
+    Raises
+    ------
+    WriteError
+        It cannot be written; no partial file is left.
+    """
+    metadata = dict(header.metadata)
+    if space != file_space:
+        metadata.pop("chromaticities", None)
+    write_image(
+        path,
+        pixels,
+        channels,
+        depth=depth,
+        compression=compression,
+        colorspace=None if space is None else config.interop_id(space) or space,
+        data_window=header.display_window if on_display else header.data_window,
+        display_window=header.display_window,
+        pixel_aspect=header.pixel_aspect,
+        metadata=metadata | {"howard:version": __version__} | dict(about),
+    )
+
+
+def reason_of(frame: int, error: BaseException) -> str:
+    """Say why a frame failed; its number is in it."""
+    message = str(error) if isinstance(error, HowardError) else f"{type(error).__name__}: {error}"
+    return message if f"frame {frame}" in message else f"frame {frame}: {message}"
