@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from torch import Tensor
 
 __all__ = ["StageCache", "key_of"]
 
@@ -125,7 +124,7 @@ class StageCache:
 
 def _buffers(value: object) -> Iterator[tuple[int, int]]:
     """Addresses and sizes of the memory that arrays and tensors in a value hold on to."""
-    if isinstance(value, Tensor):
+    if hasattr(value, "untyped_storage"):  # a tensor: torch need not be there to know one
         storage = value.untyped_storage()
         yield storage.data_ptr(), storage.nbytes()
     elif isinstance(value, np.ndarray):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from howard_nodes import __version__
-from howard_nodes.atomic import absolute, write_file
+from howard_nodes.atomic import absolute, check_folder, write_file
 from howard_nodes.description import INPUTS, KNOBS, OPTIONS, Knob, Socket
 from howard_nodes.description.job import FIT_NAMES, Job
 from howard_nodes.errors import InputError
@@ -20,6 +20,7 @@ from howard_nodes.farm.claim import check_free, claim, claim_name, stem
 from howard_nodes.frames import Footage, format_frames, open_footage
 from howard_nodes.layers import validate_layers
 from howard_nodes.shot.events import Event
+from howard_nodes.shot.plan import plan
 
 __all__ = ["ASSETS", "MOST_CHUNKS", "Farming", "make_bundle"]
 
@@ -426,10 +427,8 @@ class _Making:
 
 def _checked(job: Job, on_event: Callable[[Event], None]) -> tuple[int, ...]:
     """Look at all of a job that can be looked at without computing; give its frames."""
-    from howard_nodes.shot.run import Shot
-
-    # The workers' device need not be here.
-    frames = Shot(replace(job, device="cpu", precision="auto"), on_event).frames
+    frames = plan(job, on_event).frames
+    check_folder(Path(job.output))
     inputs = {socket.label: job.pattern(socket.name) for socket in INPUTS if socket.name != "clean_plate"}
     for label, pattern in inputs.items():
         footage = None if pattern is None else open_footage(pattern)

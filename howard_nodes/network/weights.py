@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -259,7 +260,7 @@ def import_checkpoint(
 def _named() -> dict[str, Path]:
     named = {}
     for folder in (user_weights_folder(), shipped_weights_folder()):
-        if folder.is_dir():
+        with suppress(OSError):  # a folder that may not be looked into has none
             named.update({path.stem: path for path in sorted(folder.glob(f"*{_SUFFIX}"))})
     if _DEFAULT_FILE in named:
         named = {DEFAULT_WEIGHTS: named.pop(_DEFAULT_FILE)} | named

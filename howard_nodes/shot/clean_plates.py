@@ -21,8 +21,9 @@ from howard_nodes.frames import Sequence, choose_frames, format_frames
 from howard_nodes.plates.building import BuiltPlate, build_plate
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
-from howard_nodes.shot.output import check_output, reason_of, write_frame
+from howard_nodes.shot.output import check_output, prepare_output, reason_of, write_frame
 from howard_nodes.shot.pair import Plates
+from howard_nodes.shot.plan import open_plates
 from howard_nodes.shot.take import VALID_LAYER, Light, Take
 
 __all__ = ["PlateReport", "align_plates", "build_plates", "fit_plates", "plates_of"]
@@ -241,17 +242,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
 
 def plates_of(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> Plates:
     """Open plate and clean plate of a job, and see that they fit together. Raises `InputError`."""
-    plate = Take(job.plate, config, tell, layer=job.layer, colorspace=job.colorspace)
-    clean = Take(
-        job.required_clean,
-        config,
-        tell,
-        what="clean plate",
-        layer=job.clean_layer,
-        colorspace=job.clean_colorspace,
-    )
-    frames = choose_frames(plate.footage, job.frames)
-    plates = Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset)
+    plates = open_plates(job, config, tell)
     plates.check_headers()
     return plates
 
@@ -278,6 +269,7 @@ def _output(
         raise InputError(f"{job.output}: clean plates are written as EXR; use a name that ends in .exr.")
     inputs = [take.footage.path(frame) for take in takes for frame in take.footage.frames]
     check_output(job.output, frames, inputs, report=job.report, one_file=one_file)
+    prepare_output(job.output, job.report)
     return Sequence.output(job.output)
 
 

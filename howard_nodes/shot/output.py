@@ -5,6 +5,7 @@ For every command that writes frames.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from howard_nodes.errors import HowardError, InputError
 from howard_nodes.frames import Depth, Frame, Sequence, write_image
 from howard_nodes.layers import file_patterns
 
-__all__ = ["check_output", "output_paths", "reason_of", "write_frame"]
+__all__ = ["check_output", "output_paths", "prepare_output", "reason_of", "write_frame"]
 
 
 def output_paths(output: str, layers: tuple[str, ...], frame: int) -> tuple[Path, ...]:
@@ -49,9 +50,8 @@ def check_output(
     layers: tuple[str, ...] = (),
     report: str | None = None,
     one_file: bool = False,
-    make_folder: bool = True,
 ) -> None:
-    """Make sure that a job's frames can be written, and make room for them.
+    """Make sure that a job's frames are written to names of their own, as far as can be seen.
 
     Parameters
     ----------
@@ -67,13 +67,11 @@ def check_output(
         A report that is written as well.
     one_file : bool
         A name without a number will do: it is written once.
-    make_folder : bool
-        Make the folder where it is not there.
 
     Raises
     ------
     InputError
-        They cannot be written as asked.
+        They are not, or there is no writing there.
     """
     path = Path(output)
     if len(frames) > 1 and Sequence.output(output).is_still and not one_file:
@@ -86,8 +84,31 @@ def check_output(
     for file in made:
         if file.resolve() in taken:
             raise InputError(f"{file}: would overwrite an input; choose another output.")
-    check_folder(path, make=make_folder)
-    remove_abandoned(path.parent)
+    # The nearest folder that is there says whether one could be made; `prepare_output` finds out for certain.
+    there = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not os.access(there, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise InputError(f"{there}: cannot write there (Permission denied); choose another folder.")
+
+
+def prepare_output(output: str, report: str | None = None, *, make_folder: bool = True) -> None:
+    """Make the folders of a job's result, see that they can be written to, and clear what killed runs left.
+
+    Parameters
+    ----------
+    output : str
+        Pattern of the result.
+    report : str, optional
+        A report that is written as well; its folder is made in any case.
+    make_folder : bool
+        Make the result's folder where it is not there.
+
+    Raises
+    ------
+    InputError
+        A folder cannot be made or written to.
+    """
+    check_folder(Path(output), make=make_folder)
+    remove_abandoned(Path(output).parent)
     if report is not None:
         check_folder(Path(report))
 

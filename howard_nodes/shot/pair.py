@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from howard_nodes.description import FitSettings
-from howard_nodes.engine.engine import Engine
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import check_size, with_neighbours
 from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_clean
-from howard_nodes.plates.solving import Takes, fit_shot
 from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
 from howard_nodes.shot.take import Light, Take
+
+if TYPE_CHECKING:
+    from howard_nodes.engine.engine import Engine
 
 __all__ = ["Plates", "seen_by"]
 
@@ -213,6 +214,9 @@ class Plates:
         return same if self.settings.align == "off" or footage.exists(same) else footage.frames[0]
 
     def _solved(self, engine: Engine, frames: tuple[int, ...]) -> ShotFit:
+        # Torch is loaded where something is computed, not where a plan is made.
+        from howard_nodes.plates.solving import Takes, fit_shot
+
         plate, clean = self.plate, self.clean
         space = _first_space(plate, frames) or engine.config.scene_linear
 

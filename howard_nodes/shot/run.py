@@ -21,20 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from howard_nodes.color import ColorConfig
 from howard_nodes.description.job import Job
 from howard_nodes.engine.engine import Prediction
 from howard_nodes.engine.runtime import Warm
 from howard_nodes.engine.stages import Around
-from howard_nodes.errors import FrameError, InputError
+from howard_nodes.errors import FrameError
 from howard_nodes.frames import (
-    choose_frames,
     format_frames,
-    open_footage,
     read_attributes,
     verify_file,
 )
-from howard_nodes.layers import validate_layers
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import (
     Event,
@@ -47,9 +43,8 @@ from howard_nodes.shot.events import (
     Started,
 )
 from howard_nodes.shot.inputs import Connected, ConnectedFrame, Content
-from howard_nodes.shot.output import check_output, output_paths, reason_of, write_frame
-from howard_nodes.shot.pair import Plates
-from howard_nodes.shot.take import Take
+from howard_nodes.shot.output import prepare_output, reason_of, write_frame
+from howard_nodes.shot.plan import plan
 
 __all__ = [
     "FINGERPRINT_ATTRIBUTE",
@@ -70,7 +65,6 @@ SETTINGS_ATTRIBUTE = "howard:settings"
 _NUMERICS = 2
 _AHEAD = 1
 _BEHIND = 1
-_SUFFIXES = (".exr", ".png")
 _DISPLAY_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
@@ -311,50 +305,17 @@ class Shot:
         *,
         make_folder: bool = True,
     ) -> None:
-        self.job, self.reach = job, job.settings.steadiness
-        self._make_folder = make_folder
-        self._layers = validate_layers(job.layers)
-        self._tell = tell
         self._warm = warm or Warm(0)
-        self._config = ColorConfig.load(job.ocio)
-        self._check_spaces()
-        cache = self._warm.cache
-        plate = Take(job.plate, self._config, tell, layer=job.layer, colorspace=job.colorspace, cache=cache)
-        clean = Take(
-            job.required_clean,
-            self._config,
-            tell,
-            what="clean plate",
-            layer=job.clean_layer,
-            colorspace=job.clean_colorspace,
-            cache=cache,
-        )
-        painted = {
-            "coarse_override": job.override_coarse,
-            "error_override": job.override_error,
-            "inside": job.inside,
-            "outside": job.outside,
-        }
-        self._mattes = {
-            name: open_footage(pattern) for name, pattern in painted.items() if pattern is not None
-        }
-        self.frames = choose_frames(plate.footage, job.frames)
-        self._plates = Plates(
-            plate,
-            clean,
-            self.frames,
-            job.fitting,
-            tell,
-            offset=job.clean_offset,
-            reach=self.reach,
-        )
-        self._check_output()
-        self._plates.check_headers()
+        made = plan(job, tell, self._warm.cache)
+        self.plan, self.job, self.reach = made, job, job.settings.steadiness
+        self.frames, self.paths = made.frames, made.paths
+        self._config, self._layers, self._plates = made.config, made.layers, made.plates
+        prepare_output(job.output, job.report, make_folder=make_folder)
         warm_engine = self._warm.engine(
             self._config, job.settings, job, lambda message: tell(Note(message, warning=True))
         )
         self.engine, self.weights_name = warm_engine.engine, warm_engine.weights
-        self._connected = Connected(self._plates, self._mattes, warm_engine, self._warm, tell)
+        self._connected = Connected(self._plates, made.mattes, warm_engine, self._warm, tell)
         self._settings_text = json.dumps(
             {
                 "numerics": _NUMERICS,
@@ -371,40 +332,6 @@ class Shot:
             },
             sort_keys=True,
         )
-
-    def paths(self, frame: int) -> tuple[Path, ...]:
-        """Name the files of a frame."""
-        return output_paths(self.job.output, self._layers, frame)
-
-    # Checks, before anything is computed.
-
-    def _check_spaces(self) -> None:
-        job, config = self.job, self._config
-        if job.output_colorspace is not None:
-            config.space(job.output_colorspace)
-        is_exr = Path(job.output).suffix.lower() == ".exr"
-        if is_exr and job.output_colorspace and not config.is_scene_linear(job.output_colorspace):
-            raise InputError(
-                f"output colour space '{job.output_colorspace}': an EXR's layers must be scene-linear; "
-                f"use {config.scene_linear}, or write PNG."
-            )
-
-    def _check_output(self) -> None:
-        job, output = self.job, Path(self.job.output)
-        if output.suffix.lower() not in _SUFFIXES:
-            raise InputError(f"{output}: write to a name that ends in .exr or .png.")
-        check_output(
-            job.output,
-            self.frames,
-            [path for frame in self.frames for path in self._input_paths(frame)],
-            layers=self._layers,
-            report=job.report,
-            make_folder=self._make_folder,
-        )
-
-    def _input_paths(self, frame: int) -> list[Path]:
-        """Name the files that a frame is made of, its clean frame by number."""
-        return [*self._plates.paths(frame), *(matte.path(frame) for matte in self._mattes.values())]
 
     @property
     def fit(self) -> ShotFit | None:

@@ -8,7 +8,7 @@ import pytest
 
 from howard_nodes.atomic import MARK
 from howard_nodes.errors import InputError, WriteError
-from howard_nodes.shot.output import check_output, output_paths, reason_of
+from howard_nodes.shot.output import check_output, output_paths, prepare_output, reason_of
 
 
 def test_a_name_without_a_number_is_for_one_frame(tmp_path):
@@ -35,6 +35,11 @@ def test_no_input_is_written_over_by_a_frame_or_a_report(tmp_path, suffix):
         )
 
 
+def test_a_check_leaves_no_trace(tmp_path):
+    check_output(str(tmp_path / "new" / "shot.####.exr"), (1, 2), [])
+    assert not (tmp_path / "new").exists()
+
+
 def test_what_a_killed_process_left_is_removed_and_what_lives_stays(tmp_path):
     dead = 2**22 + 17  # above the largest process number there is
     left, living = (
@@ -43,7 +48,7 @@ def test_what_a_killed_process_left_is_removed_and_what_lives_stays(tmp_path):
     )
     for path in (left, living):
         path.touch()
-    check_output(str(tmp_path / "shot.####.exr"), (1, 2), [])
+    prepare_output(str(tmp_path / "shot.####.exr"))
     assert not left.exists()
     assert living.exists()
 
@@ -51,8 +56,9 @@ def test_what_a_killed_process_left_is_removed_and_what_lives_stays(tmp_path):
 def test_a_folder_that_is_not_there_is_made_or_named(tmp_path):
     output = str(tmp_path / "new" / "shot.####.exr")
     with pytest.raises(InputError, match="new: cannot write there"):
-        check_output(output, (1,), [], make_folder=False)
-    check_output(output, (1,), [])
+        prepare_output(output, make_folder=False)
+    prepare_output(output, str(tmp_path / "reports" / "fit.json"))
+    assert (tmp_path / "reports").is_dir()
     assert (tmp_path / "new").is_dir()
 
 

@@ -1,0 +1,146 @@
+"""All of a job that can be checked before anything is computed: without torch, and without side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from howard_nodes.color import ColorConfig
+from howard_nodes.description.job import Job
+from howard_nodes.engine.cache import StageCache
+from howard_nodes.errors import InputError
+from howard_nodes.frames import Footage, choose_frames, open_footage
+from howard_nodes.layers import validate_layers
+from howard_nodes.shot.events import Event
+from howard_nodes.shot.output import check_output, output_paths
+from howard_nodes.shot.pair import Plates
+from howard_nodes.shot.take import Take
+
+__all__ = ["Plan", "open_plates", "plan"]
+
+_SUFFIXES = (".exr", ".png")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job that can be done, as far as that can be seen.
+
+    Attributes
+    ----------
+    job : Job
+        What is asked for.
+    config : ColorConfig
+        Its colour configuration.
+    layers : tuple of str
+        What is written.
+    plates : Plates
+        Plate and clean plate, opened.
+    mattes : dict of str to Footage
+        Overrides and mattes, by name of socket.
+    """
+
+    job: Job
+    config: ColorConfig
+    layers: tuple[str, ...]
+    plates: Plates
+    mattes: dict[str, Footage]
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Frames asked for, missing ones included."""
+        return self.plates.frames
+
+    def paths(self, frame: int) -> tuple[Path, ...]:
+        """Name the files that a frame is written to."""
+        return output_paths(self.job.output, self.layers, frame)
+
+
+def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageCache | None = None) -> Plan:
+    """Look at a job: what is there, how large, in which colour, and whether its result can be written.
+
+    Parameters
+    ----------
+    job : Job
+        What is asked for.
+    tell : callable
+        Told what is worth knowing.
+    cache : StageCache, optional
+        Keeps frames that are read later on.
+
+    Returns
+    -------
+    Plan
+        For `howard_nodes.shot.run.Shot`.
+
+    Raises
+    ------
+    InputError
+        It cannot be done as asked.
+    WeightsError
+        Weights that were named cannot be used.
+    """
+    layers = validate_layers(job.layers)
+    config = ColorConfig.load(job.ocio)
+    _check_spaces(job, config)
+    plates = open_plates(job, config, tell, cache=cache, reach=job.settings.steadiness)
+    painted = {
+        "coarse_override": job.override_coarse,
+        "error_override": job.override_error,
+        "inside": job.inside,
+        "outside": job.outside,
+    }
+    mattes = {name: open_footage(pattern) for name, pattern in painted.items() if pattern is not None}
+    _check_suffix(job.output)
+    inputs = [
+        path
+        for frame in plates.frames
+        for path in (*plates.paths(frame), *(matte.path(frame) for matte in mattes.values()))
+    ]
+    check_output(job.output, plates.frames, inputs, layers=layers, report=job.report)
+    plates.check_headers()
+    if job.weights is not None:
+        # Only here torch is needed: the weights inside are as they should be.
+        from howard_nodes.network import describe_weights
+
+        describe_weights(job.weights)
+    return Plan(job, config, layers, plates, mattes)
+
+
+def open_plates(
+    job: Job,
+    config: ColorConfig,
+    tell: Callable[[Event], None],
+    *,
+    cache: StageCache | None = None,
+    reach: int = 0,
+) -> Plates:
+    """Open plate and clean plate of a job. Raises `InputError`."""
+    plate = Take(job.plate, config, tell, layer=job.layer, colorspace=job.colorspace, cache=cache)
+    clean = Take(
+        job.required_clean,
+        config,
+        tell,
+        what="clean plate",
+        layer=job.clean_layer,
+        colorspace=job.clean_colorspace,
+        cache=cache,
+    )
+    frames = choose_frames(plate.footage, job.frames)
+    return Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset, reach=reach)
+
+
+def _check_spaces(job: Job, config: ColorConfig) -> None:
+    if job.output_colorspace is not None:
+        config.space(job.output_colorspace)
+    is_exr = Path(job.output).suffix.lower() == ".exr"
+    if is_exr and job.output_colorspace and not config.is_scene_linear(job.output_colorspace):
+        raise InputError(
+            f"output colour space '{job.output_colorspace}': an EXR's layers must be scene-linear; "
+            f"use {config.scene_linear}, or write PNG."
+        )
+
+
+def _check_suffix(output: str) -> None:
+    if Path(output).suffix.lower() not in _SUFFIXES:
+        raise InputError(f"{output}: write to a name that ends in .exr or .png.")
