@@ -206,7 +206,7 @@ def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None
             refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
             alpha = refined.alpha[0, 0].cpu().numpy()
             error = from_coarse(coarse.error, height, width)[0, 0].cpu().numpy()
-            weighs = network.light is not None and quality != "draft"
+            weighs = network.light is not None and settings.weighs_light
             cells = unmixing_cells(alpha, error, (before, behind) if weighs else None)
             seen = halved(refined.foreground[0].permute(1, 2, 0).cpu().numpy())[cells]
             estimate = decode(torch.from_numpy(seen)).numpy()

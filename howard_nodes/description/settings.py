@@ -212,6 +212,11 @@ class MatteSettings:
     def __post_init__(self) -> None:
         check_fields(self)
 
+    @property
+    def weighs_light(self) -> bool:
+        """Whether a network weighs what the light says at edges, where the weights have one."""
+        return self.quality != "draft"
+
     def scales_for(self, height: int, width: int) -> tuple[float, ...]:
         """Resolutions at which the coarse stage looks at a picture of this size, finest first, 0 to 1."""
         quality = _QUALITIES[self.quality]

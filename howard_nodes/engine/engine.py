@@ -360,7 +360,7 @@ class Engine:
         Prediction
             With another alpha and doubt; where the network weighs the light, another foreground too.
         """
-        weigh = self._network.light is not None and self.settings.quality != "draft"
+        weigh = self._network.light is not None and self.settings.weighs_light
         cells = unmixing_cells(prediction.alpha, prediction.doubted, (plate, clean) if weigh else None)
         if valid is not None:
             cells &= halved(valid) >= 1

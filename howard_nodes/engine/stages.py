@@ -209,7 +209,8 @@ class Stages:
 
     def _predicted_key(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> str:
         key = self._refine_key(pictures, mattes)
-        return key_of("unmix", key) if self.engine.settings.unmix != "off" else key
+        settings = self.engine.settings
+        return key_of("unmix", key, settings.weighs_light) if settings.unmix != "off" else key
 
 
 def _steadied(prediction: Prediction, mattes: Mapping[str, Matte], around: Around) -> Prediction:
