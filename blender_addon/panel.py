@@ -20,7 +20,6 @@ __all__ = ["register", "unregister", "wrapped"]
 _MARGIN = 62
 """Left and right of a line of text in the sidebar, tabs and all, in units of the interface."""
 
-_ONLY_WITH = {"sample_pixels": ("refine_mode", "sampling"), "threshold": ("refine_mode", "thresholding")}
 """Knobs that count with one choice of another only."""
 
 _OPEN_GROUPS = ("Quality", "Refinement")
@@ -260,8 +259,8 @@ def _button(layout: bpy.types.UILayout, tree: bpy.types.NodeTree) -> None:
 
 def _knobs(layout: bpy.types.UILayout, settings: Any, knobs: Iterable[dict[str, Any]]) -> None:
     for knob in knobs:
-        mode, wanted = _ONLY_WITH.get(knob["name"], ("", ""))
-        if mode and getattr(settings, mode) != wanted:
+        only = knob["only_with"]
+        if only and getattr(settings, only["knob"]) != only["value"]:
             continue
         if not knob["automatic"]:
             layout.prop(settings, knob["name"])

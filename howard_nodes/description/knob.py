@@ -63,6 +63,8 @@ class Knob:
         What such a knob shows first when automatic is switched off.
     stage : str
         First stage of the node that runs again when it changes, one of `STAGES`; empty for options of files.
+    only_with : tuple of str, optional
+        Another knob and the value that it must have for this one to count: hosts grey it out elsewhere.
     flag : str
         On the command line.
     metavar : str
@@ -83,6 +85,7 @@ class Knob:
     automatic: str = ""
     manual: Any = None
     stage: str = ""
+    only_with: tuple[str, str] | None = None
     flag: str = ""
     metavar: str = ""
 
@@ -142,6 +145,7 @@ class Knob:
             "automatic": self.automatic,
             "manual": self.manual,
             "stage": self.stage,
+            "only_with": self.only_with and {"knob": self.only_with[0], "value": self.only_with[1]},
             "flag": self.flag,
         }
 

@@ -155,6 +155,7 @@ class MatteSettings:
         automatic="set by quality, frame size and error map: at standard up to 120000 at 1920 x 1080",
         manual=_HD_REFINED,
         stage="refine",
+        only_with=("refine_mode", "sampling"),
         flag="--refine-pixels",
         metavar="N",
     )
@@ -167,6 +168,7 @@ class MatteSettings:
         maximum=1.0,
         step=0.01,
         stage="refine",
+        only_with=("refine_mode", "thresholding"),
         metavar="T",
     )
     unmix: str = knob(

@@ -200,3 +200,12 @@ def test_it_needs_neither_torch_nor_numpy():
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "set()"
+
+
+def test_what_a_knob_counts_only_with_is_a_value_of_another():
+    known = {knob.name: knob for knob in KNOBS}
+    told = [knob for knob in KNOBS if knob.only_with is not None]
+    assert {knob.name for knob in told} == {"sample_pixels", "threshold"}
+    for knob in told:
+        other, value = knob.only_with
+        assert value in [choice.value for choice in known[other].choices]

@@ -141,6 +141,25 @@ def test_ticking_automatic_greys_the_knob_out(plugin: Any, nuke: Any) -> None:
     assert group["quality"].enabled_now
 
 
+def test_a_knob_that_counts_only_with_another_is_greyed_out_without_it(plugin: Any, nuke: Any) -> None:
+    group = plugin.create()
+    changed = group["knobChanged"].value()
+
+    def change(name: str, value: object) -> None:
+        group[name].setValue(value)
+        exec(changed, {"nuke": SimpleNamespace(thisNode=lambda: group, thisKnob=lambda: group[name])})
+
+    change("sample_pixels_automatic", False)
+    assert group["sample_pixels"].enabled_now
+    change("refine_mode", "thresholding")
+    assert group["threshold"].enabled_now
+    assert not group["sample_pixels"].enabled_now
+    change("sample_pixels_automatic", True)
+    change("refine_mode", "sampling")
+    assert not group["threshold"].enabled_now
+    assert not group["sample_pixels"].enabled_now
+
+
 def test_callbacks_do_nothing_where_the_plug_in_is_not_installed(
     plugin: Any, nuke: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

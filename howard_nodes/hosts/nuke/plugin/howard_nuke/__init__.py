@@ -60,8 +60,12 @@ def cancel(node: Any) -> None:
 
 
 def knob_changed(node: Any, name: str) -> None:
-    """Grey a knob out whose box `automatic` is ticked: for the group's callback."""
-    from . import host, layout
+    """Grey knobs out that do not count, now that one has changed: for the group's callback."""
+    from . import description, host, layout
 
-    if name.endswith(layout.AUTOMATIC):
-        host.set_enabled(node, name[: -len(layout.AUTOMATIC)], not host.values(node, [name])[name])
+    for knob in description.load()["knobs"]:
+        automatic, only = knob["name"] + layout.AUTOMATIC, knob["only_with"] or {}
+        if name in (automatic, only.get("knob")):
+            now = host.values(node, [automatic, *only.get("knob", "").split()])
+            counts = not only or now[only["knob"]] == only["value"]
+            host.set_enabled(node, knob["name"], counts and not now.get(automatic, False))

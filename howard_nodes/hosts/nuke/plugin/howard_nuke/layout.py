@@ -183,8 +183,9 @@ def knobs(document: dict[str, Any]) -> list[Knob]:
         Knob("Text_Knob", "status", "status", "What was pulled last, and how the clean plate fits.", " "),
     ]
     groups: dict[str, list[Knob]] = {}
+    defaults = {knob["name"]: knob["default"] for knob in document["knobs"]}
     for knob in document["knobs"]:
-        groups.setdefault(knob["group"], []).extend(_node_knobs(knob))
+        groups.setdefault(knob["group"], []).extend(_node_knobs(knob, defaults))
     for title, members in groups.items():
         made += _group(title, members)
     for socket in document["inputs"]:
@@ -223,7 +224,7 @@ def knobs(document: dict[str, Any]) -> list[Knob]:
             " say.",
             "",
         ),
-        *(made_of for name in _OPTIONS for made_of in _node_knobs(options[name])),
+        *(made_of for name in _OPTIONS for made_of in _node_knobs(options[name], {})),
         Knob("Boolean_Knob", "has_result", "has result", "", False, hidden=True),
         Knob("knobChanged", "knobChanged", value=_CHANGED),
     ]
@@ -340,8 +341,10 @@ def _group(title: str, members: list[Knob]) -> list[Knob]:
     return [Knob("group", name, title), *members, Knob("end", f"{name}_end")]
 
 
-def _node_knobs(knob: dict[str, Any]) -> list[Knob]:
+def _node_knobs(knob: dict[str, Any], defaults: dict[str, Any]) -> list[Knob]:
     """Make the knob of one of the description's: itself, and its box where it has one."""
+    only = knob["only_with"]
+    counts = not only or defaults[only["knob"]] == only["value"]
     name, kind, value = knob["name"], knob["type"], knob["default"]
     label = knob["label"].lower() + (f" ({knob['unit']})" if knob["unit"] else "")
     tooltip = knob["help"]
@@ -370,11 +373,11 @@ def _node_knobs(knob: dict[str, Any]) -> list[Knob]:
             value,
             items=tuple(choice["value"] for choice in knob["choices"]),
             limits=limits if kind == "float" and None not in limits else (),
-            disabled=chosen,
+            disabled=chosen or not counts,
         )
     ]
     if knob["automatic"]:
-        tooltip = f"Chosen {knob['automatic']}." if knob["automatic"].startswith("by ") else knob["automatic"]
+        tooltip = f"Automatic: {knob['automatic']}."
         made.append(Knob("Boolean_Knob", name + AUTOMATIC, "automatic", tooltip, chosen, beside=True))
     return made
 
