@@ -59,7 +59,7 @@ def verify(
 
     [bold]Example:[/bold]  howard verify out/shot.####.exr --frames 1001-1240
 
-    Exit codes: 0 all well, 1 frames missing, corrupt or different, 2 wrong input.
+    Exit codes: 0 all frames passed, 1 frames missing, corrupt or different, 2 wrong input.
     """
     from howard_nodes.errors import InputError
     from howard_nodes.frames import format_frames, parse_frames
@@ -95,8 +95,8 @@ def verify(
         if as_json:
             print_json({"event": "frame_differs", "frame": frame, "problem": problem})
     bad = format_frames(problems)
-    summary = f"{len(wanted) - len(problems)} of {len(wanted)} frames are well"
-    summary += f"; not well: {bad}" if bad else ""
+    summary = f"{len(wanted) - len(problems)} of {len(wanted)} frames passed"
+    summary += f"; failed: {bad}" if bad else ""
     if as_json:
         print_json({"event": "finished", "frames": format_frames(wanted), "total": len(wanted), "bad": bad})
     else:

@@ -54,7 +54,7 @@ def check_free(output: str, layers: tuple[str, ...], job_id: str) -> None:
         whose = f"of the job {known['name']} ({known['made']})" if known else "not made by a farm's job"
         raise InputError(
             f"{output}: frames {format_frames(there)} are there already, {whose}: choose another output, or "
-            "say --overwrite: frames that are made of the same are kept, others made anew."
+            "use --overwrite: matching frames are kept, the rest are rendered again."
         )
 
 

@@ -62,7 +62,7 @@ def test_info_and_verify(monkeypatch, shot):
             main(arguments)
         assert not ended.value.code
         seen = "".join(shown)
-        said = {"info": "1001-1004 (4)", "verify": "4 of 4 frames are well"}
+        said = {"info": "1001-1004 (4)", "verify": "4 of 4 frames passed"}
         assert said[arguments[0]] in seen
 
 

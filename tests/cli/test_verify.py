@@ -32,7 +32,7 @@ def _frame(result, frame):
 def test_all_well(howard, result):
     ended = howard("verify", result.output, "--frames", "1001-1008")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "8 of 8 frames are well\n"
+    assert ended.out == "8 of 8 frames passed\n"
 
 
 def test_missing_and_corrupt_frames_are_named(howard, result):
@@ -45,7 +45,7 @@ def test_missing_and_corrupt_frames_are_named(howard, result):
     assert lines[0] == f"{_frame(result, 1004)}: frame 1004 is missing"
     assert lines[1].startswith(f"{corrupt}: is truncated or corrupt")
     assert lines[2] == f"{_frame(result, 1009)}: frame 1009 is missing"
-    assert lines[3] == "6 of 9 frames are well; not well: 1004,1006,1009"
+    assert lines[3] == "6 of 9 frames passed; failed: 1004,1006,1009"
 
 
 def test_without_frames_gaps_are_missing_but_steps_are_not(howard, result):
@@ -53,7 +53,7 @@ def test_without_frames_gaps_are_missing_but_steps_are_not(howard, result):
         _frame(result, frame).unlink()
     assert howard("verify", result.output).code == 0
     _frame(result, 1003).rename(_frame(result, 1004))
-    assert "not well: 1002-1003,1006" in howard("verify", result.output).out
+    assert "; failed: 1002-1003,1006" in howard("verify", result.output).out
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_frames_that_differ_are_named(howard, result, change, said):
     ended = howard("verify", result.output)
     assert ended.code == 1
     assert f"{_frame(result, 1003)}: {said}" in ended.out
-    assert "not well: 1003" in ended.out
+    assert "; failed: 1003" in ended.out
 
 
 def test_json(howard, result):
@@ -124,7 +124,7 @@ def test_a_report_and_a_contact_sheet(howard, shot, matte):
         *(shot.output, "--frames", "1001-1004", "--report", report, "--contact-sheet", sheet, "--openjd"),
     )
     assert ended.code == 1
-    assert "openjd_fail: 3 of 4 frames are well; not well: 1002" in ended.out
+    assert "openjd_fail: 3 of 4 frames passed; failed: 1002" in ended.out
     told = json.loads(report.read_text(encoding="utf-8"))
     assert (told["total"], told["well"], list(told["problems"])) == (4, 3, ["1002"])
     assert list(told["facts"]["settings"].values()) == [3]

@@ -152,7 +152,7 @@ def test_it_runs_whole_where_folders_lie_elsewhere(job, howard, tmp_path):
         *("--path-mapping-rules", json.dumps(rules)),
     )
     assert "openjd_progress: 100.0" in printed
-    assert "6 of 6 frames are well" in printed
+    assert "6 of 6 frames passed" in printed
     # A shot in pieces has the same bits as one that was run whole.
     for frame in bundle.frames:
         name = f"shot.{frame}.exr"
