@@ -1,4 +1,5 @@
 # make demo: set up, matte the shot that ships into out/demo.   make test: set up, check and test everything.
+# make check: lint, types and the tests that need no other program, in parallel: while you work.
 # make addon: build Blender's add-on and a repository of it into dist.
 
 PYTHON ?= python3
@@ -9,13 +10,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # Which Blenders to test in: the newest that this Python can import; in CI all; or as in BLENDERS="4.2 4.5".
 BLENDERS ?= $(if $(CI),all)
 
-.PHONY: demo test lint blenders slurm addon bodies dist benchmark clean
+# Tests that start other programs, or take longest.
+WHOLE := blender farm hosts worker scenes cli/test_matte.py cli/test_plate.py cli/test_demo.py test_client.py \
+	test_wheel.py test_default_weights.py test_adding_a_host.py
+
+.PHONY: demo test check lint blenders slurm addon bodies dist benchmark clean
 
 demo: $(VENV)/.ready
 	$(BIN)/howard demo --output out/demo
 
 test: lint blenders slurm
 	$(BIN)/python -m pytest
+
+check: lint
+	$(BIN)/python -m pytest -q -n auto --dist loadfile $(addprefix --ignore=tests/,$(WHOLE))
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import cv2
@@ -18,6 +18,9 @@ from torch import Tensor
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.color.encoding import decode, encode
 from howard_nodes.description import WORTH_REFINING, ComputeSettings, MatteSettings
+from howard_nodes.engine.devices import PRECISIONS, chosen_device, chosen_precision
+from howard_nodes.engine.painting import was_painted, with_paint
+from howard_nodes.engine.results import CoarseStage, Prediction
 from howard_nodes.engine.weighing import cell_inputs, pixels_of
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
@@ -45,92 +48,18 @@ from howard_nodes.solve import (
     unmixing_cells,
 )
 
-__all__ = ["PRECISIONS", "CoarseStage", "Engine", "Prediction"]
+__all__ = ["Engine"]
 
-PRECISIONS: dict[str, torch.dtype] = {
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-}
 
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 # A network's 0 and 1 are never quite that; an artist's core and background must be.
 _SNAP = 0.006
-# Less than this is no paint but the rounding of a half float.
-_PAINTED = 0.002
 # Longer side of a coarse matte that only keeps the subject out.
 _SMALL = 320
 # Rows encoded at a time: keeps temporaries small.
 _STRIP = 128
-
-
-@dataclass(frozen=True)
-class CoarseStage:
-    """What the coarse stage saw of a frame, and the pictures it saw.
-
-    Attributes
-    ----------
-    plate, clean : Tensor
-        1 3 H W, encoded, on the device.
-    coarse : Coarse
-        On the device; the error is 1 where there is no clean plate.
-    alpha, error : ndarray
-        H W float32, 0 to 1: coarse matte and error map, enlarged.
-    exposure : float
-        Stops the encoding had.
-    limit : ndarray or None
-        H W float32: what alpha may be at most, which is less than 1 only where there is no clean plate. None
-        where there is everywhere.
-    """
-
-    plate: Tensor
-    clean: Tensor
-    coarse: Coarse
-    alpha: np.ndarray
-    error: np.ndarray
-    exposure: float
-    limit: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of one frame, float32, at the plate's size.
-
-    Attributes
-    ----------
-    alpha : ndarray
-        H W, 0 to 1, refined; after `unmix`, what the light makes of it.
-    encoded : ndarray
-        H W 3, the straight foreground as the network estimates it, in its own encoding.
-    coarse, error : ndarray
-        H W, 0 to 1, of the coarse stage, before any override.
-    doubted : ndarray
-        H W, 0 to 1: how far alpha may be wrong: the error map with what was painted, 0 where a coarse matte
-        was painted against the network's.
-    doubt : ndarray
-        H W, 0 to 1: the error to be expected of `alpha`.
-    region : ndarray
-        H W, 1 where the refiner worked.
-    features : ndarray
-        F h w, of the coarse stage: for `unmix`.
-    exposure : float
-        Stops the network's encoding had.
-    limit : ndarray or None
-        H W: what alpha may be at most, see `CoarseStage`; with what was painted into the coarse matte.
-    """
-
-    alpha: np.ndarray
-    encoded: np.ndarray
-    coarse: np.ndarray
-    error: np.ndarray
-    doubted: np.ndarray
-    doubt: np.ndarray
-    region: np.ndarray
-    features: np.ndarray
-    exposure: float
-    limit: np.ndarray | None
 
 
 class Engine:
@@ -177,8 +106,8 @@ class Engine:
         self.config = config
         self.settings = settings or MatteSettings()
         computing = computing or ComputeSettings()
-        self.device = _device(computing.device)
-        self.precision = _precision(computing.precision, self.device)
+        self.device = chosen_device(computing.device)
+        self.precision = chosen_precision(computing.precision, self.device)
         self.on_note = on_note
         self.free_memory: Callable[[], bool] = lambda: False
         self._network = network.prepared()
@@ -322,7 +251,7 @@ class Engine:
             np.minimum(alpha, limit, out=alpha)
         if override_error is not None:
             painted = merge_override(stage.error, override_error)
-            doubted = np.where(_painted(stage.error, painted), painted, doubted)
+            doubted = np.where(was_painted(stage.error, painted), painted, doubted)
         region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
         return Prediction(
             alpha=alpha,
@@ -542,9 +471,9 @@ class Engine:
         used = Coarse(*(map_.to(plate.device) for map_ in vars(stage.coarse).values()))
         pixels = settings.pixels_for(height, width)
         if override_coarse is not None:
-            used = replace(used, alpha=_merged(used.alpha, stage.alpha, override_coarse, used))
+            used = replace(used, alpha=with_paint(used.alpha, stage.alpha, override_coarse, used))
         if override_error is not None:
-            used = replace(used, error=_merged(used.error, stage.error, override_error, used))
+            used = replace(used, error=with_paint(used.error, stage.error, override_error, used))
         if settings.sample_pixels is None:
             worth = float((used.error > WORTH_REFINING).float().mean())
             pixels = min(pixels, round(worth * height * width))
@@ -596,27 +525,6 @@ class Engine:
             network.to(self.device, dtype)
 
 
-def _device(name: str) -> torch.device:
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(kind for kind, there in available.items() if there)
-    if not available[name]:
-        raise InputError(f"device '{name}' is not there for this torch; use --device cpu.")
-    return torch.device(name)
-
-
-def _precision(name: str, device: torch.device) -> str:
-    if name == "auto":
-        return "float16" if device.type == "cuda" else "float32"
-    if name == "float16" and device.type == "cpu":
-        raise InputError("precision 'float16' is for GPUs; use float32 or bfloat16 on the CPU.")
-    return name
-
-
 def _encoded(linear: np.ndarray, exposure: float) -> Tensor:
     """H W 3 linear Rec.709 to 1 3 H W encoded, channels last."""
     source = torch.from_numpy(linear)
@@ -629,19 +537,3 @@ def _encoded(linear: np.ndarray, exposure: float) -> Tensor:
 def _plane(x: Tensor) -> np.ndarray:
     """1 1 H W to H W float32, owned by nobody else."""
     return np.ascontiguousarray(x[0, 0].float().cpu().numpy())
-
-
-def _painted(shown: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Tell where a map that was given to paint on has been: H W bool. A 0 or 1 is always meant."""
-    to_0, to_1 = (found == 0) & (shown > 1e-6), (found == 1) & (shown < 0.9997)
-    return (np.abs(found - shown) > _PAINTED) | to_0 | to_1
-
-
-def _merged(value: Tensor, shown: np.ndarray, override: np.ndarray, coarse: Coarse) -> Tensor:
-    """Merge an override into a coarse map; what was not painted on, of the map as it was shown, stays."""
-    change = _painted(shown, merge_override(shown, override))
-    changed = to_coarse(torch.from_numpy(change.astype(np.float32))[None, None], coarse) > 0
-    planes = override[..., None] if override.ndim == 2 else override
-    small = to_coarse(torch.from_numpy(np.ascontiguousarray(planes)).permute(2, 0, 1)[None], coarse)
-    merged = merge_override(value[0, 0].float().cpu().numpy(), small[0].permute(1, 2, 0).numpy())
-    return torch.where(changed.to(value.device), torch.from_numpy(merged)[None, None].to(value), value)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from howard_nodes.engine.cache import StageCache, key_of
-from howard_nodes.engine.engine import CoarseStage, Engine, Prediction
+from howard_nodes.engine.engine import Engine
+from howard_nodes.engine.results import CoarseStage, Prediction
 from howard_nodes.layers import MatteResult
 from howard_nodes.solve import Glimpse, glimpse, merge_override, steadied
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from howard_nodes.engine.cache import key_of
-from howard_nodes.engine.engine import Prediction
+from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.runtime import KnownFit, Warm, WarmEngine
 from howard_nodes.engine.stages import Around, Matte, Pictures, Stages
 from howard_nodes.errors import FrameError

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from howard_nodes.description.job import Job
-from howard_nodes.engine.engine import Prediction
+from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.runtime import Warm
 from howard_nodes.engine.stages import Around
 from howard_nodes.errors import FrameError

@@ -27,7 +27,7 @@ from howard_nodes.description import (
     knobs_checked,
     schema,
 )
-from howard_nodes.engine.engine import PRECISIONS
+from howard_nodes.engine.devices import PRECISIONS
 from howard_nodes.errors import InputError
 from howard_nodes.frames import EXR_COMPRESSIONS
 from howard_nodes.layers import DEFAULT_LAYERS, LAYERS

@@ -1,0 +1,79 @@
+"""What the engine's stages hand to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from howard_nodes.network import Coarse
+
+__all__ = ["CoarseStage", "Prediction"]
+
+
+@dataclass(frozen=True)
+class CoarseStage:
+    """What the coarse stage saw of a frame, and the pictures it saw.
+
+    Attributes
+    ----------
+    plate, clean : Tensor
+        1 3 H W, encoded, on the device.
+    coarse : Coarse
+        On the device; the error is 1 where there is no clean plate.
+    alpha, error : ndarray
+        H W float32, 0 to 1: coarse matte and error map, enlarged.
+    exposure : float
+        Stops the encoding had.
+    limit : ndarray or None
+        H W float32: what alpha may be at most, which is less than 1 only where there is no clean plate. None
+        where there is everywhere.
+    """
+
+    plate: Tensor
+    clean: Tensor
+    coarse: Coarse
+    alpha: np.ndarray
+    error: np.ndarray
+    exposure: float
+    limit: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one frame, float32, at the plate's size.
+
+    Attributes
+    ----------
+    alpha : ndarray
+        H W, 0 to 1, refined; after `unmix`, what the light makes of it.
+    encoded : ndarray
+        H W 3, the straight foreground as the network estimates it, in its own encoding.
+    coarse, error : ndarray
+        H W, 0 to 1, of the coarse stage, before any override.
+    doubted : ndarray
+        H W, 0 to 1: how far alpha may be wrong: the error map with what was painted, 0 where a coarse matte
+        was painted against the network's.
+    doubt : ndarray
+        H W, 0 to 1: the error to be expected of `alpha`.
+    region : ndarray
+        H W, 1 where the refiner worked.
+    features : ndarray
+        F h w, of the coarse stage: for `unmix`.
+    exposure : float
+        Stops the network's encoding had.
+    limit : ndarray or None
+        H W: what alpha may be at most, see `CoarseStage`; with what was painted into the coarse matte.
+    """
+
+    alpha: np.ndarray
+    encoded: np.ndarray
+    coarse: np.ndarray
+    error: np.ndarray
+    doubted: np.ndarray
+    doubt: np.ndarray
+    region: np.ndarray
+    features: np.ndarray
+    exposure: float
+    limit: np.ndarray | None
