@@ -62,7 +62,7 @@ import torch
 lap("torch")
 from howard_nodes.description import FitSettings
 from howard_nodes.description.job import Job
-from howard_nodes.shot.run import Shot
+from howard_nodes.shot.shot import Shot
 lap("howard and its libraries")
 shot = Shot(Job(fitting=FitSettings("off", "off"), **job), lambda _: None)
 lap("weights, colour, headers")

@@ -33,7 +33,8 @@ from howard_nodes.description import FitSettings, MatteSettings
 from howard_nodes.description.job import Job
 from howard_nodes.frames import Sequence, read_frame, write_image
 from howard_nodes.sheets.demo import shot_folder
-from howard_nodes.shot.run import Shot, run
+from howard_nodes.shot.run import run
+from howard_nodes.shot.shot import Shot
 
 SIZES = {"1080p": (1920, 1080), "2160p": (3840, 2160)}
 

@@ -50,7 +50,8 @@ def cases(
     [bold]Hair:[/bold]  howard cases -o hair --foregrounds heads --pictures places --kind close-up --count 12
     """
     from howard_nodes.evaluation.cases import USUAL_KINDS
-    from howard_nodes.evaluation.composing import compose_cases, read_stock
+    from howard_nodes.evaluation.composing import compose_cases
+    from howard_nodes.evaluation.stock import read_stock
 
     stock = read_stock(foregrounds, pictures)
     made = there = 0

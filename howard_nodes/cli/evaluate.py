@@ -12,7 +12,7 @@ import typer
 from howard_nodes.cli.console import on_terminal, print_json, print_pairs, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from howard_nodes.evaluation.evaluate import Evaluation
+    from howard_nodes.evaluation.scores import Evaluation
 
 __all__ = ["evaluate"]
 

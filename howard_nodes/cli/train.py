@@ -14,7 +14,7 @@ from howard_nodes.cli.console import on_terminal, print_json, progress_bar, say_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from howard_nodes.training.trainer import Progress, TrainSettings
+    from howard_nodes.training.settings import Progress, TrainSettings
 
 __all__ = ["train"]
 

@@ -6,7 +6,6 @@ in it, or is cut by it where its own picture cuts it. The place is larger than t
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,9 +16,10 @@ import cv2
 import numpy as np
 
 from howard_nodes.errors import InputError
+from howard_nodes.evaluation.cameras import after, drawn_camera, drawn_way, view
 from howard_nodes.evaluation.cases import KINDS, USUAL_KINDS, Truth, write_case
-from howard_nodes.frames import read_attributes
-from howard_nodes.samples.banks import TextureBank, list_pictures, read_foreground, smooth_noise
+from howard_nodes.evaluation.stock import Foreground, Stock
+from howard_nodes.samples.banks import smooth_noise
 from howard_nodes.samples.conditions import (
     bounce,
     cast_shadow,
@@ -34,15 +34,13 @@ from howard_nodes.samples.conditions import (
 from howard_nodes.samples.places import draw_place
 from howard_nodes.samples.shapes import draw_silhouette
 
-__all__ = ["Foreground", "Place", "Stock", "compose_cases", "read_stock"]
+__all__ = ["compose_cases"]
 
 Array = np.ndarray
 
 _FRAMES = 8
 _STILLS = 4
 _MARGIN = 0.06  # of the height, around the picture: room for the camera
-_HAIR = {"straight", "wavy", "curly", "afro", "locs", "bob", "tousled", "ponytail"}
-_COVER = {"hood", "coat"}
 _TRIES = 60
 _SHARES = {"hair": (0.5, 0.9), "close-up": (0.85, 1.0)}  # of the height that a subject fills
 # Close-ups take turns: what is behind hair, and how bright its middle is.
@@ -51,63 +49,6 @@ _SMOOTH = ("plaster", "screen", "curtain")
 _AHEAD = 6  # kinds between a subject and a second one
 _DRAWN_PLACES = 4
 _CLIPPED = 0.7  # light from which a photograph's highlights were rolled off
-
-
-@dataclass(frozen=True)
-class Foreground:
-    """A subject: straight colour (H W 3, scene-linear), coverage (H W), and what it is."""
-
-    color: Array
-    alpha: Array
-    name: str
-    shows: str = ""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place to stand in: H W 3 scene-linear, its name, and whether its highlights are whole."""
-
-    picture: Array
-    name: str
-    is_linear: bool
-
-
-@dataclass(frozen=True)
-class Stock:
-    """What cases are composed of.
-
-    Attributes
-    ----------
-    foregrounds : dict of Path to str
-        EXRs with R G B straight and A, and what their metadata (`howard:shows`) say; empty for drawn cases
-        alone.
-    places : tuple of Place
-        Pictures of places; may be empty: then all are drawn.
-    """
-
-    foregrounds: dict[Path, str] = field(default_factory=dict)
-    places: tuple[Place, ...] = ()
-
-    def hairy(self) -> list[Path]:
-        """Those whose metadata say that much hair is to be seen."""
-        found = []
-        for path, shows in self.foregrounds.items():
-            words = set(re.split(r"[^\w-]+", shows))
-            if words & _HAIR and not words & _COVER:
-                found.append(path)
-        return found
-
-    def foreground(self, path: Path) -> Foreground:
-        """Read one.
-
-        Raises
-        ------
-        FrameError
-            It cannot be read.
-        InputError
-            It has no alpha.
-        """
-        return Foreground(*read_foreground(path), path.name, self.foregrounds[path])
 
 
 @dataclass
@@ -133,33 +74,6 @@ class _Shot:
     shadow: tuple[float, float, float] | None = None
     drift: float = 0.0
     moving: float = 0.0
-
-
-def read_stock(foregrounds: Path | None, pictures: Path | None) -> Stock:
-    """Find foregrounds and read places.
-
-    Parameters
-    ----------
-    foregrounds, pictures : Path or None
-        Folders: EXRs with R G B A; photographs (sRGB) and EXRs (scene-linear Rec.709).
-
-    Raises
-    ------
-    InputError
-        A folder is not there, or a picture cannot be read.
-    """
-    places = []
-    for file in list_pictures(*() if pictures is None else (pictures,)):
-        is_linear = file.suffix.lower() == ".exr"
-        places += [Place(picture, file.name, is_linear) for picture in TextureBank.load([file]).pictures]
-    found = {
-        path: str(read_attributes(path).get("howard:shows", ""))
-        for path in list_pictures(*() if foregrounds is None else (foregrounds,))
-        if path.suffix.lower() == ".exr"
-    }
-    if foregrounds is not None and not found:
-        raise InputError(f"{foregrounds}: holds no EXR; give a folder of rendered foregrounds.")
-    return Stock(found, tuple(places))
 
 
 def compose_cases(
@@ -242,7 +156,7 @@ def _compose(folder: Path, stock: Stock, kind: str, made: str, number: int, seed
     width = height * 16 // 9
     place_name, place = _place(rng, stock, made, turn, height, width)
     # Any two takes from a tripod are a third of a pixel and some hundredths of a stop apart.
-    off = _camera(rng, height, shift=0.0003, turn=0.01)
+    off = drawn_camera(rng, height, shift=0.0003, turn=0.01)
     shot = _Shot(place, off, rng.normal(0, 0.02) + rng.normal(0, 0.008, 3))
     _make_hard(rng, shot, kind, height)
     if kind != "no subject":
@@ -288,15 +202,13 @@ def _shoot(
     if kind == "camouflage":
         shot.layers = [(_camouflaged(layer, matrix, shot.place), matrix) for layer, matrix in shot.layers]
     pictures, truths = [], []
-    cameras = _way(rng, height, shot.handheld, shot.frames)
-    sways = _way(rng, height, shot.sway, shot.frames)
+    cameras = drawn_way(rng, height, shot.handheld, shot.frames)
+    sways = drawn_way(rng, height, shot.sway, shot.frames)
     margin = round(_MARGIN * height)
     for camera, sway in zip(cameras, sways, strict=True):
         color, alpha = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
         for layer, matrix in shot.layers:
-            one, covers = placed(
-                layer.color, layer.alpha, _after(camera, _after(sway, matrix)), height, width
-            )
+            one, covers = placed(layer.color, layer.alpha, after(camera, after(sway, matrix)), height, width)
             if shot.blur != (0.0, 0.0):
                 one, covers = motion_blur(one, covers, *shot.blur)
             if shot.defocus:
@@ -309,7 +221,7 @@ def _shoot(
             place = cast_shadow(
                 place, falls, np.array([[1, 0, dx], [0, 1, dy]]), softness=0.012 * height, depth=depth
             )
-        behind = _view(place, camera, height, width)
+        behind = view(place, camera, height, width)
         if shot.shadow is not None:
             behind = bounce(behind, color, alpha, reach=0.05 * height, amount=0.08)
         pictures.append(color * alpha[..., None] + (1 - alpha[..., None]) * behind)
@@ -320,8 +232,8 @@ def _shoot(
     if shot.drift:
         place = light_drift(rng, place, stops=shot.drift)
     place = place * (2.0**shot.stops).astype(np.float32)
-    ways = _way(rng, height, shot.handheld, shot.frames) if shot.handheld else [np.eye(2, 3)]
-    cleans = [_view(place, _after(shot.off, way), height, width) for way in ways]
+    ways = drawn_way(rng, height, shot.handheld, shot.frames) if shot.handheld else [np.eye(2, 3)]
+    cleans = [view(place, after(shot.off, way), height, width) for way in ways]
     return pictures, truths, cleans
 
 
@@ -336,7 +248,7 @@ def _make_hard(rng: np.random.Generator, shot: _Shot, kind: str, height: int) ->
         side = rng.choice([-1, 1]) * rng.uniform(0.04, 0.16)
         shot.shadow = (side * height, rng.uniform(0.0, 0.08) * height, rng.uniform(0.35, 0.65))
     elif kind == "misregistered":
-        shot.off = _camera(rng, height, shift=0.008, turn=0.25)
+        shot.off = drawn_camera(rng, height, shift=0.008, turn=0.25)
     elif kind == "exposure drift":
         shot.stops = rng.choice([-1, 1]) * rng.uniform(0.15, 0.7) + rng.normal(0, 0.06, 3)
         shot.drift = 0.08
@@ -509,37 +421,3 @@ def _camouflaged(layer: Foreground, matrix: Array, place: Array) -> Foreground:
     own = layer.alpha > 0.5
     ratio = (np.median(inner[solid], axis=0) + 0.005) / (np.median(layer.color[own], axis=0) + 0.005)
     return Foreground(layer.color * ratio.astype(np.float32), layer.alpha, layer.name, layer.shows)
-
-
-def _camera(rng: np.random.Generator, height: int, *, shift: float, turn: float) -> Array:
-    """Draw where another take's camera stood: shift as a share of the height, turn in degrees."""
-    matrix = cv2.getRotationMatrix2D(
-        (height * 8 / 9, height / 2), rng.normal(0, turn), 1 + rng.normal(0, 0.1 * shift)
-    )
-    matrix[:, 2] = matrix[:, 2] + rng.normal(0, shift * height, 2)
-    return matrix
-
-
-def _way(rng: np.random.Generator, height: int, reach: float, frames: int) -> list[Array]:
-    """Draw a smooth way of `frames` steps, `reach` of the height long or so; the first one is where it is."""
-    ways = []
-    phase, speed = rng.uniform(0, 2 * np.pi, 3), rng.uniform(0.5, 1.1, 3)
-    for frame in range(frames):
-        x, y, turn = np.sin(phase + speed * frame) - np.sin(phase)
-        matrix = cv2.getRotationMatrix2D((height * 8 / 9, height / 2), turn * reach * 40, 1.0)
-        matrix[:, 2] = matrix[:, 2] + np.array([x, y]) * reach * height
-        ways.append(matrix)
-    return ways
-
-
-def _after(later: Array, earlier: Array) -> Array:
-    """Give the affine map that does one, then the other."""
-    return later @ np.vstack([earlier, [0, 0, 1]])
-
-
-def _view(place: Array, camera: Array, height: int, width: int) -> Array:
-    margin = (place.shape[0] - height) // 2
-    matrix = _after(camera, np.array([[1.0, 0, -margin], [0, 1, -margin]]))
-    return cv2.warpAffine(
-        place, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-    ).clip(0.0)

@@ -17,8 +17,8 @@ import torch
 from howard_nodes.atomic import write_file
 from howard_nodes.color.encoding import encode
 from howard_nodes.evaluation.cases import Case
-from howard_nodes.evaluation.evaluate import Evaluation, Score
 from howard_nodes.evaluation.reliability import Reliability
+from howard_nodes.evaluation.scores import Evaluation, Score
 
 __all__ = ["Report"]
 

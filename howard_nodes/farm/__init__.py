@@ -7,6 +7,7 @@ gives its scheduler the same command line for each of its tasks.
 from __future__ import annotations
 
 from howard_nodes.farm.bundle import Bundle, Requirements, Step, Task, task_command
-from howard_nodes.farm.making import Farming, make_bundle
+from howard_nodes.farm.making import make_bundle
+from howard_nodes.farm.template import Farming
 
 __all__ = ["Bundle", "Farming", "Requirements", "Step", "Task", "make_bundle", "task_command"]

@@ -10,15 +10,13 @@ light (`howard_nodes.training.edges`), all else frozen.
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,13 +29,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from howard_nodes.errors import InputError
-from howard_nodes.network import LightRefiner, MattingNetwork, load_weights, save_weights
+from howard_nodes.network import LightRefiner, MattingNetwork, load_weights
 from howard_nodes.samples.banks import ForegroundBank, TextureBank, list_pictures
 from howard_nodes.samples.source import FITTED, LIFE, SampleSource
 from howard_nodes.training.edges import EdgeDrawings, Edges, light_losses
+from howard_nodes.training.keeping import export, resume, save_checkpoint
 from howard_nodes.training.losses import coarse_losses, joint_losses
+from howard_nodes.training.settings import Progress, TrainSettings
 
-__all__ = ["STAGES", "Progress", "TrainSettings", "train"]
+__all__ = ["STAGES", "train"]
 
 STAGES = ("coarse", "joint", "light")
 _EMA_DECAY = 0.998
@@ -48,71 +48,6 @@ _JOINT_FACTORS = (4, 2, 8)
 _REFINED = 4
 _LIGHT_WIDTHS = (32, 48, 64)
 _SAVE_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """What a training run is.
-
-    Attributes
-    ----------
-    output : Path
-        Folder of the checkpoint, the log and the exported weights.
-    stage : str
-        `coarse`, `joint` or `light`.
-    backbone : str
-        Network to train.
-    pictures, foregrounds : tuple of Path
-        Folders of textures and of rendered subjects; without any, both are drawn.
-    samples : int
-        Samples in the whole run. A run that is gone on with may be given more.
-    decay : float
-        Share of the run at its end over which the learning rate falls to nothing.
-    size : int
-        Pixels of a sample's side.
-    batch : int
-        Samples a step.
-    trunk_rate, rate : float
-        Peak learning rates of the pretrained trunk and of all else.
-    life : float
-        Share of samples as gentle as life; the others are harder (`howard_nodes.samples.source`).
-    seed : int
-        Of the samples; evaluation uses seeds of its own.
-    device : str
-        `cpu` or `cuda`.
-    workers : int
-        Processes that draw samples.
-    init : Path or None
-        Weights (.safetensors) to begin from; without, the trunk begins from ImageNet.
-    """
-
-    output: Path
-    stage: str = "coarse"
-    backbone: str = "lite0"
-    pictures: tuple[Path, ...] = ()
-    foregrounds: tuple[Path, ...] = ()
-    samples: int = 30_000
-    decay: float = 0.3
-    size: int = 192
-    batch: int = 8
-    trunk_rate: float = 3e-4
-    rate: float = 1.2e-3
-    life: float = 0.0
-    seed: int = 1
-    device: str = "cpu"
-    workers: int = 1
-    init: Path | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One line of progress: samples done and their mean losses since the last one."""
-
-    samples: int
-    total: int
-    rate: float
-    seconds: float
-    losses: dict[str, float] = field(default_factory=dict)
 
 
 def train(
@@ -156,7 +91,7 @@ def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     optimizer = _optimizer(network, settings)
     checkpoint = settings.output / "checkpoint.pt"
-    step = _resume(checkpoint, settings, network, average, optimizer)
+    step = resume(checkpoint, settings, network, average, optimizer)
 
     steps = math.ceil(settings.samples / settings.batch)
     loader = _loader(
@@ -193,11 +128,11 @@ def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable
             on_progress(progress)
             recent = {}
         if time.monotonic() - saved > _SAVE_SECONDS:
-            _save(checkpoint, settings, step, network, average, optimizer)
+            save_checkpoint(checkpoint, settings, step, network, average, optimizer)
             saved = time.monotonic()
-    _save(checkpoint, settings, step, network, average, optimizer)
+    save_checkpoint(checkpoint, settings, step, network, average, optimizer)
     log.close()
-    return _export(settings, step, network, average)
+    return export(settings, step, network, average)
 
 
 @contextmanager
@@ -372,80 +307,3 @@ def _loader(
             pin_memory=settings.device.startswith("cuda") and not light,
         )
     )
-
-
-def _identity(settings: TrainSettings) -> dict[str, Any]:
-    """Give the settings that a resumed run must share; it may be longer, and its banks may have grown."""
-    identity = asdict(settings)
-    for name in ("output", "device", "workers", "init", "pictures", "foregrounds", "samples", "decay"):
-        del identity[name]
-    return identity
-
-
-def _resume(
-    checkpoint: Path,
-    settings: TrainSettings,
-    network: nn.Module,
-    average: dict[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-) -> int:
-    if not checkpoint.exists():
-        return 0
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if state["settings"] != _identity(settings):
-        raise InputError(
-            f"{checkpoint}: belongs to a run with other settings ({state['settings']}); "
-            "choose another --output."
-        )
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    with torch.no_grad():
-        for name, value in state["average"].items():
-            average[name].copy_(value)
-    return int(state["step"])
-
-
-def _save(
-    checkpoint: Path,
-    settings: TrainSettings,
-    step: int,
-    network: nn.Module,
-    average: dict[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    state = {
-        "settings": _identity(settings),
-        "step": step,
-        "commit": _commit(),
-        "network": network.state_dict(),
-        "average": average,
-        "optimizer": optimizer.state_dict(),
-    }
-    unfinished = checkpoint.with_suffix(".tmp")
-    torch.save(state, unfinished)
-    unfinished.replace(checkpoint)
-
-
-def _export(settings: TrainSettings, step: int, network: MattingNetwork, average: dict[str, Tensor]) -> Path:
-    network = copy.deepcopy(network).to("cpu")
-    network.load_state_dict({name: value.cpu().contiguous() for name, value in average.items()})
-    path = settings.output / "weights.safetensors"
-    save_weights(
-        network.eval(),
-        path,
-        {
-            "training": json.dumps(_identity(settings), sort_keys=True),
-            "samples": str(step * settings.batch),
-            "commit": _commit(),
-        },
-    )
-    return path
-
-
-def _commit() -> str:
-    """Name the commit this code is at, or `unknown` outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

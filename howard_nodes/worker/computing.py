@@ -19,7 +19,8 @@ from howard_nodes.errors import HowardError
 from howard_nodes.frames import parse_frames
 from howard_nodes.node import HowardMatte
 from howard_nodes.shot.events import Event, Note, to_json
-from howard_nodes.shot.run import Shot, run
+from howard_nodes.shot.run import run
+from howard_nodes.shot.shot import Shot
 from howard_nodes.worker.memory import attach, put
 from howard_nodes.worker.protocol import Code, RequestError
 from howard_nodes.worker.requests import FileRequest, PixelRequest, Session, evaluation

@@ -8,7 +8,8 @@ import pytest
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory):
     """A set made as a user makes it, cut down to two cases."""
-    from howard_nodes.evaluation.composing import compose_cases, read_stock
+    from howard_nodes.evaluation.composing import compose_cases
+    from howard_nodes.evaluation.stock import read_stock
 
     folder = tmp_path_factory.mktemp("cases")
     kinds = ("plain", "no subject")

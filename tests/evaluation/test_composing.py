@@ -8,7 +8,8 @@ import pytest
 
 from howard_nodes.errors import InputError
 from howard_nodes.evaluation.cases import KINDS, USUAL_KINDS, find_cases, read_case
-from howard_nodes.evaluation.composing import compose_cases, read_stock
+from howard_nodes.evaluation.composing import compose_cases
+from howard_nodes.evaluation.stock import read_stock
 from howard_nodes.frames import read_frame, write_image
 from howard_nodes.samples.places import PLACES, draw_place
 

@@ -12,10 +12,11 @@ import pytest
 
 from howard_nodes.errors import InputError
 from howard_nodes.evaluation.cases import Truth, find_cases, write_case
-from howard_nodes.evaluation.evaluate import Evaluation, Score, evaluate, label
+from howard_nodes.evaluation.evaluate import evaluate, label
 from howard_nodes.evaluation.metrics import mad
 from howard_nodes.evaluation.report import Report
 from howard_nodes.evaluation.rivals import RIVALS
+from howard_nodes.evaluation.scores import Evaluation, Score
 from howard_nodes.network import MattingNetwork, save_weights
 from howard_nodes.node import HowardMatte
 

@@ -14,14 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howard_nodes.frames import (
-    TypedValue,
-    Window,
-    inspect_file,
-    read_attributes,
-    read_frame,
-    write_image,
-)
+from howard_nodes.frames import TypedValue, Window, inspect_file, read_attributes, read_frame, write_image
 
 PlainExr = Callable[[Path], tuple[dict[str, tuple[str, bytes]], dict[str, np.ndarray]]]
 

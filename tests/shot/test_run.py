@@ -19,7 +19,8 @@ from howard_nodes.errors import InputError
 from howard_nodes.frames import Window, read_attributes, read_frame, write_image
 from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, FrameFitted, Note, to_json
 from howard_nodes.shot.output import output_paths
-from howard_nodes.shot.run import FINGERPRINT_ATTRIBUTE, Report, run
+from howard_nodes.shot.run import Report, run
+from howard_nodes.shot.shot import FINGERPRINT_ATTRIBUTE
 
 AS_IT_IS = FitSettings(align="off", match_exposure="off")
 SHIPPED = Path("howard-lite0")  # where a matte must have edges; those of random weights are empty

@@ -15,7 +15,8 @@ from howard_nodes.samples.banks import ForegroundBank, TextureBank, list_picture
 from howard_nodes.samples.source import SampleSource
 from howard_nodes.training.edges import edges_of, light_losses
 from howard_nodes.training.losses import error_loss
-from howard_nodes.training.trainer import TrainSettings, train
+from howard_nodes.training.settings import TrainSettings
+from howard_nodes.training.trainer import train
 
 
 @pytest.fixture(scope="module")

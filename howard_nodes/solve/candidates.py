@@ -1,0 +1,157 @@
+"""Candidates for the foreground's colour, weighed: how likely each makes a pixel, and what alpha it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Weighed", "weighed"]
+
+Array = NDArray[Any]
+
+_OWN = 0.03  # how much a foreground's colour varies at least, as a part of it
+_TEXTURE = 0.3  # and how much of the variance of the sure colours nearby one of them has
+_WIDEST = 0.24  # but at most, as a part of it
+_ANY = 0.6  # the same for a colour that nobody has seen
+_CLEAN = 0.02  # how far off a clean plate is at least, as a part of it
+_GRAIN = 1e-7  # least squared noise of a channel
+_BELIEF = 0.02, 1.0  # standard deviation of the network's alpha: at error 0, and for each error
+_ENDS = 0.3  # how far its belief in alphas of exactly 0 and 1 is trusted
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What each of K candidates says of the pixels of n cells, and how much that counts.
+
+    `mean` and `spread`, K 4 n, are alpha and its variance; `weight`, `solid` and `empty`, K 4 n, K 4 n and
+    4 n, not normalised, are what they count, and what alphas of exactly 1 and 0 do; `light`, 4 n, is alpha
+    by the light alone. The others are what went in.
+    """
+
+    mean: Array
+    spread: Array
+    weight: Array
+    solid: Array
+    empty: Array
+    light: Array
+    colors: Array
+    off: Array
+    behind: Array
+    texture: Array
+    grain: Array
+
+    def answer(self) -> tuple[Array, Array]:
+        """Mean and standard deviation of alpha, 4 n each."""
+        certain = self.solid.sum(0)
+        weight = self.weight.sum(0) + self.empty + certain
+        result = ((self.weight * self.mean).sum(0) + certain) / weight
+        squares = ((self.weight * (self.spread + self.mean * self.mean)).sum(0) + certain) / weight
+        deviation = np.sqrt(np.maximum(squares - result * result, 0.0))
+        return np.clip(result, 0.0, 1.0), np.minimum(deviation, 1.0)
+
+    def evidence(self, alpha: Array, deviation: Array) -> tuple[Array, Array, Array]:
+        """Give what `Evidence` holds: n 4 8, n 3 and n."""
+        certain = self.solid.sum(0)
+        weight = self.weight.sum(0) + self.empty + certain
+        counts = (self.weight + self.solid).sum(1)
+        counts /= np.maximum(counts.sum(0), 1e-30)
+        color = (counts[:, None] * self.colors[:, :, 0]).sum(0)
+        way = color[:, None] - self.behind
+        left = self.off - alpha * way
+        pixels = (
+            alpha,
+            deviation,
+            self.light,
+            self.empty / weight,
+            certain / weight,
+            *(self._magnitude(difference) for difference in (self.off, way, left)),
+        )
+        varies = np.sqrt(self.texture / (np.square(color).sum(0) * np.float32(1 / 3) + np.float32(_GRAIN)))
+        return np.stack(pixels, 2).transpose(1, 0, 2), color.T, np.minimum(varies, 1.0)
+
+    def _magnitude(self, difference: Array) -> Array:
+        ratio = np.square(difference).sum(0) / (3 * self.grain)
+        return np.log10(np.clip(ratio, 1e-3, 1e6)) * np.float32(0.25)
+
+
+def weighed(
+    before: Array,
+    behind: Array,
+    colors: Array,
+    texture: Array,
+    believed: Array,
+    error: Array,
+    grain: Array,
+) -> Weighed:
+    """Weigh candidates for the pixels of n cells.
+
+    `before` and `behind` are plate and clean plate, 3 4 n, `colors` candidates, K 3 1 n, `texture` how
+    much those of the sure foreground vary, n, `believed` and `error` what the network says, 4 n, `grain` the
+    squared noise of a channel, n.
+    """
+    # The last colour that was spread counts once more as one that says little: any colour may be hidden.
+    colors = np.concatenate([colors, colors[-1:]])
+    brightness = np.square(colors).sum(1) * np.float32(1 / 3)
+    varies = np.minimum(brightness * _OWN**2 + _TEXTURE * texture, brightness * _WIDEST**2)
+    varies[-1] = brightness[-1] * _ANY**2
+    varies += np.float32(_GRAIN)
+    clean_varies = np.square(behind).sum(0) * np.float32(_CLEAN**2 / 3)
+    off = before - behind
+    changed = np.square(off).sum(0)
+
+    long = np.full((len(colors), *believed.shape), 1e-9, np.float32)
+    along = np.zeros_like(long)
+    for channel in range(3):
+        way = colors[:, channel] - behind[channel]
+        along += way * off[channel]
+        way *= way
+        long += way
+    alpha = along / long
+    np.clip(alpha, 0.0, 1.0, out=alpha)
+    # |off - alpha way|^2: what the candidate leaves unexplained.
+    left = (alpha * long - 2 * along) * alpha + changed
+    np.maximum(left, 0.0, out=left)
+    total = 1 - alpha
+    total *= total
+    total *= clean_varies
+    total += alpha * alpha * varies
+    total += grain
+
+    width = np.square(_BELIEF[0] + _BELIEF[1] * error)
+    prior = width * long
+    both = total + prior
+    mean = (alpha * prior + believed * total) / both
+    spread = width * total / both
+    # Twice the logarithm of the likelihood, but for what all have in common.
+    score = -2 * np.log(total)
+    score -= left / total
+    alone = score - np.log(long)
+    alone -= alone.max(0)
+    alone *= 0.5
+    np.exp(alone, out=alone)
+    light = (alone * alpha).sum(0) / alone.sum(0)
+    score -= np.log(both)
+    alpha -= believed
+    alpha *= alpha
+    alpha *= long
+    alpha /= both
+    score -= alpha
+
+    # Alphas of exactly 0 and 1, which a normal distribution limited to 0..1 gives some weight of its own.
+    steep = np.float32(-1.702) / np.sqrt(width)
+    none, whole = (1 / (1 + np.exp(np.minimum(steep * at, 60.0))) for at in (-believed, believed - 1))
+    between = np.maximum(1 - none - whole, 1e-3) / _ENDS
+    empty = grain + clean_varies
+    score_none = -changed / empty + 2 * np.log(len(colors) * none / between) - 3 * np.log(empty)
+    solid = grain + varies
+    score_whole = -(long - 2 * along + changed) / solid - 3 * np.log(solid) + 2 * np.log(whole / between)
+
+    best = np.maximum(np.maximum(score.max(0), score_whole.max(0)), score_none)
+    for one in (score, score_whole, score_none):
+        one -= best
+        one *= 0.5
+        np.exp(one, out=one)
+    return Weighed(mean, spread, score, score_whole, score_none, light, colors, off, behind, texture, grain)
