@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,262 +9,28 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from howard_nodes.errors import FrameError
-from howard_nodes.frames.frame import Frame, Window
+from howard_nodes.frames.frame import Frame
+from howard_nodes.frames.inside import (
+    FORMATS,
+    FileInfo,
+    PartInfo,
+    _what_is_there,
+    choose,
+    explain,
+    layers_of,
+    opened,
+    parts_of,
+    pixel_aspect_of,
+    short_name,
+    windows,
+)
 from howard_nodes.frames.metadata import all_attributes, carried_metadata, tagged_colorspace
 
-__all__ = [
-    "FORMATS",
-    "FileInfo",
-    "PartInfo",
-    "has_layer",
-    "inspect_file",
-    "read_attributes",
-    "read_frame",
-    "verify_file",
-]
+__all__ = ["has_layer", "inspect_file", "read_attributes", "read_frame", "verify_file"]
 
-FORMATS = {"openexr": "EXR", "png": "PNG", "tiff": "TIFF", "dpx": "DPX", "jpeg": "JPEG"}
-"""Formats read, by OpenImageIO's name."""
 
-_CANONICAL = {
-    "r": "R",
-    "g": "G",
-    "b": "B",
-    "a": "A",
-    "red": "R",
-    "green": "G",
-    "blue": "B",
-    "alpha": "A",
-}
-_ORDER = ("R", "G", "B", "A")
 _UINT_MAX = 2.0**32 - 1
 _BAND = 256  # rows verified at a time
-
-
-@dataclass(frozen=True)
-class PartInfo:
-    """One part of a file (only EXR and TIFF have more than one), from its header.
-
-    Parameters
-    ----------
-    index : int
-        Number of the part, from 0.
-    name : str
-        Its name, empty where it has none.
-    channels : dict of str to str
-        Full channel names in file order, and their types (``half``, ``float``, ``uint8`` ...).
-    layers : dict of str to tuple of str
-        Layer names, as `read_frame` takes them, and their channels. The main picture is called ``""``.
-    data_window, display_window : Window
-        Where pixels lie, and what is meant to be seen.
-    pixel_aspect : float
-        Width of a pixel divided by its height.
-    compression : str
-        As the file names it, empty where it names none.
-    tile : tuple of int or None
-        Tile width and height, None for scan lines.
-    colorspace : str or None
-        What the file's own tags say, see `read_frame`.
-    metadata : dict
-        What would be carried to an output.
-    """
-
-    index: int
-    name: str
-    channels: dict[str, str]
-    layers: dict[str, tuple[str, ...]]
-    data_window: Window
-    display_window: Window
-    pixel_aspect: float
-    compression: str
-    tile: tuple[int, int] | None
-    colorspace: str | None
-    metadata: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """A file's header.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    format : str
-        ``EXR``, ``PNG``, ``TIFF``, ``DPX`` or ``JPEG``, by content, not by suffix.
-    size : int
-        Bytes.
-    parts : tuple of PartInfo
-        At least one.
-    """
-
-    path: Path
-    format: str
-    size: int
-    parts: tuple[PartInfo, ...]
-
-
-def _explain(message: str) -> str:
-    """Turn what OpenImageIO says into something to act on."""
-    lines = dict.fromkeys(line.strip() for line in message.splitlines() if line.strip())
-    text = "; ".join(lines) or "the end of the file is missing"
-    if "Subsampled channels" in text:
-        return (
-            "luminance-chroma EXR (subsampled RY, BY channels) cannot be read; convert it to RGB first, "
-            "for example by writing it again from Nuke or Blender"
-        )
-    return text
-
-
-@contextmanager
-def _opened(path: Path, frame: int | None) -> Iterator[oiio.ImageInput]:
-    if not path.exists():
-        raise FrameError("no such file", path=path, frame=frame)
-    if not path.is_file():
-        raise FrameError("is not a file", path=path, frame=frame)
-    try:
-        if path.stat().st_size == 0:
-            raise FrameError("the file is empty (0 bytes); render or copy it again", path=path, frame=frame)
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise FrameError(f"cannot be opened: {error.strerror}", path=path, frame=frame) from error
-    config = oiio.ImageSpec()
-    # Colour stays as it lies in the file: OpenImageIO would premultiply it before it is linear.
-    config.attribute("oiio:UnassociatedAlpha", 1)
-    oiio.geterror()
-    try:
-        source = oiio.ImageInput.open(str(path), config)
-    except UnicodeEncodeError as error:
-        raise FrameError("the name is not valid UTF-8; rename the file", path=path, frame=frame) from error
-    if source is None:
-        reason = _explain(oiio.geterror())
-        raise FrameError(f"cannot be read as a picture: {reason}", path=path, frame=frame)
-    try:
-        name = source.format_name()
-        if name not in FORMATS:
-            raise FrameError(
-                f"{name} files are not read; convert it to one of {', '.join(FORMATS.values())}",
-                path=path,
-                frame=frame,
-            )
-        yield source
-    finally:
-        source.close()
-
-
-def _windows(spec: oiio.ImageSpec) -> tuple[Window, Window]:
-    return (
-        Window(spec.x, spec.y, spec.width, spec.height),
-        Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height),
-    )
-
-
-def _pixel_aspect(spec: oiio.ImageSpec) -> float:
-    aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
-    return aspect if np.isfinite(aspect) and aspect > 0 else 1.0
-
-
-def _parts(source: oiio.ImageInput) -> list[oiio.ImageSpec]:
-    specs: list[oiio.ImageSpec] = []
-    while source.seek_subimage(len(specs), 0):
-        specs.append(source.spec())
-    source.geterror()  # the failed seek past the last part
-    return specs
-
-
-def _short(channel: str) -> str:
-    last = channel.rpartition(".")[2]
-    return _CANONICAL.get(last.lower(), last)
-
-
-def _layer_channels(names: tuple[str, ...], layer: str) -> list[int]:
-    """Which channels make up a layer: R, G, B, A where it has colour, else all of it."""
-    chosen = [i for i, name in enumerate(names) if name.rpartition(".")[0] == layer]
-    by_name = {_short(names[i]): i for i in reversed(chosen)}
-    if "R" in by_name or "G" in by_name or "B" in by_name:
-        return [by_name[c] for c in _ORDER if c in by_name]
-    if layer == "":
-        # Extra channels (Z, ids) beside luminance or alpha do not belong to the picture.
-        for main in ("Y", "A"):
-            if main in by_name:
-                return [by_name[c] for c in dict.fromkeys((main, "A")) if c in by_name]
-    return sorted(chosen, key=lambda i: (_short(names[i]) == "A", i))
-
-
-def _layers(spec: oiio.ImageSpec) -> dict[str, tuple[str, ...]]:
-    names = tuple(spec.channelnames)
-    prefixes = sorted({name.rpartition(".")[0] for name in names})
-    return {p: tuple(names[i] for i in _layer_channels(names, p)) for p in prefixes}
-
-
-def _find_layer(names: tuple[str, ...], layer: str) -> list[int]:
-    """Channels of a layer by its name, a channel's full name, any case, or the end of a nested name."""
-    prefixes = dict.fromkeys(name.rpartition(".")[0] for name in names)
-    if layer in prefixes:
-        return _layer_channels(names, layer)
-    if layer in names:
-        return [names.index(layer)]
-    lower = layer.lower()
-    close = [p for p in prefixes if p and (p.lower() == lower or p.lower().endswith("." + lower))]
-    return _layer_channels(names, close[0]) if len(close) == 1 else []
-
-
-def _main_picture(specs: list[oiio.ImageSpec], wanted: range) -> tuple[int, list[int]]:
-    """Where the picture is: plain colour channels, else a layer of colour, else what comes first."""
-    layers = [
-        (i, prefix, _layer_channels(tuple(specs[i].channelnames), prefix))
-        for i in wanted
-        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in specs[i].channelnames)
-    ]
-
-    def rank(layer: tuple[int, str, list[int]]) -> int:
-        i, prefix, chosen = layer
-        names = {_short(specs[i].channelnames[c]) for c in chosen}
-        if prefix == "" and names & {"R", "G", "B", "Y", "A"}:
-            return 0
-        if names >= {"R", "G", "B"}:
-            # Blender's name for the picture among its passes
-            return 1 if prefix.rpartition(".")[2] == "Combined" else 2
-        return 3 if prefix == "" else 4
-
-    i, _, chosen = min(layers, key=rank)  # the first of the best
-    return i, chosen
-
-
-def _choose(
-    specs: list[oiio.ImageSpec], layer: str | None, part: int | str | None
-) -> tuple[int, list[int]] | None:
-    """Part number and channels for what was asked; None where there is no such thing."""
-    titles = [spec.get_string_attribute("name") for spec in specs]
-    wanted = range(len(specs))
-    if part is not None:
-        index = part if isinstance(part, int) else titles.index(part) if part in titles else -1
-        if not 0 <= index < len(specs):
-            return None
-        wanted = range(index, index + 1)
-    if layer is None:
-        return _main_picture(specs, wanted)
-    for i in wanted:
-        chosen = _find_layer(tuple(specs[i].channelnames), layer)
-        if chosen:
-            return i, chosen
-    for i in wanted:  # a part named like the layer, with plain channel names
-        if titles[i].lower() == layer.lower():
-            names = tuple(specs[i].channelnames)
-            return i, _layer_channels(names, "") or list(range(len(names)))
-    if layer.lower() in ("rgb", "rgba", "main", "beauty"):
-        return _choose(specs, None, part)
-    return None
-
-
-def _what_is_there(specs: list[oiio.ImageSpec]) -> str:
-    found = []
-    for spec in specs:
-        name = spec.get_string_attribute("name")
-        inside = [p or "(main)" for p in _layers(spec)]
-        found.append(f"part {name!r}: {', '.join(inside)}" if len(specs) > 1 else ", ".join(inside))
-    return "; ".join(found)
 
 
 def _read_channels(
@@ -329,9 +92,9 @@ def read_frame(
         If the file is missing, empty, truncated, corrupt, deep, of another format, or has no such layer.
     """
     path = Path(path)
-    with _opened(path, frame) as source:
-        specs = _parts(source)
-        found = _choose(specs, layer, part)
+    with opened(path, frame) as source:
+        specs = parts_of(source)
+        found = choose(specs, layer, part)
         if found is None:
             asked = " and ".join(
                 f"{what} {value!r}" for what, value in (("layer", layer), ("part", part)) if value is not None
@@ -346,19 +109,19 @@ def read_frame(
         message = source.geterror()
         if pixels is None or message or _cut_short(path, source.format_name()):
             raise FrameError(
-                f"is truncated or corrupt, its pixels cannot be read ({_explain(message)}); "
+                f"is truncated or corrupt, its pixels cannot be read ({explain(message)}); "
                 "render or copy it again",
                 path=path,
                 frame=frame,
             )
-        data_window, display_window = _windows(spec)
+        data_window, display_window = windows(spec)
         return Frame(
             pixels=pixels,
-            channels=tuple(_short(names[i]) for i in chosen),
+            channels=tuple(short_name(names[i]) for i in chosen),
             colorspace=tagged_colorspace(spec, source.format_name(), path),
             data_window=data_window,
             display_window=display_window,
-            pixel_aspect=_pixel_aspect(spec),
+            pixel_aspect=pixel_aspect_of(spec),
             metadata=carried_metadata(spec),
             path=path,
             frame=frame,
@@ -376,7 +139,7 @@ def _refuse(
     if spec.depth > 1:
         raise FrameError("is a volume, not a picture", path=path, frame=frame)
     prefix = names[chosen[0]].rpartition(".")[0]
-    if {_short(names[i]) for i in chosen} <= {"Y", "A"} and f"{prefix}.RY".lstrip(".") in names:
+    if {short_name(names[i]) for i in chosen} <= {"Y", "A"} and f"{prefix}.RY".lstrip(".") in names:
         raise FrameError(
             "luminance-chroma pictures (Y, RY, BY) are not read; convert it to RGB first",
             path=path,
@@ -393,19 +156,19 @@ def inspect_file(path: Path | str) -> FileInfo:
         If the file is missing or its header cannot be read.
     """
     path = Path(path)
-    with _opened(path, None) as source:
+    with opened(path, None) as source:
         parts = []
-        for index, spec in enumerate(_parts(source)):
-            data_window, display_window = _windows(spec)
+        for index, spec in enumerate(parts_of(source)):
+            data_window, display_window = windows(spec)
             parts.append(
                 PartInfo(
                     index=index,
                     name=spec.get_string_attribute("name"),
                     channels={name: str(spec.channelformat(i)) for i, name in enumerate(spec.channelnames)},
-                    layers=_layers(spec),
+                    layers=layers_of(spec),
                     data_window=data_window,
                     display_window=display_window,
-                    pixel_aspect=_pixel_aspect(spec),
+                    pixel_aspect=pixel_aspect_of(spec),
                     compression=spec.get_string_attribute("compression"),
                     tile=(spec.tile_width, spec.tile_height) if spec.tile_width else None,
                     colorspace=tagged_colorspace(spec, source.format_name(), path),
@@ -423,8 +186,8 @@ def has_layer(path: Path | str, layer: str) -> bool:
     FrameError
         If the file is missing or its header cannot be read.
     """
-    with _opened(Path(path), None) as source:
-        return _choose(_parts(source), layer, None) is not None
+    with opened(Path(path), None) as source:
+        return choose(parts_of(source), layer, None) is not None
 
 
 def read_attributes(path: Path | str) -> dict[str, Any]:
@@ -435,7 +198,7 @@ def read_attributes(path: Path | str) -> dict[str, Any]:
     FrameError
         If the file is missing or its header cannot be read.
     """
-    with _opened(Path(path), None) as source:
+    with opened(Path(path), None) as source:
         return all_attributes(source.spec())
 
 
@@ -459,10 +222,10 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
         If anything is missing, truncated or corrupt.
     """
     path = Path(path)
-    with _opened(path, None) as source:
+    with opened(path, None) as source:
         if _cut_short(path, source.format_name()):
             raise FrameError("is truncated, the end of the file is missing", path=path)
-        for index, spec in enumerate(_parts(source)):
+        for index, spec in enumerate(parts_of(source)):
             if spec.deep:
                 raise FrameError("deep pixels are not read; flatten the file first", path=path)
             source.seek_subimage(index, 0)
@@ -476,7 +239,7 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
                 if not decoded or message:
                     raise FrameError(
                         f"is truncated or corrupt, rows {top}-{bottom - 1} of {spec.height} cannot be read "
-                        f"({_explain(message)})",
+                        f"({explain(message)})",
                         path=path,
                     )
 

@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from howard_nodes.network.light import Judged, LightRefiner, features_at, light_inputs
-from howard_nodes.network.model import (
-    AGREED,
-    BACKBONES,
-    REFINE_MODES,
-    Coarse,
-    MattingNetwork,
-    Refined,
-    consensus,
-    feathered,
-    from_coarse,
-    to_coarse,
-)
+from howard_nodes.network.looks import AGREED, Coarse, Refined, consensus, feathered, from_coarse, to_coarse
+from howard_nodes.network.model import BACKBONES, REFINE_MODES, MattingNetwork
 from howard_nodes.network.weights import (
     DEFAULT_WEIGHTS,
     WeightsInfo,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,59 +16,20 @@ from howard_nodes.network.blocks import refine_blocks
 from howard_nodes.network.light import LightRefiner
 from howard_nodes.network.lite0 import Lite0Coarse
 from howard_nodes.network.lite0_inference import Lite0Inference
+from howard_nodes.network.looks import (
+    Coarse,
+    Refined,
+    padded,
+)
 from howard_nodes.network.refiner import Refiner, select_region
 
-__all__ = [
-    "AGREED",
-    "BACKBONES",
-    "REFINE_MODES",
-    "Coarse",
-    "MattingNetwork",
-    "Refined",
-    "consensus",
-    "feathered",
-    "from_coarse",
-    "to_coarse",
-]
+__all__ = ["BACKBONES", "REFINE_MODES", "MattingNetwork"]
 
 BACKBONES = ("lite0", "mobilenetv2", "resnet50", "resnet101")
 REFINE_MODES = ("sampling", "thresholding", "full")
-AGREED = 0.7
-"""How much of mean error and spread the error of a consensus is."""
 # Feature channels, and widths of the refiner.
 _AUTHORS = (32, (24, 16, 12))
 _LITE0 = (16, (16, 16, 12))
-
-
-@dataclass(frozen=True)
-class Coarse:
-    """What the coarse stage sees, at `backbone_scale` of the padded picture.
-
-    The padded picture has height and width rounded up to a multiple of 4; `to_coarse` and `from_coarse` lead
-    from and to the picture itself. `refine` takes one whose alpha and error a caller has replaced
-    (`dataclasses.replace`); nothing else of the network's state matters to it.
-    """
-
-    alpha: Tensor
-    """N 1 h w, 0..1."""
-    foreground_residual: Tensor
-    """N 3 h w, foreground minus plate in the network's encoding."""
-    error: Tensor
-    """N 1 h w, 0..1: how far alpha is expected to be wrong. 0 protects a patch from refinement."""
-    features: Tensor
-    """N F h w, not negative."""
-
-
-@dataclass(frozen=True)
-class Refined:
-    """The result at the picture's resolution."""
-
-    alpha: Tensor
-    """N 1 H W, 0..1."""
-    foreground: Tensor
-    """N 3 H W, in the network's encoding, 0..1."""
-    region: Tensor
-    """N 1 ceil(H/4) ceil(W/4), 1 where a 4x4 patch was refined, else 0."""
 
 
 class MattingNetwork(nn.Module):
@@ -198,7 +158,7 @@ class MattingNetwork(nn.Module):
             At the picture's size.
         """
         rows, columns = plate.shape[2:]
-        plate, clean = _pad(plate), _pad(clean)
+        plate, clean = padded(plate), padded(clean)
         height, width = plate.shape[2:]
         options: dict[str, Any] = {"mode": mode, "sample_pixels": sample_pixels, "threshold": threshold}
         maps = coarse.alpha, coarse.foreground_residual
@@ -289,7 +249,7 @@ class MattingNetwork(nn.Module):
             N C floor(H' * scale) floor(W' * scale), H' and W' rounded up to a multiple of 4. The authors'
             networks see it bilinear, as they were trained; `lite0` sees means of areas, half as noisy.
         """
-        x = _pad(x)
+        x = padded(x)
         height, width = x.shape[2:]
         size = max(1, int(height * scale)), max(1, int(width * scale))
         if size == (height, width):
@@ -302,100 +262,6 @@ class MattingNetwork(nn.Module):
         return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 
-def consensus(looks: Sequence[Coarse]) -> Coarse:
-    """Make one coarse matte of several scales' of the same pictures.
-
-    No scale is right for all pictures: a small one sees that a body is whole, a large one sees strands. What
-    most of them say counts, and how far they are apart tells how wrong that may be.
-
-    Parameters
-    ----------
-    looks : sequence of Coarse
-        One or an odd number, the finest first.
-
-    Returns
-    -------
-    Coarse
-        At the finest's size, with its features and foreground: the median of alphas; as error 0.7 times the
-        sum of the mean error and the standard deviation of the alphas.
-    """
-    finest = looks[0]
-    if len(looks) == 1:
-        return finest
-    size = finest.alpha.shape[2:]
-
-    def enlarged(x: Tensor) -> Tensor:
-        return x if x.shape[2:] == size else F.interpolate(x, size, mode="bilinear", align_corners=False)
-
-    alphas = torch.cat([enlarged(look.alpha) for look in looks], 1)
-    errors = torch.cat([enlarged(look.error) for look in looks], 1)
-    error = AGREED * (errors.mean(1, keepdim=True) + alphas.std(1, unbiased=False, keepdim=True))
-    return replace(finest, alpha=alphas.median(1, keepdim=True).values, error=error.clamp(0, 1))
-
-
-def feathered(refined: Refined, coarse: Tensor) -> Tensor:
-    """Let a refined alpha grow out of the coarse one over two pixels where the refined region begins.
-
-    Without, a step shows the 4x4 patches there.
-
-    Parameters
-    ----------
-    refined : Refined
-        From `MattingNetwork.refine`.
-    coarse : Tensor
-        N 1 H W: the coarse alpha, enlarged.
-
-    Returns
-    -------
-    Tensor
-        N 1 H W, alpha.
-    """
-    if bool(refined.region.all()):
-        return refined.alpha
-    height, width = refined.alpha.shape[2:]
-    weight = F.interpolate(refined.region, scale_factor=4, mode="bilinear", align_corners=False)
-    weight = (2 * weight[:, :, :height, :width] - 1).clamp_(0, 1)
-    return torch.lerp(coarse.to(refined.alpha), refined.alpha, weight)
-
-
-def to_coarse(x: Tensor, coarse: Coarse) -> Tensor:
-    """Bring a map of the picture to the coarse grid, as an override needs it.
-
-    Parameters
-    ----------
-    x : Tensor
-        N C H W, at the picture's size.
-    coarse : Coarse
-        Of the same picture.
-
-    Returns
-    -------
-    Tensor
-        N C h w: the means of the areas that fall on each coarse pixel.
-    """
-    height, width = coarse.alpha.shape[2:]
-    return F.adaptive_avg_pool2d(_pad(x), (height, width))
-
-
-def from_coarse(x: Tensor, height: int, width: int) -> Tensor:
-    """Bring a map of the coarse grid to the picture's size, as the network itself does.
-
-    Parameters
-    ----------
-    x : Tensor
-        N C h w.
-    height, width : int
-        Size of the picture.
-
-    Returns
-    -------
-    Tensor
-        N C H W, bilinear.
-    """
-    padded = -(-height // 4) * 4, -(-width // 4) * 4
-    return F.interpolate(x, padded, mode="bilinear", align_corners=False)[:, :, :height, :width]
-
-
 def _means(x: Tensor, factor: int) -> Tensor:
     """Give `F.avg_pool2d`, which takes ten times as long on few channels in channels-last memory."""
     count, channels, height, width = x.shape
@@ -406,13 +272,6 @@ def _means(x: Tensor, factor: int) -> Tensor:
     rows = rows.sum(2).permute(0, 3, 1, 2)
     across = torch.eye(channels, dtype=x.dtype, device=x.device).repeat(1, factor) / factor**2
     return F.conv2d(rows, across[:, :, None, None].contiguous(memory_format=torch.channels_last))
-
-
-def _pad(x: Tensor) -> Tensor:
-    below, right = -x.shape[2] % 4, -x.shape[3] % 4
-    if not below and not right:
-        return x
-    return F.pad(x, (0, right, 0, below), mode="replicate")
 
 
 def _fold_norms(module: nn.Module) -> None:
