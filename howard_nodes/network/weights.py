@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from howard_nodes.errors import WeightsError, WriteError
+from howard_nodes.atomic import write_file
+from howard_nodes.errors import WeightsError
 from howard_nodes.network.checkpoints import read_checkpoint
 from howard_nodes.network.model import MattingNetwork
 
@@ -150,22 +150,8 @@ def save_weights(
         "refiner_widths": json.dumps(network.refiner.widths),
     }
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    partial: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
-        partial = Path(name)
-        save_file(state, partial, header)
-        # mkstemp makes private files; weights are for everyone the umask allows.
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
-        raise WriteError(f"cannot write the weights: {error}", path=path) from error
+    # Bytes first: safetensors makes files that nobody else may read.
+    write_file(path, save(state, header))
 
 
 def list_weights() -> list[WeightsInfo]:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from howard_nodes.atomic import replacing
 from howard_nodes.errors import InputError
 from howard_nodes.network import MattingNetwork, save_weights
 from howard_nodes.training.settings import TrainSettings
@@ -68,9 +69,8 @@ def save_checkpoint(
         "average": average,
         "optimizer": optimizer.state_dict(),
     }
-    unfinished = checkpoint.with_suffix(".tmp")
-    torch.save(state, unfinished)
-    unfinished.replace(checkpoint)
+    with replacing(checkpoint) as temporary:
+        torch.save(state, temporary)
 
 
 def export(settings: TrainSettings, step: int, network: MattingNetwork, average: dict[str, Tensor]) -> Path:

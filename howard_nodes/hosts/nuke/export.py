@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 import warnings
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import numpy as np
 import torch
 
 from howard_nodes import __version__
+from howard_nodes.atomic import write_file
 from howard_nodes.color import ColorConfig
 from howard_nodes.description import KNOBS, ComputeSettings, Knob, MatteSettings
 from howard_nodes.engine.engine import Engine
@@ -116,8 +115,8 @@ def export_model(
             "nothing was written. Please report it, with the weights' name.",
             path=path,
         )
-    _write(path, buffer.getvalue())
-    _write(script, nuke_script(path, Path(info.name).stem, model).encode())
+    write_file(path, buffer.getvalue())
+    write_file(script, nuke_script(path, Path(info.name).stem, model).encode())
     return Exported(path, script, difference)
 
 
@@ -314,23 +313,3 @@ def _pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _stacked(plate: np.ndarray, clean: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.dstack([plate, clean])).permute(2, 0, 1)[None].contiguous()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file under another name, then give it its own."""
-    partial: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        partial = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp makes private files; these are for everyone the umask allows.
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)
-        partial.replace(path)
-    except OSError as error:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
-        raise WriteError(f"cannot be written: {error}", path=path) from error

@@ -304,12 +304,6 @@ def test_files_that_are_there_are_replaced_where_asked(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["howard.cat.nk", "howard.pt"]
 
 
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError, match="cannot be written"):
-        export._write(tmp_path / "file" / "howard.pt", b"model")
-
-
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
