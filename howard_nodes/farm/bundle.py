@@ -5,14 +5,17 @@ Open Job Description's own library reads it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from howard_nodes.atomic import absolute
-from howard_nodes.errors import InputError
+from howard_nodes import __version__
+from howard_nodes.atomic import absolute, write_file
+from howard_nodes.errors import InputError, WriteError
 from howard_nodes.frames import parse_frames
 
 __all__ = [
@@ -31,6 +34,8 @@ __all__ = [
 
 TEMPLATE, PARAMETERS = "template.yaml", "parameter_values.yaml"
 """Names of a bundle's files."""
+
+_TASKS, _VERSION = "tasks.json", 1
 
 EXTENSIONS = ("TASK_CHUNKING",)
 """Extensions of Open Job Description that a bundle uses."""
@@ -146,9 +151,13 @@ class Bundle:
         InputError
             It is none, or Open Job Description's library refuses it.
         """
-        model = openjd_model()
         folder = absolute(folder)
+        mark = _mark(folder)
+        known = _remembered(folder, mark)
+        if known is not None:
+            return cls(folder, **known)
         template = read_yaml(folder / TEMPLATE)
+        model = openjd_model()
         values = _values(folder / PARAMETERS)
         try:
             decoded = model.decode_job_template(template=template, supported_extensions=EXTENSIONS)
@@ -165,7 +174,10 @@ class Bundle:
             output = f"{values['OutputFolder']}/{values['OutputName']}"
         except (ValueError, KeyError) as error:
             raise InputError(f"{folder}: is no job of Howard's that can be run: {error}") from error
-        return cls(folder, str(job.name), made, output, frames, values)
+        read = cls(folder, str(job.name), made, output, frames, values)
+        with suppress(WriteError):  # a folder that may only be read is read anew each time
+            _remember(read, mark)
+        return read
 
     def step(self, name: str) -> Step:
         """Give a step. Raises `InputError` where there is none of that name."""
@@ -224,15 +236,13 @@ def openjd_command(bundle: Bundle, step: Step, tasks: tuple[Task, ...]) -> list[
 
 def read_yaml(path: Path) -> Any:
     """Read a YAML file of a bundle. Raises `InputError` where it is missing or damaged."""
+    if not path.exists():
+        raise _no_job(path)
     openjd_model()
     import yaml
 
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path.parent}: is no job: there is no {path.name} in it. howard farm bundle makes one."
-        ) from error
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
 
@@ -246,6 +256,54 @@ def openjd_model() -> Any:
             "jobs need Open Job Description's library: pip install 'howard-matting[farm]'."
         ) from error
     return model
+
+
+def _no_job(path: Path) -> InputError:
+    return InputError(
+        f"{path.parent}: is no job: there is no {path.name} in it. howard farm bundle makes one."
+    )
+
+
+def _mark(folder: Path) -> str:
+    """Hash the files that decide what a bundle's tasks are."""
+    digest = hashlib.blake2b(f"{_VERSION} {__version__}".encode(), digest_size=16)
+    for name in (TEMPLATE, PARAMETERS):
+        try:
+            digest.update((folder / name).read_bytes())
+        except FileNotFoundError as error:
+            raise _no_job(folder / name) from error
+        except OSError as error:
+            raise InputError(f"{folder / name}: cannot be read: {error}") from error
+    return digest.hexdigest()
+
+
+def _remember(bundle: Bundle, mark: str) -> None:
+    """Keep what Open Job Description's library made of a bundle: who looks at a job need not have it."""
+    kept = asdict(bundle) | {"format": "howard-farm-tasks", "mark": mark}
+    del kept["folder"]
+    write_file(bundle.folder / _TASKS, json.dumps(kept, ensure_ascii=False) + "\n")
+
+
+def _remembered(folder: Path, mark: str) -> dict[str, Any] | None:
+    try:
+        kept = json.loads((folder / _TASKS).read_text(encoding="utf-8"))
+        if kept.pop("format") != "howard-farm-tasks" or kept.pop("mark") != mark:
+            return None
+        kept["steps"] = tuple(_step_of(step) for step in kept["steps"])
+        kept["frames"] = tuple(kept["frames"])
+        return dict(kept)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _step_of(kept: dict[str, Any]) -> Step:
+    tasks = tuple(Task(**task | {"frames": tuple(task["frames"])}) for task in kept["tasks"])
+    changed = {
+        "needs": tuple(kept["needs"]),
+        "tasks": tasks,
+        "requirements": Requirements(**kept["requirements"]),
+    }
+    return Step(**kept | changed)
 
 
 def _values(path: Path) -> dict[str, Any]:

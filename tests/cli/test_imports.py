@@ -9,7 +9,7 @@ import pytest
 
 _SAY = """
 import atexit, sys
-atexit.register(lambda: print("loaded:", *{"torch"} & sys.modules.keys(), file=sys.stderr))
+atexit.register(lambda: print("loaded:", *{"torch", "openjd"} & sys.modules.keys(), file=sys.stderr))
 from howard_nodes.cli import main
 main(sys.argv[1:])
 """
@@ -40,3 +40,10 @@ def loaded(*arguments: str) -> tuple[set[str], str]:
 )
 def test_torch_is_not_loaded(arguments):
     assert "torch" not in loaded(*arguments)[0]
+
+
+@pytest.mark.parametrize("what", ["status", "cancel"])
+def test_a_job_is_looked_at_and_ended_without_what_makes_one(what):
+    modules, said = loaded("farm", what, "nowhere")
+    assert "openjd" not in modules
+    assert "is no job" in said

@@ -261,6 +261,20 @@ def test_what_a_worker_checks_before_each_task(job, howard, tmp_path):
     assert not claim.parent.exists()
 
 
+def test_a_job_that_was_made_is_read_without_the_library_that_makes_one(job, tmp_path, monkeypatch):
+    made = make_bundle(job, tmp_path / "job", Farming(chunk=2))
+    monkeypatch.setitem(sys.modules, "openjd.model", None)
+    assert Bundle.load(made.folder) == made
+    path = made.folder / "parameter_values.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")  # changed: read anew
+    with pytest.raises(InputError, match="need Open Job Description's library"):
+        Bundle.load(made.folder)
+    monkeypatch.undo()
+    assert Bundle.load(made.folder) == made
+    (made.folder / "tasks.json").write_text("{", encoding="utf-8")
+    assert Bundle.load(made.folder) == made
+
+
 def test_parameters_can_be_changed_by_hand(job, tmp_path):
     bundle = make_bundle(job, tmp_path / "job", Farming(chunk=2))
     path = bundle.folder / "parameter_values.yaml"
