@@ -264,7 +264,7 @@ def _at(lines: list[list[str]], text: str) -> list[float]:
 
 
 def _inside(job: Job, folder: Path) -> dict[str, Any]:
-    asked = {"plate": job.plate, "clean": job.clean, "output": str(folder / "inside/s.####.exr")}
+    asked = {"plate": job.plate, "clean_plate": job.clean_plate, "output": str(folder / "inside/s.####.exr")}
     asked |= {"device": "cpu"}
     command = [sys.executable, "-c", _INSIDE, str(time.time()), json.dumps(asked)]
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": _threads()}

@@ -58,7 +58,7 @@ def make_shot(folder: Path, width: int, height: int, count: int) -> Job:
     write_image(folder / "clean.exr", clean, "RGB", colorspace="lin_rec709_scene")
     return Job(
         plate=str(folder / "plate.####.exr"),
-        clean=str(folder / "clean.exr"),
+        clean_plate=str(folder / "clean.exr"),
         output=str(folder / "out/s.####.exr"),
     )
 
@@ -101,7 +101,7 @@ from howard_nodes.description.job import Job
 from howard_nodes.shot.run import run
 plate, clean, output, mode, reach = sys.argv[1:]
 settings = MatteSettings(refine_mode=mode, steadiness=int(reach))
-report = run(Job(plate=plate, clean=clean, output=output, settings=settings))
+report = run(Job(plate=plate, clean_plate=clean, output=output, settings=settings))
 assert not report.failed, report.failed
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, report.seconds)
 """
@@ -109,7 +109,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, report.secon
 
 def measured(job: Job, mode: str = "sampling", steadiness: int = 0) -> tuple[float, float]:
     """Run a job in a process of its own: peak memory in GiB, seconds."""
-    command = [sys.executable, "-c", _MEASURE, job.plate, job.clean, job.output, mode, str(steadiness)]
+    command = [sys.executable, "-c", _MEASURE, job.plate, job.clean_plate, job.output, mode, str(steadiness)]
     words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return float(words[-2]), float(words[-1])
 

@@ -92,7 +92,7 @@ def test_where_no_clean_plate_is_the_matte_reaches_as_far_as_beside_it(node, dem
     # A painted coarse matte has the last word.
     painted = np.zeros((*valid.shape, 2), np.float32)
     painted[-20:, :60] = 1.0
-    free = node.refine(stage, override_coarse=painted).alpha
+    free = node.refine(stage, coarse_override=painted).alpha
     assert (free[-12:, :50] > stage.limit[-12:, :50] + 0.5).any()
     assert (free[-20:, 80:] <= stage.limit[-20:, 80:]).all()
 

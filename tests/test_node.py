@@ -75,7 +75,7 @@ def test_a_job_on_files_gives_the_nodes_bits(make_shot, steadiness):
     run(
         Job(
             plate=shot.plate,
-            clean=shot.clean,
+            clean_plate=shot.clean,
             output=output,
             layers=layers,
             depth="float",
@@ -329,7 +329,7 @@ def test_a_file_that_changed_is_read_again(random_weights, make_shot):
     warm = Warm()
     job = Job(
         plate=shot.plate,
-        clean=shot.clean,
+        clean_plate=shot.clean,
         output=str(shot.folder / "out" / "s.####.exr"),
         layers=("difference",),
         weights=str(random_weights),

@@ -48,7 +48,7 @@ def main(output: Path) -> None:
             run(
                 Job(
                     plate=str(folder / "plate.exr"),
-                    clean=str(shot / "clean.exr"),
+                    clean_plate=str(shot / "clean.exr"),
                     output=str(made),
                     layers=("alpha", "clean", "difference"),
                     fitting=how,

@@ -33,33 +33,24 @@ FIT_NAMES = (
 )
 """What decides how a clean plate fits, by the names of the description."""
 
-_FIELDS = {
-    "plate": "plate",
-    "clean_plate": "clean",
-    "coarse_override": "override_coarse",
-    "error_override": "override_error",
-    "inside": "inside",
-    "outside": "outside",
-}
-"""Fields of a job by the node's input."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Job(FileOptions, ComputeSettings):
     """All that a job on files is asked for. Patterns are as `howard_nodes.frames.open_footage` takes them.
 
-    Its other fields are those of `FileOptions` and `ComputeSettings`.
+    Inputs have the names of the node's sockets; its other fields are those of `FileOptions` and
+    `ComputeSettings`.
 
     Attributes
     ----------
     plate : str
         Sequence, movie or still.
-    clean : str, optional
+    clean_plate : str, optional
         The clean plate. A sequence or movie is paired by frame number where that fits, else by what the
         frames show. Only a job that builds a clean plate does without.
     output : str
         Pattern of the result.
-    override_coarse, override_error, inside, outside : str, optional
+    coarse_override, error_override, inside, outside : str, optional
         Mattes painted by hand, paired by frame number.
     fitting : FitSettings
         How the clean plate is made to fit.
@@ -74,9 +65,9 @@ class Job(FileOptions, ComputeSettings):
 
     plate: str
     output: str
-    clean: str | None = None
-    override_coarse: str | None = None
-    override_error: str | None = None
+    clean_plate: str | None = None
+    coarse_override: str | None = None
+    error_override: str | None = None
     inside: str | None = None
     outside: str | None = None
     fitting: FitSettings = field(default_factory=FitSettings)
@@ -89,13 +80,13 @@ class Job(FileOptions, ComputeSettings):
     @property
     def required_clean(self) -> str:
         """The clean plate, where a job cannot do without. Raises `InputError` where there is none."""
-        if self.clean is None:
+        if self.clean_plate is None:
             raise InputError(f"{self.plate}: there is no clean plate; give one.")
-        return self.clean
+        return self.clean_plate
 
     def pattern(self, name: str) -> str | None:
         """Give what is connected to an input of the node's (`INPUTS`); None for nothing."""
-        value: str | None = getattr(self, _FIELDS[name])
+        value: str | None = getattr(self, name)
         return value
 
     @classmethod
@@ -136,7 +127,7 @@ class Job(FileOptions, ComputeSettings):
             if not isinstance(pattern, str) or not pattern or "\0" in pattern:
                 raise InputError(f"{name.replace('_', ' ')}: name a file or a pattern of files.")
         values = checked(knobs or {}, KNOBS)
-        more: dict[str, Any] = {_FIELDS[name]: pattern for name, pattern in connected.items()}
+        more: dict[str, Any] = dict(connected)
         more |= vars(taken(ComputeSettings, values)) | checked(options or {}, OPTIONS, "option")
         return cls(
             output=output,

@@ -119,8 +119,8 @@ class Engine:
         clean: np.ndarray,
         space: str,
         *,
-        override_coarse: np.ndarray | None = None,
-        override_error: np.ndarray | None = None,
+        coarse_override: np.ndarray | None = None,
+        error_override: np.ndarray | None = None,
         inside: np.ndarray | None = None,
         outside: np.ndarray | None = None,
         valid: np.ndarray | None = None,
@@ -133,7 +133,7 @@ class Engine:
             H W 3 float32, scene-linear, unbounded, finite.
         space : str
             Their colour space; scene-linear.
-        override_coarse, override_error : ndarray, optional
+        coarse_override, error_override : ndarray, optional
             H W or H W C, see `howard_nodes.solve.merge_override`; they act before the refiner.
         inside, outside : ndarray, optional
             H W, 0 to 1; they act on the result, outside wins.
@@ -151,7 +151,7 @@ class Engine:
             Sizes that do not fit.
         """
         coarse = self.coarse(plate, clean, space, valid=valid)
-        prediction = self.refine(coarse, override_coarse=override_coarse, override_error=override_error)
+        prediction = self.refine(coarse, coarse_override=coarse_override, error_override=error_override)
         if self.settings.unmix != "off":
             prediction = self.unmix(prediction, plate, clean, space, valid=valid)
         return self.solve(prediction, plate, clean, space, inside=inside, outside=outside, valid=valid)
@@ -221,8 +221,8 @@ class Engine:
         self,
         stage: CoarseStage,
         *,
-        override_coarse: np.ndarray | None = None,
-        override_error: np.ndarray | None = None,
+        coarse_override: np.ndarray | None = None,
+        error_override: np.ndarray | None = None,
     ) -> Prediction:
         """Refine a coarse matte: the second of `evaluate`'s four stages.
 
@@ -230,7 +230,7 @@ class Engine:
         ----------
         stage : CoarseStage
             From `coarse`; it is left as it is.
-        override_coarse, override_error
+        coarse_override, error_override
             As for `evaluate`.
 
         Returns
@@ -238,19 +238,19 @@ class Engine:
         Prediction
             At the plate's size.
         """
-        refined = self._with_memory(lambda: self._refine(stage, override_coarse, override_error))
+        refined = self._with_memory(lambda: self._refine(stage, coarse_override, error_override))
         height, width = stage.alpha.shape
         alpha, limit, doubted = _plane(refined.alpha), stage.limit, stage.error
-        if override_coarse is not None:
+        if coarse_override is not None:
             # What is painted against the network's own word is not doubted by its error map.
-            against = np.abs(merge_override(stage.alpha, override_coarse) - stage.alpha)
+            against = np.abs(merge_override(stage.alpha, coarse_override) - stage.alpha)
             doubted = doubted * np.clip(1 - 2 * against, 0.0, 1.0)
         if limit is not None:
-            if override_coarse is not None:
-                limit = np.maximum(limit, merge_override(limit, override_coarse))
+            if coarse_override is not None:
+                limit = np.maximum(limit, merge_override(limit, coarse_override))
             np.minimum(alpha, limit, out=alpha)
-        if override_error is not None:
-            painted = merge_override(stage.error, override_error)
+        if error_override is not None:
+            painted = merge_override(stage.error, error_override)
             doubted = np.where(was_painted(stage.error, painted), painted, doubted)
         region = refined.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
         return Prediction(
@@ -462,22 +462,22 @@ class Engine:
     def _refine(
         self,
         stage: CoarseStage,
-        override_coarse: np.ndarray | None,
-        override_error: np.ndarray | None,
+        coarse_override: np.ndarray | None,
+        error_override: np.ndarray | None,
     ) -> Refined:
         settings, (height, width) = self.settings, stage.plate.shape[2:]
         plate, clean = self._on_device(stage.plate), self._on_device(stage.clean)
         # The device may be another one since, where a GPU's memory did not suffice.
         used = Coarse(*(map_.to(plate.device) for map_ in vars(stage.coarse).values()))
         pixels = settings.pixels_for(height, width)
-        if override_coarse is not None:
-            used = replace(used, alpha=with_paint(used.alpha, stage.alpha, override_coarse, used))
-        if override_error is not None:
-            used = replace(used, error=with_paint(used.error, stage.error, override_error, used))
+        if coarse_override is not None:
+            used = replace(used, alpha=with_paint(used.alpha, stage.alpha, coarse_override, used))
+        if error_override is not None:
+            used = replace(used, error=with_paint(used.error, stage.error, error_override, used))
         if settings.sample_pixels is None:
             worth = float((used.error > WORTH_REFINING).float().mean())
             pixels = min(pixels, round(worth * height * width))
-        if override_error is not None or stage.limit is not None:
+        if error_override is not None or stage.limit is not None:
             # What is painted 1 or has no clean plate is refined, however much it is.
             share = float((used.error >= 0.999).float().mean())
             pixels = max(pixels, round(share * height * width) + 16)

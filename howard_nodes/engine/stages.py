@@ -103,8 +103,8 @@ class Stages:
             self._on_stage("refine")
             return self.engine.refine(
                 coarse,
-                override_coarse=_pixels(mattes, "coarse_override"),
-                override_error=_pixels(mattes, "error_override"),
+                coarse_override=_pixels(mattes, "coarse_override"),
+                error_override=_pixels(mattes, "error_override"),
             )
 
         def unmix() -> Prediction:

@@ -113,10 +113,10 @@ def _absolute(job: Job) -> Job:
         name: str(absolute(value))
         for name in (
             "plate",
-            "clean",
+            "clean_plate",
             "output",
-            "override_coarse",
-            "override_error",
+            "coarse_override",
+            "error_override",
             "inside",
             "outside",
             "fit",

@@ -54,7 +54,7 @@ def demo_job(
     folder = shot_folder()
     return Job(
         plate=str(folder / _PLATE),
-        clean=str(folder / _CLEAN),
+        clean_plate=str(folder / _CLEAN),
         output=str(output / _RESULT),
         frames=frames,
         weights=weights,

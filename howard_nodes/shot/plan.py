@@ -84,12 +84,7 @@ def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageC
     config = ColorConfig.load(job.ocio)
     _check_spaces(job, config)
     plates = open_plates(job, config, tell, cache=cache, reach=job.settings.steadiness)
-    painted = {
-        "coarse_override": job.override_coarse,
-        "error_override": job.override_error,
-        "inside": job.inside,
-        "outside": job.outside,
-    }
+    painted = {name: job.pattern(name) for name in ("coarse_override", "error_override", "inside", "outside")}
     mattes = {name: open_footage(pattern) for name, pattern in painted.items() if pattern is not None}
     _check_suffix(job.output)
     inputs = [

@@ -182,7 +182,7 @@ def test_a_coarse_matte_painted_against_the_network_is_not_undone_by_the_light(s
     painted = np.zeros((180, 260, 2), np.float32)
     painted[20:40, 20:60] = 1.0  # a subject that looks like the place
     stage = shipped.coarse(plate, clean, "lin_rec709")
-    refined = shipped.refine(stage, override_coarse=painted)
+    refined = shipped.refine(stage, coarse_override=painted)
     there = (slice(24, 36), slice(24, 56))
     np.testing.assert_array_equal(
         shipped.unmix(refined, plate, clean, "lin_rec709").alpha[there], refined.alpha[there]
@@ -193,9 +193,9 @@ def test_painted_error_rules_the_unmixing(shipped):
     plate, alpha = disc_over_gradient(0, 180, 260)
     clean = gradient(180, 260)
     stage = shipped.coarse(plate, clean, "lin_rec709")
-    protected = shipped.refine(stage, override_error=np.zeros((180, 260), np.float32))
+    protected = shipped.refine(stage, error_override=np.zeros((180, 260), np.float32))
     np.testing.assert_array_equal(shipped.unmix(protected, plate, clean, "lin_rec709").alpha, protected.alpha)
-    handed = shipped.refine(stage, override_error=np.ones((180, 260), np.float32))
+    handed = shipped.refine(stage, error_override=np.ones((180, 260), np.float32))
     edge = (alpha > 0) & (alpha < 1)
     found = shipped.unmix(handed, plate, clean, "lin_rec709").alpha
     assert np.abs(found - alpha)[edge].mean() < 0.05
@@ -209,7 +209,7 @@ def test_no_content_makes_anything_else_than_a_matte(shipped):
         wild = pictures.copy()
         wild[0, 0, 0], wild[1, -1, -1] = 1e8, -10.0
         for plate, clean in (pictures, wild, (pictures[0], pictures[0])):
-            result = shipped.evaluate(plate, clean, "lin_rec709", override_error=np.ones((height, width)))
+            result = shipped.evaluate(plate, clean, "lin_rec709", error_override=np.ones((height, width)))
             for layer in (result.alpha, result.doubt):
                 assert layer.shape == (height, width)
                 assert np.isfinite(layer).all()
@@ -234,9 +234,9 @@ def test_no_step_shows_where_the_refined_region_begins(engine):
     painted[32:64, 40:88] = 1.0
     engine.settings = MatteSettings(refine_mode="thresholding", threshold=0.9, backbone_scale=1.0)
     stage = engine.coarse(plate, gradient(96, 128), "lin_rec709")
-    found = engine.refine(stage, override_error=painted)
+    found = engine.refine(stage, error_override=painted)
     engine.settings = MatteSettings(refine_mode="full", backbone_scale=1.0)
-    whole = engine.refine(stage, override_error=painted).alpha
+    whole = engine.refine(stage, error_override=painted).alpha
     inside = found.region > 0
     assert inside.sum() == 32 * 48
     apart = whole - stage.alpha
@@ -268,14 +268,14 @@ def test_what_is_given_to_paint_on_changes_nothing_until_it_is_painted_on(shippe
     plate, _ = disc_over_gradient(0, 180, 260)
     stage = shipped.coarse(plate, gradient(180, 260), "lin_rec709")
     given = {
-        "override_coarse": stage.alpha.astype(np.float16).astype(np.float32),
-        "override_error": stage.error.astype(np.float16).astype(np.float32),
+        "coarse_override": stage.alpha.astype(np.float16).astype(np.float32),
+        "error_override": stage.error.astype(np.float16).astype(np.float32),
     }
     plain, unpainted = shipped.refine(stage), shipped.refine(stage, **given)
     for name in ("alpha", "encoded", "region", "doubted", "doubt"):
         np.testing.assert_allclose(getattr(unpainted, name), getattr(plain, name), atol=1e-3, err_msg=name)
     np.testing.assert_array_equal(unpainted.alpha, plain.alpha)
-    given["override_error"][:90] = 0.0
+    given["error_override"][:90] = 0.0
     painted = shipped.refine(stage, **given)
     np.testing.assert_allclose(painted.alpha[100:], plain.alpha[100:], atol=0.1)
     assert not painted.doubted[:90].any()

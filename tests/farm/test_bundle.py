@@ -29,7 +29,7 @@ def job(make_shot, random_weights, tmp_path) -> Job:
     shot = make_shot(6, folder=tmp_path / "it's a shot, größer")
     return Job(
         plate=shot.plate,
-        clean=shot.clean,
+        clean_plate=shot.clean,
         output=str(shot.folder / "out/shot.####.exr"),
         weights=str(random_weights),
         device="cpu",
@@ -72,7 +72,7 @@ def test_what_a_bundle_holds(job, tmp_path):
     folder = Path(job.plate).parent
     assert set(references["inputs"]["filenames"]) == {
         *(str(folder / f"plate.{frame}.exr") for frame in range(1001, 1007)),
-        *(job.clean, job.weights, str(folder / "out/shot.job.json")),
+        *(job.clean_plate, job.weights, str(folder / "out/shot.job.json")),
     }
     assert references["outputs"]["directories"] == [str(folder / "out")]
 
@@ -105,7 +105,7 @@ def test_whatever_is_connected_and_set_is_a_parameter(job, tmp_path, monkeypatch
     monkeypatch.setenv("OCIO", str(config))
     full = Job.of(
         {
-            **{"plate": job.plate, "clean_plate": job.clean},
+            **{"plate": job.plate, "clean_plate": job.clean_plate},
             **{
                 "coarse_override": f"{tmp_path}/coarse.####.exr",
                 "error_override": f"{tmp_path}/error.####.exr",
@@ -135,7 +135,7 @@ def test_whatever_is_connected_and_set_is_a_parameter(job, tmp_path, monkeypatch
 
 def test_it_runs_whole_where_folders_lie_elsewhere(job, howard, tmp_path):
     plain = tmp_path / "plain"
-    places = (job.plate, "--clean", job.clean, "-o", plain / "shot.####.exr")
+    places = (job.plate, "--clean", job.clean_plate, "-o", plain / "shot.####.exr")
     assert howard("matte", *places, "--weights", job.weights, "--device", "cpu").code == 0
     home = Path(job.plate).parent
     bundle = make_bundle(job, home / "job", Farming(chunk=4, cores=1))
@@ -191,10 +191,10 @@ def test_what_is_refused_before_anything_is_submitted(job, tmp_path):
     with pytest.raises(InputError, match=r"chunk 0: must be at least 1"):
         Farming(chunk=0)
     with pytest.raises(InputError, match=r"no such file"):
-        make_bundle(Job(**{**vars(job), "clean": str(tmp_path / "none.exr")}), folder, Farming())
+        make_bundle(Job(**{**vars(job), "clean_plate": str(tmp_path / "none.exr")}), folder, Farming())
     write_image(tmp_path / "small.exr", gradient()[:40], "RGB")
     with pytest.raises(InputError, match=r"small.exr: the clean plate is 104x40"):
-        make_bundle(Job(**{**vars(job), "clean": str(tmp_path / "small.exr")}), folder, Farming())
+        make_bundle(Job(**{**vars(job), "clean_plate": str(tmp_path / "small.exr")}), folder, Farming())
     assert not folder.exists()
     (tmp_path / "full").mkdir()
     (tmp_path / "full/thesis.txt").touch()
@@ -211,7 +211,7 @@ def test_more_than_an_engine_takes(make_shot, random_weights, tmp_path):
         (tmp_path / f"plate.{frame}.exr").hardlink_to(tmp_path / "plate.1001.exr")
     job = Job(
         plate=shot.plate,
-        clean=shot.clean,
+        clean_plate=shot.clean,
         output=str(tmp_path / "out/s.####.exr"),
         weights=str(random_weights),
     )
@@ -290,7 +290,7 @@ def test_parameters_can_be_changed_by_hand(job, tmp_path):
 
 def test_without_a_fit_step(job, tmp_path):
     plain = Job.of(
-        {"plate": job.plate, "clean_plate": job.clean},
+        {"plate": job.plate, "clean_plate": job.clean_plate},
         job.output,
         {"align": "off", "match_exposure": "off", "weights": job.weights},
     )

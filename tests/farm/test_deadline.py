@@ -42,7 +42,7 @@ def bundle(make_shot, tmp_path):
     folder = tmp_path / 'Bär\'s "shot" 1'
     folder.mkdir()
     shot = make_shot(6, folder=folder)
-    job = Job(plate=shot.plate, clean=shot.clean, output=str(folder / "out put/s.####.exr"))
+    job = Job(plate=shot.plate, clean_plate=shot.clean, output=str(folder / "out put/s.####.exr"))
     return make_bundle(job, folder / "job", Farming(name="Bär matte", chunk=4, cores=3, memory=2048))
 
 

@@ -50,7 +50,7 @@ def make(make_shot, tmp_path, random_weights):
         shot = make_shot(count, folder=folder)
         job = Job(
             plate=shot.plate,
-            clean=shot.clean,
+            clean_plate=shot.clean,
             output=str(folder / "out put/s.####.exr"),
             fitting=fitting,
             weights=str(random_weights),

@@ -235,7 +235,7 @@ def make_job(make_shot, random_weights, tmp_path) -> Callable[..., Bundle]:
         shot = make_shot(count, folder=folder)
         job = Job(
             plate=shot.plate,
-            clean=shot.clean,
+            clean_plate=shot.clean,
             output=str(folder / "out put/shot.####.exr"),
             weights=str(random_weights),
             device="cpu",

@@ -78,7 +78,7 @@ class Files:
         events: list[Event] = []
         usual = {
             "plate": self.plate,
-            "clean": self.clean,
+            "clean_plate": self.clean,
             "output": str(self.folder / "out" / "shot.####.exr"),
             "depth": "float",
             "device": "cpu",
@@ -134,7 +134,7 @@ def test_a_clean_plate_from_elsewhere_gives_the_matte_of_one_that_fits(shot):
         ("as it lies", shot.clean, off),
     ):
         output = str(shot.folder / name / "shot.####.exr")
-        report, _ = shot.run(output=output, clean=clean, fitting=fitting, layers=("alpha", "valid"))
+        report, _ = shot.run(output=output, clean_plate=clean, fitting=fitting, layers=("alpha", "valid"))
         assert report.done == FRAMES
         apart = [
             np.abs(shot.layer("alpha", frame, name) - plate_take().alpha(i))[

@@ -29,7 +29,7 @@ SHIPPED = Path("howard-lite0")  # where a matte must have edges; those of random
 def _run(shot, random_weights: Path, /, **changes) -> tuple[Report, list[Event]]:
     events: list[Event] = []
     output = str(shot.folder / "out" / "shot.####.exr")
-    usual = {"plate": shot.plate, "clean": shot.clean, "output": output, "weights": str(random_weights)}
+    usual = {"plate": shot.plate, "clean_plate": shot.clean, "output": output, "weights": str(random_weights)}
     job = Job(**usual | changes)
     return run(job, events.append), events
 
@@ -190,7 +190,7 @@ def test_what_is_painted_for_a_frame_is_not_averaged_away(make_shot, tmp_path):
             shot,
             SHIPPED,
             output=output,
-            override_coarse=str(tmp_path / "o.####.exr"),
+            coarse_override=str(tmp_path / "o.####.exr"),
             settings=MatteSettings(steadiness=steadiness, sample_pixels=0),
         )
         alphas.append(read_frame(shot.folder / str(steadiness) / "s.1002.exr", layer="alpha").pixels)
@@ -298,7 +298,7 @@ def test_the_coarse_layers_do_not_feel_the_overrides(make_shot, random_weights, 
     write_image(tmp_path / "coarse.exr", painted, "Y")
     write_image(tmp_path / "error.exr", 0 * painted, "Y")
     _run(shot, random_weights, depth="float", output=str(tmp_path / "a.exr"))
-    overrides = {f"override_{name}": str(tmp_path / f"{name}.exr") for name in ("coarse", "error")}
+    overrides = {f"{name}_override": str(tmp_path / f"{name}.exr") for name in ("coarse", "error")}
     _run(shot, random_weights, depth="float", output=str(tmp_path / "b.exr"), **overrides)
     for layer in ("coarse", "error"):
         without, with_ = (read_frame(tmp_path / name, layer=layer).pixels for name in ("a.exr", "b.exr"))
@@ -316,8 +316,8 @@ def test_a_coarse_override_shows_where_the_error_is_zero(make_shot, random_weigh
     _run(
         shot,
         random_weights,
-        override_coarse=str(tmp_path / "roto.exr"),
-        override_error=str(tmp_path / "error.exr"),
+        coarse_override=str(tmp_path / "roto.exr"),
+        error_override=str(tmp_path / "error.exr"),
         layers=("alpha", "region"),
     )
     path = shot.folder / "out" / "shot.1001.exr"
@@ -332,7 +332,7 @@ def test_an_error_of_one_is_refined_whatever_the_budget(make_shot, random_weight
     painted = np.zeros((72, 104, 1), np.float32)
     painted[:40] = 1
     write_image(tmp_path / "error.exr", painted, "Y")
-    _run(shot, random_weights, override_error=str(tmp_path / "error.exr"), layers=("region",))
+    _run(shot, random_weights, error_override=str(tmp_path / "error.exr"), layers=("region",))
     region = read_frame(shot.folder / "out" / "shot.1001.exr", layer="region").pixels[..., 0]
     np.testing.assert_array_equal(region[:40], 1)
     np.testing.assert_array_equal(region[44:], 0)
@@ -401,7 +401,7 @@ def test_a_lost_clean_frame_is_stood_in_for_and_told(make_shot, random_weights):
     ("changes", "words"),
     [
         ({"plate": "nowhere/plate.####.exr"}, "nowhere"),
-        ({"clean": "nowhere.exr"}, "nowhere.exr"),
+        ({"clean_plate": "nowhere.exr"}, "nowhere.exr"),
         ({"frames": "2001-2010"}, "2001-2010"),
         ({"frames": "abc"}, "abc"),
         ({"layers": ("alfa",)}, "alpha"),
@@ -462,7 +462,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 from howard_nodes.description.job import Job
 from howard_nodes.shot.run import run
-report = run(Job(plate={shot.plate!r}, clean={shot.clean!r}, output={output!r},
+report = run(Job(plate={shot.plate!r}, clean_plate={shot.clean!r}, output={output!r},
                       weights={str(random_weights)!r}, depth="float", compression="none"))
 print(json.dumps(report.failed))
 """

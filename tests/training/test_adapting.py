@@ -46,7 +46,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def job(shot: Shot, output: str = "shot.safetensors", **more: Any) -> Job:
-    return Job(plate=shot.plate, clean=shot.clean, output=str(shot.folder / output), device="cpu", **more)
+    return Job(
+        plate=shot.plate, clean_plate=shot.clean, output=str(shot.folder / output), device="cpu", **more
+    )
 
 
 def picture(alpha: np.ndarray | None = None) -> ShotPicture:
