@@ -43,7 +43,10 @@ def pixels_of(cells: Array, height: int, width: int) -> tuple[Array, Array]:
 
 def at_cells(picture: Array, where: tuple[Array, Array]) -> Array:
     """Take the pixels of cells out of a picture, H W or H W C: N 4 or N 4 C."""
-    return np.ascontiguousarray(picture[where])
+    flat = torch.from_numpy(where[0] * picture.shape[1] + where[1]).view(-1)
+    pixels = torch.from_numpy(np.ascontiguousarray(picture)).view(picture.shape[0] * picture.shape[1], -1)
+    # torch takes rows several times as fast as numpy.
+    return pixels.index_select(0, flat).view(*where[0].shape, *picture.shape[2:]).numpy()
 
 
 def cell_inputs(

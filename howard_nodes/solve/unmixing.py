@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
 from howard_nodes.solve.candidates import _GRAIN, weighed
-from howard_nodes.solve.spread import STRIP, enlarged, plate_noise, spread_colors
+from howard_nodes.solve.spread import STRIP, enlarged, plate_noise, spread_colors, squared
 
 __all__ = ["Evidence", "Unmixed", "halved", "unmix", "unmixing_cells"]
 
@@ -27,7 +27,7 @@ Array = NDArray[Any]
 
 _DOUBTED = 0.2  # error from which a pixel is unmixed wherever it is
 _PARTIAL = 0.01  # alpha this far from 0 and 1 counts as partial coverage
-_BESIDE = 3  # cells beside partial coverage that are unmixed too
+_BESIDE = 2  # cells beside partial coverage that are unmixed too
 _STRAY, _STRAND = 20, 1.5  # cells from the subject that a strand may be, and how much more than noise it is
 _SURE = 0.97  # mean alpha from which a cell shows the foreground alone
 _AROUND = 8  # candidates around the nearest sure foreground
@@ -102,11 +102,8 @@ def unmixing_cells(alpha: Array, error: Array, strands: tuple[Array, Array] | No
     near = cv2.dilate(partial, np.ones((2 * _BESIDE + 1,) * 2, np.uint8)) > 0
     cells = near.reshape(covered.shape) | (wrong > _DOUBTED)
     if strands is not None and (covered > _PARTIAL).any():
-        plate, clean = strands
-        around = cv2.distanceTransform((covered <= _PARTIAL).astype(np.uint8), cv2.DIST_L2, 3) <= _STRAY
-        off = np.square(halved(plate) - halved(clean)).sum(2)
-        noise = plate_noise(plate, clean, alpha)[::2]
-        cells |= around & (covered <= _PARTIAL) & (off > _STRAND * enlarged(noise, covered.shape[1]))
+        box = _box(covered > _PARTIAL, _STRAY)
+        cells[box] |= _strands(*strands, alpha, covered, box)
     free = error > 0
     if not free.all():
         odd = [(0, length % 2) for length in free.shape]
@@ -188,9 +185,19 @@ def unmix(
     return result
 
 
-def _box(cells: Array) -> tuple[slice, slice]:
+def _strands(plate: Array, clean: Array, alpha: Array, covered: Array, box: tuple[slice, slice]) -> Array:
+    """Find cells of a box beside the subject in which the plates differ by more than noise."""
+    part = tuple(slice(2 * side.start, 2 * side.stop) for side in box)
+    plate, clean, alpha, empty = plate[part], clean[part], alpha[part], covered[box] <= _PARTIAL
+    around = cv2.distanceTransform(empty.astype(np.uint8), cv2.DIST_L2, 3) <= _STRAY
+    apart = cv2.subtract(halved(plate), halved(clean))
+    off = squared(apart, apart)
+    noise = plate_noise(plate, clean, alpha)[::2]
+    return np.asarray(around & empty & (off > _STRAND * enlarged(noise, empty.shape[1])))
+
+
+def _box(cells: Array, reach: int = int(_FARTHEST)) -> tuple[slice, slice]:
     """Find the part of a picture that matters: cells, and what is near enough to tell something of them."""
-    reach = int(_FARTHEST)
     found = []
     for axis in (1, 0):
         there = np.flatnonzero(cells.any(axis))
