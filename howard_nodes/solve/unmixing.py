@@ -172,10 +172,10 @@ def unmix(
         if array.shape != shape:
             raise InputError(f"the {name} has shape {array.shape}, but the alpha needs {shape}")
     cells = unmixing_cells(alpha, error) if cells is None else cells
-    told = Evidence(*(np.zeros((int(cells.sum()), *shape), np.float32) for shape in ((4, 8), (3,), ())))
-    result = Unmixed(
-        np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32), told if evidence else None
-    )
+    told = None
+    if evidence:
+        told = Evidence(*(np.zeros((int(cells.sum()), *shape), np.float32) for shape in ((4, 8), (3,), ())))
+    result = Unmixed(np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32), told)
     if not cells.any():
         return result
     box = _box(cells)

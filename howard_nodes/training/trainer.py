@@ -46,7 +46,6 @@ _JOINT_FACTORS = (4, 2, 8)
 # A step with the refiner takes two to four times as long, and the coarse matte has most of the error. No
 # common divisor with the number of factors: the refiner sees them all.
 _REFINED = 4
-_LIGHT_WIDTHS = (32, 48, 64)
 _SAVE_SECONDS = 120
 
 
@@ -173,7 +172,7 @@ def _begin(settings: TrainSettings) -> MattingNetwork:
         if settings.stage != "light":
             return _with_signed_difference(network)
         if network.light is None:
-            network.light = LightRefiner(network.refiner.features, _LIGHT_WIDTHS)
+            network.light = LightRefiner(network.refiner.features)
         network.requires_grad_(False)
         network.light.requires_grad_(True)
         return network
