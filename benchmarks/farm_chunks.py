@@ -62,9 +62,11 @@ import torch
 lap("torch")
 from howard_nodes.description import FitSettings
 from howard_nodes.description.job import Job
+from howard_nodes.engine.runtime import Warm
+from howard_nodes.shot.plan import plan
 from howard_nodes.shot.shot import Shot
 lap("howard and its libraries")
-shot = Shot(Job(fitting=FitSettings("off", "off"), **job), lambda _: None)
+shot = Shot(plan(Job(fitting=FitSettings("off", "off"), **job)), Warm(0), lambda _: None)
 lap("weights, colour, headers")
 inputs = shot.read(shot.frames[0])
 lap("first frame: read")

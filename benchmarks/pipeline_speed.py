@@ -31,8 +31,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from howard_nodes.description import FitSettings, MatteSettings
 from howard_nodes.description.job import Job
+from howard_nodes.engine.runtime import Warm
 from howard_nodes.frames import Sequence, read_frame, write_image
 from howard_nodes.sheets.demo import shot_folder
+from howard_nodes.shot.plan import plan
 from howard_nodes.shot.run import run
 from howard_nodes.shot.shot import Shot
 
@@ -69,7 +71,7 @@ def rate(count: int = 24) -> None:
         job = make_shot(Path(name), *SIZES["1080p"], count)
         # The stages of a frame; fitting the clean plate is a pass of its own.
         as_it_is = replace(job, fitting=FitSettings("off", "off"))
-        shot = Shot(as_it_is, lambda _: None)
+        shot = Shot(plan(as_it_is), Warm(0), lambda _: None)
         first = shot.read(shot.frames[0])
         prediction = shot.predict(first)
         shot.write(first, prediction)
@@ -139,7 +141,8 @@ def refine() -> None:
             job = make_shot(Path(name), *size, 2)
             shots = {
                 mode: Shot(
-                    replace(job, settings=MatteSettings(refine_mode=mode)),
+                    plan(replace(job, settings=MatteSettings(refine_mode=mode))),
+                    Warm(0),
                     lambda _: None,
                 )
                 for mode in ("thresholding", "full")

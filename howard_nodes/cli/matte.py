@@ -52,10 +52,6 @@ def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
     HowardError
         As `howard_nodes.shot.run.run`.
     """
-    # What is wrong with a job is told before torch is loaded, which takes longer than to find it.
-    from howard_nodes.shot.plan import plan
-
-    plan(job)
     from howard_nodes.shot.run import run
 
     with reporter(as_json, as_openjd=as_openjd) as report:

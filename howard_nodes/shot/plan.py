@@ -17,7 +17,7 @@ from howard_nodes.shot.output import check_output, output_paths
 from howard_nodes.shot.pair import Plates
 from howard_nodes.shot.take import Take
 
-__all__ = ["Plan", "open_plates", "plan"]
+__all__ = ["Plan", "open_mattes", "open_plates", "plan"]
 
 _SUFFIXES = (".exr", ".png")
 
@@ -84,8 +84,7 @@ def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageC
     config = ColorConfig.load(job.ocio)
     _check_spaces(job, config)
     plates = open_plates(job, config, tell, cache=cache, reach=job.settings.steadiness)
-    painted = {name: job.pattern(name) for name in ("coarse_override", "error_override", "inside", "outside")}
-    mattes = {name: open_footage(pattern) for name, pattern in painted.items() if pattern is not None}
+    mattes = open_mattes(job)
     _check_suffix(job.output)
     inputs = [
         path
@@ -123,6 +122,12 @@ def open_plates(
     )
     frames = choose_frames(plate.footage, job.frames)
     return Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset, reach=reach)
+
+
+def open_mattes(job: Job) -> dict[str, Footage]:
+    """Open the overrides and mattes of a job, by name of socket. Raises `InputError`."""
+    painted = {name: job.pattern(name) for name in ("coarse_override", "error_override", "inside", "outside")}
+    return {name: open_footage(pattern) for name, pattern in painted.items() if pattern is not None}
 
 
 def _check_spaces(job: Job, config: ColorConfig) -> None:

@@ -15,12 +15,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from howard_nodes.description.job import Job
-from howard_nodes.engine.results import Prediction
-from howard_nodes.engine.runtime import Warm
 from howard_nodes.frames import format_frames
-from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import (
     Event,
     Finished,
@@ -31,7 +28,14 @@ from howard_nodes.shot.events import (
     Started,
 )
 from howard_nodes.shot.output import reason_of
-from howard_nodes.shot.shot import Inputs, Shot
+from howard_nodes.shot.plan import plan
+
+if TYPE_CHECKING:
+    from howard_nodes.description.job import Job
+    from howard_nodes.engine.results import Prediction
+    from howard_nodes.engine.runtime import Warm
+    from howard_nodes.plates.fit import ShotFit
+    from howard_nodes.shot.shot import Inputs
 
 __all__ = ["Report", "run"]
 
@@ -105,7 +109,12 @@ def run(
         if isinstance(event, FrameFitted) and cancelled():
             raise _Cancelled
 
-    shot = Shot(job, tell_unless_cancelled, warm, make_folder=make_folder)
+    made = plan(job, tell_unless_cancelled, None if warm is None else warm.cache)
+    # Torch is loaded here: what is wrong with a job is told before that.
+    from howard_nodes.engine.runtime import Warm
+    from howard_nodes.shot.shot import Shot
+
+    shot = Shot(made, warm or Warm(0), tell_unless_cancelled, make_folder=make_folder)
     frames = shot.frames
     engine = shot.engine
     tell(

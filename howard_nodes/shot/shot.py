@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from howard_nodes.description.job import Job
 from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.runtime import Warm
 from howard_nodes.engine.stages import Around
@@ -22,7 +21,7 @@ from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Note
 from howard_nodes.shot.inputs import Connected, ConnectedFrame, Content
 from howard_nodes.shot.output import prepare_output, write_frame
-from howard_nodes.shot.plan import plan
+from howard_nodes.shot.plan import Plan
 
 __all__ = ["FINGERPRINT_ATTRIBUTE", "SETTINGS_ATTRIBUTE", "Inputs", "Shot"]
 
@@ -65,18 +64,18 @@ class Inputs:
 
 
 class Shot:
-    """A job with everything found, checked and loaded.
+    """A plan with its network loaded and its output's folder made.
 
     The clean plate is fitted with `fit_plates`; then a frame is `read`, then `predict`, then `write`.
 
     Parameters
     ----------
-    job : Job
-        What to do.
+    made : Plan
+        What to do, from `howard_nodes.shot.plan.plan`.
+    warm : Warm
+        What is left of earlier shots, and takes what this one leaves.
     tell : callable
         Told what is worth knowing; may be called from any thread.
-    warm : Warm, optional
-        What is left of earlier shots, and takes what this one leaves; by default nothing.
     make_folder : bool
         Make the output's folder where it is not there.
 
@@ -94,19 +93,19 @@ class Shot:
     Raises
     ------
     InputError
-        The job cannot be done as asked.
+        Weights, device or folder cannot be used.
     """
 
     def __init__(
         self,
-        job: Job,
+        made: Plan,
+        warm: Warm,
         tell: Callable[[Event], None],
-        warm: Warm | None = None,
         *,
         make_folder: bool = True,
     ) -> None:
-        self._warm = warm or Warm(0)
-        made = plan(job, tell, self._warm.cache)
+        self._warm = warm
+        job = made.job
         self.plan, self.job, self.reach = made, job, job.settings.steadiness
         self.frames, self.paths = made.frames, made.paths
         self._config, self._layers, self._plates = made.config, made.layers, made.plates

@@ -19,8 +19,8 @@ from howard_nodes.errors import HowardError
 from howard_nodes.frames import parse_frames
 from howard_nodes.node import HowardMatte
 from howard_nodes.shot.events import Event, Note, to_json
+from howard_nodes.shot.plan import open_mattes, open_plates
 from howard_nodes.shot.run import run
-from howard_nodes.shot.shot import Shot
 from howard_nodes.worker.memory import attach, put
 from howard_nodes.worker.protocol import Code, RequestError
 from howard_nodes.worker.requests import FileRequest, PixelRequest, Session, evaluation
@@ -99,20 +99,17 @@ class Computing:
         """Read `frames` of the request `of` and leave it at that; each is told before it is read."""
         request = evaluation(params["of"], Session())
         assert isinstance(request, FileRequest)
-        job = replace(
-            request.job(),
-            fit=None,
-            report=None,
-            resume=False,
-            fitting=FitSettings(align="off", match_exposure="off"),
-        )
+        job = replace(request.job(), fitting=FitSettings(align="off", match_exposure="off"))
+        plates = open_plates(job, ColorConfig.load(job.ocio), lambda _: None, cache=self._warm.cache)
+        mattes = open_mattes(job)
         for frame in parse_frames(params["frames"]):
             if cancelled():
                 raise RequestError(Code.CANCELLED, "cancelled")
             tell({"event": "reading", "frame": frame})
             with suppress(HowardError):  # said when it is evaluated
-                # A shot of its own: one looks at the headers of its first frame.
-                Shot(replace(job, frames=str(frame)), lambda _: None, self._warm).read(frame)
+                plates.fitted(frame)
+                for matte in mattes.values():
+                    matte.read(frame)
         return {}
 
     @staticmethod
