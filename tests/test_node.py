@@ -99,8 +99,7 @@ def test_a_job_on_files_gives_the_nodes_bits(make_shot, steadiness):
         ({"error_override": _matte()}, ("refine", "unmix", "solve")),
         ({"inside": _matte()}, ("solve",)),
         ({"outside": _matte()}, ("solve",)),
-        # At this size draft sees as much as standard, and refines less.
-        ({"quality": "draft"}, ("refine", "unmix", "solve")),
+        ({"quality": "draft"}, ("coarse", "refine", "unmix", "solve")),
         ({"backbone_scale": 0.25}, ("coarse", "refine", "unmix", "solve")),
         ({"exposure": 1.0}, ("coarse", "refine", "unmix", "solve")),
         ({"sample_pixels": 64}, ("refine", "unmix", "solve")),

@@ -5,7 +5,7 @@ against it; neither torch nor numpy is imported here.
 """
 
 from howard_nodes.description.document import describe, schema
-from howard_nodes.description.knob import Choice, Knob, checked, knobs_of, taken
+from howard_nodes.description.knob import Choice, Knob, checked, counting, knobs_of, taken
 from howard_nodes.description.options import OPTIONS, FileOptions
 from howard_nodes.description.settings import (
     KNOBS,
@@ -33,6 +33,7 @@ __all__ = [
     "MatteSettings",
     "Socket",
     "checked",
+    "counting",
     "describe",
     "inputs_checked",
     "knobs_checked",

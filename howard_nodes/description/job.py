@@ -24,12 +24,7 @@ FIT_NAMES = (
     "colorspace",
     "clean_colorspace",
     "ocio",
-    "align",
-    "match_exposure",
-    "exposure",
-    "weights",
-    "device",
-    "precision",
+    *(knob.name for knob in KNOBS if knob.stage == "fit"),
 )
 """What decides how a clean plate fits, by the names of the description."""
 

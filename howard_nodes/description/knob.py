@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from howard_nodes.errors import InputError
 
-__all__ = ["Choice", "Knob", "check_fields", "checked", "knob", "knobs_of", "named", "taken"]
+__all__ = ["Choice", "Knob", "check_fields", "checked", "counting", "knob", "knobs_of", "named", "taken"]
 
 KnobType = Literal["float", "int", "bool", "choice", "text", "file"]
 
@@ -240,6 +240,29 @@ def knobs_of(settings: Any) -> tuple[Knob, ...]:
         for one in fields(settings)
         if "knob" in one.metadata
     )
+
+
+def counting(settings: Any, *stages: str) -> dict[str, Any]:
+    """Give the values on which stages depend: of their knobs, those that count as the others are set.
+
+    Parameters
+    ----------
+    settings : dataclass
+        An instance.
+    *stages : str
+        Of `STAGES`; what comes before them is not included.
+
+    Returns
+    -------
+    dict of str to object
+        By name of knob.
+    """
+    return {
+        one.name: getattr(settings, one.name)
+        for one in knobs_of(settings)
+        if one.stage in stages
+        and (one.only_with is None or getattr(settings, one.only_with[0]) == one.only_with[1])
+    }
 
 
 def check_fields(settings: Any) -> None:

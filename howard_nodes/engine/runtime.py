@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.description import ComputeSettings, MatteSettings
+from howard_nodes.description import ComputeSettings, MatteSettings, knobs_of
 from howard_nodes.engine.cache import StageCache, key_of
 from howard_nodes.engine.engine import Engine
 from howard_nodes.errors import InputError
@@ -108,7 +108,9 @@ class Warm:
         """
         info = describe_weights(computing.weights)
         weights_hash = _hash_file(info.path)
-        key = key_of(weights_hash, config.fingerprint, computing.device, computing.precision)
+        # The weights by their content, the other knobs by their value.
+        others = {one.name: getattr(computing, one.name) for one in knobs_of(ComputeSettings)} | {"weights": ""}
+        key = key_of(weights_hash, config.fingerprint, others)
         warm = self._engines.get(key)
         if warm is None:
             network = load_weights(computing.weights, fused=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from howard_nodes.description import counting
 from howard_nodes.engine.cache import StageCache, key_of
 from howard_nodes.engine.engine import Engine
 from howard_nodes.engine.results import CoarseStage, Prediction
@@ -183,7 +184,8 @@ class Stages:
             )
 
         known = self._predicted_key(pictures, mattes)
-        key = key_of("solve", known, _keys(mattes, "inside", "outside"), [one for one, _ in around])
+        knobs = counting(self.engine.settings, "solve")
+        key = key_of("solve", known, knobs, _keys(mattes, "inside", "outside"), [one for one, _ in around])
         return self.cache.get(key, compute)
 
     def _coarse(self, pictures: Pictures) -> CoarseStage:
@@ -193,25 +195,21 @@ class Stages:
 
         return self.cache.get(self._coarse_key(pictures), compute)
 
+    # A stage's key holds the key of what comes before, its knobs that count, and what is connected to it.
+
     def _coarse_key(self, pictures: Pictures) -> str:
-        settings, (height, width) = self.engine.settings, pictures.plate.shape[:2]
-        scale = settings.scales_for(height, width)
-        return key_of("coarse", self._key, pictures.key, scale, settings.exposure)
+        return key_of("coarse", self._key, pictures.key, counting(self.engine.settings, "fit", "coarse"))
 
     def _refine_key(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> str:
-        settings, (height, width) = self.engine.settings, pictures.plate.shape[:2]
-        amount: float | None = None
-        if settings.refine_mode == "sampling":
-            amount = settings.pixels_for(height, width)
-        elif settings.refine_mode == "thresholding":
-            amount = settings.threshold
         overrides = _keys(mattes, "coarse_override", "error_override")
-        return key_of("refine", self._coarse_key(pictures), settings.refine_mode, amount, overrides)
+        knobs = counting(self.engine.settings, "refine")
+        return key_of("refine", self._coarse_key(pictures), knobs, overrides)
 
     def _predicted_key(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> str:
         key = self._refine_key(pictures, mattes)
-        settings = self.engine.settings
-        return key_of("unmix", key, settings.weighs_light) if settings.unmix != "off" else key
+        if self.engine.settings.unmix == "off":
+            return key
+        return key_of("unmix", key, counting(self.engine.settings, "unmix"))
 
 
 def _steadied(prediction: Prediction, mattes: Mapping[str, Matte], around: Around) -> Prediction:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from howard_nodes.description import counting
 from howard_nodes.engine.cache import key_of
 from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.runtime import KnownFit, Warm, WarmEngine
@@ -107,8 +108,8 @@ class Connected:
         self._kept: KnownFit | None = None
         self._seen: dict[int, _Seen] = {}
         takes = [(take.footage.pattern, take.layer, take.requested) for take in (plates.plate, plates.clean)]
-        exposure = engine.engine.settings.exposure
-        self._fit_key = key_of("fit", engine.key, vars(plates.settings), exposure, takes, plates.offset)
+        knobs = counting(engine.engine.settings, "fit") | counting(plates.settings, "fit")
+        self._fit_key = key_of("fit", engine.key, knobs, takes, plates.offset)
 
     @property
     def fit(self) -> ShotFit | None:
