@@ -109,7 +109,9 @@ class Warm:
         info = describe_weights(computing.weights)
         weights_hash = _hash_file(info.path)
         # The weights by their content, the other knobs by their value.
-        others = {one.name: getattr(computing, one.name) for one in knobs_of(ComputeSettings)} | {"weights": ""}
+        others = {one.name: getattr(computing, one.name) for one in knobs_of(ComputeSettings)} | {
+            "weights": ""
+        }
         key = key_of(weights_hash, config.fingerprint, others)
         warm = self._engines.get(key)
         if warm is None:

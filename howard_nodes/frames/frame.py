@@ -62,6 +62,8 @@ class Frame:
         The file it came from.
     frame : int or None
         Its number in its sequence.
+    layer : str
+        The layer that was read, empty where the file has but the one picture.
     straight_alpha : bool
         True where the file keeps colour and alpha apart (PNG, some TIFF); colour is premultiplied otherwise.
     """
@@ -75,6 +77,7 @@ class Frame:
     metadata: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
     frame: int | None = None
+    layer: str = ""
     straight_alpha: bool = False
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import OpenImageIO as oiio  # noqa: N813
 
 from howard_nodes.errors import FrameError
 from howard_nodes.frames.frame import Window
+from howard_nodes.frames.header import channels_of, message_of, text_of
+from howard_nodes.frames.orientation import Orientation
 
 __all__ = [
     "FORMATS",
@@ -21,18 +24,25 @@ __all__ = [
     "choose",
     "explain",
     "find_layer",
+    "is_data",
     "layer_channels",
+    "layer_of",
     "layers_of",
     "opened",
+    "orientation_of",
     "parts_of",
     "pixel_aspect_of",
     "short_name",
+    "what_is_there",
     "windows",
 ]
 
-FORMATS = {"openexr": "EXR", "png": "PNG", "tiff": "TIFF", "dpx": "DPX", "jpeg": "JPEG"}
+FORMATS = {"openexr": "EXR", "png": "PNG", "tiff": "TIFF", "dpx": "DPX", "jpeg": "JPEG", "webp": "WebP"}
 """Formats read, by OpenImageIO's name."""
 
+
+# What a library may raise of a header that makes no sense.
+_FOREIGN = (UnicodeError, RuntimeError, ValueError, OverflowError, MemoryError, TypeError, IndexError)
 
 _CANONICAL = {
     "r": "R",
@@ -141,13 +151,13 @@ def opened(path: Path, frame: int | None) -> Iterator[oiio.ImageInput]:
     config = oiio.ImageSpec()
     # Colour stays as it lies in the file: OpenImageIO would premultiply it before it is linear.
     config.attribute("oiio:UnassociatedAlpha", 1)
-    oiio.geterror()
+    message_of(oiio.geterror)
     try:
         source = oiio.ImageInput.open(str(path), config)
     except UnicodeEncodeError as error:
         raise FrameError("the name is not valid UTF-8; rename the file", path=path, frame=frame) from error
     if source is None:
-        reason = explain(oiio.geterror())
+        reason = explain(message_of(oiio.geterror))
         raise FrameError(f"cannot be read as a picture: {reason}", path=path, frame=frame)
     try:
         name = source.format_name()
@@ -158,6 +168,12 @@ def opened(path: Path, frame: int | None) -> Iterator[oiio.ImageInput]:
                 frame=frame,
             )
         yield source
+    except _FOREIGN as error:
+        raise FrameError(
+            f"is damaged, it cannot be read ({type(error).__name__}: {error}); render or copy it again",
+            path=path,
+            frame=frame,
+        ) from error
     finally:
         source.close()
 
@@ -168,6 +184,13 @@ def windows(spec: oiio.ImageSpec) -> tuple[Window, Window]:
         Window(spec.x, spec.y, spec.width, spec.height),
         Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height),
     )
+
+
+def orientation_of(source: oiio.ImageInput, spec: oiio.ImageSpec) -> Orientation:
+    """Give how a picture is to be turned; an EXR is upright whatever it says: nobody heeds that there."""
+    if source.format_name() == "openexr":
+        return Orientation()
+    return Orientation.of_exif(spec.get_int_attribute("Orientation", 1))
 
 
 def pixel_aspect_of(spec: oiio.ImageSpec) -> float:
@@ -181,7 +204,7 @@ def parts_of(source: oiio.ImageInput) -> list[oiio.ImageSpec]:
     specs: list[oiio.ImageSpec] = []
     while source.seek_subimage(len(specs), 0):
         specs.append(source.spec())
-    source.geterror()  # the failed seek past the last part
+    message_of(source.geterror)  # the failed seek past the last part
     return specs
 
 
@@ -207,7 +230,7 @@ def layer_channels(names: tuple[str, ...], layer: str) -> list[int]:
 
 def layers_of(spec: oiio.ImageSpec) -> dict[str, tuple[str, ...]]:
     """Give the channels of each layer of a part, by their full names."""
-    names = tuple(spec.channelnames)
+    names = channels_of(spec)
     prefixes = sorted({name.rpartition(".")[0] for name in names})
     return {p: tuple(names[i] for i in layer_channels(names, p)) for p in prefixes}
 
@@ -224,33 +247,55 @@ def find_layer(names: tuple[str, ...], layer: str) -> list[int]:
     return layer_channels(names, close[0]) if len(close) == 1 else []
 
 
-def _main_picture(specs: list[oiio.ImageSpec], wanted: range) -> tuple[int, list[int]]:
-    """Where the picture is: plain colour channels, else a layer of colour, else what comes first."""
-    layers = [
-        (i, prefix, layer_channels(tuple(specs[i].channelnames), prefix))
-        for i in wanted
-        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in specs[i].channelnames)
-    ]
+# Last parts of the names of layers, without their numbers, in lower case.
+_PICTURES = {"beauty", "rgba", "rgb", "combined", "c", "ci", "main", "color", "colour", "composite", "final"}
+_DATA = re.compile(
+    r"(u?crypto|(diff|gloss|trans|diffuse|glossy|transmission|specular|subsurface)_?(col|color|filter|albedo)\d*\b"
+    r"|(albedo|basecolor|base_color|normals?|n|ng|ns|p|po|pref|pworld|position|point|z|depth|deep|zdepth|uvs?"
+    r"|st|ids?|index(ob|ma)|object|material|matid|objid|mask|mattes?|mist|motion|motionvector|vectors?|velocity"
+    r"|speed|mv|ao|occlusion|denoising|variance|samples?|samplecount|wire|wireframe|curvature|facing)\d*\b)"
+)
 
-    def rank(layer: tuple[int, str, list[int]]) -> int:
-        i, prefix, chosen = layer
-        names = {short_name(specs[i].channelnames[c]) for c in chosen}
-        if prefix == "" and names & {"R", "G", "B", "Y", "A"}:
-            return 0
-        if names >= {"R", "G", "B"}:
-            # Blender's name for the picture among its passes
-            return 1 if prefix.rpartition(".")[2] == "Combined" else 2
-        return 3 if prefix == "" else 4
 
-    i, _, chosen = min(layers, key=rank)  # the first of the best
-    return i, chosen
+def is_data(layer: str) -> bool:
+    """Tell from its name whether a layer is data (ids, normals, albedo ...) and no picture."""
+    return any(_DATA.match(word.lower()) is not None for word in (layer.rpartition(".")[2], layer))
+
+
+def _main_picture(specs: list[oiio.ImageSpec], wanted: range) -> tuple[int, list[int]] | None:
+    """Where the picture is: plain colour channels, else the layer whose name says so, else the only one.
+
+    None where that cannot be told: several layers could be meant, or none.
+    """
+    layers = []
+    for i in wanted:
+        names, title = channels_of(specs[i]), text_of(specs[i], "name")
+        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in names):
+            chosen = layer_channels(names, prefix)
+            layers.append((i, prefix, chosen, {short_name(names[c]) for c in chosen}, prefix or title))
+    plain = [layer for layer in layers if layer[1] == "" and layer[3] & {"R", "G", "B", "Y", "A"}]
+    if len(plain) > 1:
+        # Parts of one file, each with plain channels: told apart by their titles alone.
+        plain = [layer for layer in plain if not is_data(layer[4])] or plain
+        plain = [layer for layer in plain if _says_picture(layer[4])] or plain
+    colored = [layer for layer in layers if layer[3] >= {"R", "G", "B"} and not is_data(layer[4])]
+    named = [layer for layer in colored if _says_picture(layer[4])]
+    others = [layer for layer in layers if layer[1] == ""]
+    for found in (plain[:1], named[:1], colored, layers, others):
+        if len(found) == 1:
+            return found[0][0], found[0][2]
+    return None
+
+
+def _says_picture(layer: str) -> bool:
+    return layer.rpartition(".")[2].lower() in _PICTURES
 
 
 def choose(
     specs: list[oiio.ImageSpec], layer: str | None, part: int | str | None
 ) -> tuple[int, list[int]] | None:
     """Part number and channels for what was asked; None where there is no such thing."""
-    titles = [spec.get_string_attribute("name") for spec in specs]
+    titles = [text_of(spec, "name") for spec in specs]
     wanted = range(len(specs))
     if part is not None:
         index = part if isinstance(part, int) else titles.index(part) if part in titles else -1
@@ -260,22 +305,29 @@ def choose(
     if layer is None:
         return _main_picture(specs, wanted)
     for i in wanted:
-        chosen = find_layer(tuple(specs[i].channelnames), layer)
+        chosen = find_layer(channels_of(specs[i]), layer)
         if chosen:
             return i, chosen
     for i in wanted:  # a part named like the layer, with plain channel names
         if titles[i].lower() == layer.lower():
-            names = tuple(specs[i].channelnames)
+            names = channels_of(specs[i])
             return i, layer_channels(names, "") or list(range(len(names)))
     if layer.lower() in ("rgb", "rgba", "main", "beauty"):
         return choose(specs, None, part)
     return None
 
 
-def _what_is_there(specs: list[oiio.ImageSpec]) -> str:
+def layer_of(spec: oiio.ImageSpec, chosen: list[int]) -> str:
+    """Name the layer that channels belong to, by their prefix or their part; empty for the only picture."""
+    prefix = channels_of(spec)[chosen[0]].rpartition(".")[0]
+    return prefix or text_of(spec, "name")
+
+
+def what_is_there(specs: list[oiio.ImageSpec]) -> str:
+    """List parts and layers of a file, for a message."""
     found = []
     for spec in specs:
-        name = spec.get_string_attribute("name")
+        name = text_of(spec, "name")
         inside = [p or "(main)" for p in layers_of(spec)]
         found.append(f"part {name!r}: {', '.join(inside)}" if len(specs) > 1 else ", ".join(inside))
     return "; ".join(found)

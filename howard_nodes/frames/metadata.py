@@ -1,4 +1,4 @@
-"""Header attributes: what travels from input to output, with its type, and what a file says of its colour."""
+"""Header attributes: what travels from input to output, with its type."""
 
 from __future__ import annotations
 
@@ -13,17 +13,14 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
+from howard_nodes.frames.header import attributes_of
+
 __all__ = [
-    "COLORSPACE_ATTRIBUTE",
     "TypedValue",
     "all_attributes",
     "carried_metadata",
     "set_attribute",
-    "tagged_colorspace",
 ]
-
-COLORSPACE_ATTRIBUTE = "howard:colorspace"
-"""Our own colour tag. OpenImageIO drops names it does not know, among them all camera logs."""
 
 
 class TypedValue(tuple[Any, ...]):
@@ -109,6 +106,7 @@ _ENCODING = {
     "maxsamplesperpixel",
     "multiview",
     "name",
+    "orientation",
     "pixelaspectratio",
     "planarconfig",
     "preview",
@@ -140,6 +138,11 @@ _ENCODING = {
     "dpx:verticalsamplerate",
     "dpx:whitelevel",
 }
+
+
+_DPX_HEADERS = 2048  # bytes: the generic header, and that of film and television
+_UNDEFINED = 2**32 - 1
+_FASTEST = 1000  # frames a second
 
 
 def _describes_encoding(name: str) -> bool:
@@ -189,26 +192,40 @@ def _well_known(name: str, value: Any) -> Any:
     return value
 
 
-def _value(attribute: oiio.ParamValue) -> Any:
-    value, kind = attribute.value, str(attribute.type)
+def all_attributes(spec: oiio.ImageSpec) -> dict[str, Any]:
+    """Every attribute of a header, by name, as plain values and `TypedValue`."""
+    return {name: _value(name, kind, value) for name, kind, value in attributes_of(spec)}
+
+
+def _value(name: str, kind: str, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value = tuple(value.ravel().tolist())
     if isinstance(value, tuple):
         return TypedValue(value, kind)
-    return _well_known(attribute.name, value) if isinstance(value, str) else value
+    return _well_known(name, value) if isinstance(value, str) else value
 
 
-def all_attributes(spec: oiio.ImageSpec) -> dict[str, Any]:
-    """Every attribute of a header, by name, as plain values and `TypedValue`."""
-    return {a.name: _value(a) for a in spec.extra_attribs if a.value is not None}
-
-
-def carried_metadata(spec: oiio.ImageSpec) -> dict[str, Any]:
+def carried_metadata(spec: oiio.ImageSpec, path: Path) -> dict[str, Any]:
     """Attributes that go on to the output: all but those that describe this file's encoding.
 
-    A frame rate that a DPX keeps in its own field is carried as ``framesPerSecond``.
+    A frame rate that a DPX keeps in its own field is carried as ``framesPerSecond``. What cannot be is left
+    out: a timecode of 25 hours, a rate of 0, all that stands where a DPX has no film and television header.
+
+    Parameters
+    ----------
+    spec : OpenImageIO.ImageSpec
+        The header.
+    path : Path
+        The file.
     """
     found = {name: value for name, value in all_attributes(spec).items() if not _describes_encoding(name)}
+    is_dpx = any(name.startswith("dpx:") for name in found)
+    if is_dpx and not _has_industry_header(path):
+        found = {
+            name: value
+            for name, value in found.items()
+            if not name.lower().startswith(("dpx:", "smpte:")) and name.lower() != "framespersecond"
+        }
     metadata: dict[str, Any] = {}
     for name, value in found.items():
         if name.lower().startswith("dpx:") and (
@@ -219,12 +236,56 @@ def carried_metadata(spec: oiio.ImageSpec) -> dict[str, Any]:
             continue
         if name in ("XResolution", "YResolution", "ResolutionUnit") and found.get("ResolutionUnit") == "none":
             continue  # how PNG says pixel aspect
-        metadata[_SPELLING.get(name.lower(), name)] = value
+        spelt = _SPELLING.get(name.lower(), name)
+        if _can_be(spelt, value):
+            metadata[spelt] = value
     if "framesPerSecond" not in metadata:
-        rate = metadata.get("dpx:TemporalFrameRate") or metadata.get("dpx:FrameRate")
-        if isinstance(rate, float) and 0 < rate < 1000:
-            metadata["framesPerSecond"] = TypedValue(_rational_rate(rate), "rational")
+        for name in ("dpx:TemporalFrameRate", "dpx:FrameRate"):
+            rate = metadata.get(name)
+            if isinstance(rate, float) and 1 <= rate < _FASTEST:
+                metadata["framesPerSecond"] = TypedValue(_rational_rate(rate), "rational")
+                break
     return metadata
+
+
+def _has_industry_header(path: Path) -> bool:
+    """Whether a DPX has the film and television header of SMPTE 268M; others have pixels or nothing there."""
+    with path.open("rb") as file:
+        head = file.read(_DPX_HEADERS)
+    if len(head) < _DPX_HEADERS or head[:4] not in (b"SDPX", b"XPDS"):
+        return False
+    order = ">" if head[:4] == b"SDPX" else "<"
+    (pixels,) = struct.unpack_from(f"{order}I", head, 4)
+    (length,) = struct.unpack_from(f"{order}I", head, 28)
+    return pixels >= _DPX_HEADERS and length not in (0, _UNDEFINED)
+
+
+def _can_be(name: str, value: Any) -> bool:
+    """Whether a well-known attribute has a value that it can have: fields that nobody filled in do not."""
+    lower, kind = name.lower(), _KNOWN.get(name.lower())
+    try:
+        if lower == "smpte:timecode":
+            return isinstance(value, str) or _is_timecode(int(value[0]))
+        if lower == "smpte:keycode" and not isinstance(value, str):
+            most = (99, 99, 999_999, 9_999, 119, 15, 120)
+            within = all(0 <= n <= limit for n, limit in zip(value, most, strict=True))
+            return within and any(value[:4])
+        if lower == "framespersecond" and kind == getattr(value, "type", ""):
+            return value[1] > 0 and 1 <= value[0] / value[1] < _FASTEST
+    except (TypeError, ValueError, IndexError):
+        return False
+    return True
+
+
+def _is_timecode(packed: int) -> bool:
+    """Whether the digits of a timecode, without its flags, are digits of a time."""
+    fields = (
+        (packed >> 24 & 0x3F, 23),
+        (packed >> 16 & 0x7F, 59),
+        (packed >> 8 & 0x7F, 59),
+        (packed & 0x3F, 59),
+    )
+    return all(field & 15 <= 9 and (field >> 4) * 10 + (field & 15) <= most for field, most in fields)
 
 
 def _rational_rate(rate: float) -> tuple[int, int]:
@@ -300,7 +361,7 @@ def set_attribute(spec: oiio.ImageSpec, name: str, value: Any, *, as_text: bool 
         value = int(value)
     if isinstance(value, int) and not -(2**31) <= value < 2**31:
         value = str(value)
-    if as_text and isinstance(value, int | float | TypedValue) and name != "Orientation":
+    if as_text and isinstance(value, int | float | TypedValue):
         value = _as_text(value)
     if isinstance(value, TypedValue):
         if value.type.startswith(("uint8", "int8")):
@@ -310,74 +371,3 @@ def set_attribute(spec: oiio.ImageSpec, name: str, value: Any, *, as_text: bool 
         spec.attribute(name, value)
     elif value is not None:
         spec.attribute(name, json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _png_chunks(path: Path) -> set[bytes]:
-    """Names of the chunks before the first pixel data."""
-    names: set[bytes] = set()
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            length, name = struct.unpack(">I4s", head)
-            if name in (b"IDAT", b"IEND"):
-                break
-            names.add(name)
-            file.seek(length + 4, 1)
-    return names
-
-
-def tagged_colorspace(spec: oiio.ImageSpec, file_format: str, path: Path) -> str | None:
-    """Colour space that a file's own tags name; None where they name none.
-
-    ``oiio:ColorSpace`` alone proves nothing: OpenImageIO sets it to sRGB for every PNG and JPEG. So the tag
-    itself is looked for:
-
-    - any format: our own ``howard:colorspace``;
-    - EXR: ``colorInteropID``, the ACES container flag, or an ``oiio:ColorSpace`` in the header (but
-      ``Linear`` and ``scene_linear``, which old OpenImageIO wrote into every file, name no primaries and do
-      not count; neither do chromaticities alone);
-    - PNG: the chunks cICP, sRGB, gAMA; from an ICC profile its description, if it has one;
-    - TIFF and JPEG: Exif ColorSpace 1 (sRGB), or the ICC profile's description;
-    - DPX: transfer ``Linear`` only. ``Logarithmic`` and ``Printing density`` do not say which log.
-
-    Parameters
-    ----------
-    spec : OpenImageIO.ImageSpec
-        The header.
-    file_format : str
-        OpenImageIO's format name (``openexr``, ``png`` ...).
-    path : Path
-        The file; PNG chunks are read from it.
-
-    Returns
-    -------
-    str or None
-        An OpenColorIO name or interop ID, as the file spells it.
-    """
-    own = spec.get_string_attribute(COLORSPACE_ATTRIBUTE)
-    if own:
-        return own
-    guess = spec.get_string_attribute("oiio:ColorSpace") or None
-    if file_format == "openexr":
-        named = spec.get_string_attribute("colorInteropID")
-        if named and named != "unknown":
-            return named
-        if spec.get_int_attribute("acesImageContainerFlag"):
-            return "lin_ap0_scene"
-        if guess is None or guess.lower() in ("linear", "scene_linear"):
-            return None
-        with path.open("rb") as file:
-            return guess if b"oiio:ColorSpace\0string\0" in file.read(1 << 16) else None
-    if file_format == "dpx":
-        return "lin_rec709_scene" if spec.get_string_attribute("dpx:Transfer") == "Linear" else None
-    chunks = _png_chunks(path) if file_format == "png" else set()
-    if b"cICP" in chunks:
-        return guess
-    profile = spec.get_string_attribute("ICCProfile:profile_description")
-    if profile:
-        return "srgb_rec709_scene" if "srgb" in profile.lower() else profile
-    if chunks & {b"sRGB", b"gAMA"}:
-        return guess
-    if spec.get_int_attribute("Exif:ColorSpace") == 1:
-        return "srgb_rec709_scene"
-    return None

@@ -9,24 +9,29 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from howard_nodes.errors import FrameError
-from howard_nodes.frames.frame import Frame
+from howard_nodes.frames.color_tags import tagged_colorspace
+from howard_nodes.frames.frame import Frame, Window
+from howard_nodes.frames.header import channels_of, message_of, text_of
 from howard_nodes.frames.inside import (
     FORMATS,
     FileInfo,
     PartInfo,
-    _what_is_there,
     choose,
     explain,
+    layer_of,
     layers_of,
     opened,
+    orientation_of,
     parts_of,
     pixel_aspect_of,
     short_name,
+    what_is_there,
     windows,
 )
-from howard_nodes.frames.metadata import all_attributes, carried_metadata, tagged_colorspace
+from howard_nodes.frames.metadata import all_attributes, carried_metadata
+from howard_nodes.frames.orientation import Orientation
 
-__all__ = ["has_layer", "inspect_file", "read_attributes", "read_frame", "verify_file"]
+__all__ = ["check_file", "has_layer", "inspect_file", "read_attributes", "read_frame", "verify_file"]
 
 
 _UINT_MAX = 2.0**32 - 1
@@ -60,19 +65,20 @@ def read_frame(
     part: int | str | None = None,
     frame: int | None = None,
 ) -> Frame:
-    """Read one picture, exactly as its file keeps it.
+    """Read one picture as its file keeps it, upright.
 
     Nothing is converted or repaired: colours stay in the file's space, NaN and Inf stay (see `sanitize`),
-    the pixels cover the data window. Integer files are scaled to 0..1 at their full depth. The GIL is
-    released while pixels are read.
+    the pixels cover the data window. Stills are turned as their orientation says. Integer files are scaled to
+    0..1 at their full depth. The GIL is released while pixels are read.
 
     Parameters
     ----------
     path : Path or str
-        EXR (scan line, tiled, multi-part, any channel types), PNG, TIFF, DPX or JPEG.
+        EXR (scan line, tiled, multi-part, any channel types), PNG, TIFF, DPX, JPEG or WebP.
     layer : str, optional
         ``foreground`` picks ``foreground.R``, ``foreground.G`` ...; a full channel name like ``coarse.A``
-        picks that one; the name of a part works too. By default the main picture: channels without a prefix.
+        picks that one; the name of a part works too. By default the main picture: channels without a prefix,
+        else a layer called beauty, rgba, Combined or alike, else the only one that is no data.
     part : int or str, optional
         Part of a multi-part EXR, by number or name. By default the first that has the layer.
     frame : int, optional
@@ -83,30 +89,28 @@ def read_frame(
     Frame
         `Frame.colorspace` is set only from the file's own tags, never from its type or name: our
         ``howard:colorspace`` first, then ``colorInteropID``, the ACES container flag or ``oiio:ColorSpace``
-        of an EXR, the cICP, iCCP, sRGB or gAMA chunk of a PNG, Exif or ICC of TIFF and JPEG, a linear DPX.
-        Chromaticities alone name no space; they are in the metadata.
+        of an EXR, the cICP, iCCP, sRGB or gAMA chunk of a PNG, Exif or ICC of TIFF and JPEG, the transfer
+        of a DPX. Chromaticities alone name no space; they are in the metadata.
 
     Raises
     ------
     FrameError
-        If the file is missing, empty, truncated, corrupt, deep, of another format, or has no such layer.
+        If the file is missing, empty, truncated, corrupt, deep, of another format, has no such layer, or
+        does not say which of its layers is the picture.
     """
     path = Path(path)
     with opened(path, frame) as source:
         specs = parts_of(source)
         found = choose(specs, layer, part)
         if found is None:
-            asked = " and ".join(
-                f"{what} {value!r}" for what, value in (("layer", layer), ("part", part)) if value is not None
-            )
-            raise FrameError(f"has no {asked}; there is {_what_is_there(specs)}", path=path, frame=frame)
+            raise _no_such(specs, layer, part, path, frame)
         index, chosen = found
         spec = specs[index]
-        names = tuple(spec.channelnames)
+        names = channels_of(spec)
         _refuse(spec, names, chosen, path, frame)
         pixels = _read_channels(source, spec, index, chosen)
         # A truncated JPEG gives a full picture and a message.
-        message = source.geterror()
+        message = message_of(source.geterror)
         if pixels is None or message or _cut_short(path, source.format_name()):
             raise FrameError(
                 f"is truncated or corrupt, its pixels cannot be read ({explain(message)}); "
@@ -114,21 +118,53 @@ def read_frame(
                 path=path,
                 frame=frame,
             )
-        data_window, display_window = windows(spec)
+        data_window, display_window, aspect = _upright(source, spec)
         return Frame(
-            pixels=pixels,
+            pixels=orientation_of(source, spec).turn(pixels),
             channels=tuple(short_name(names[i]) for i in chosen),
             colorspace=tagged_colorspace(spec, source.format_name(), path),
             data_window=data_window,
             display_window=display_window,
-            pixel_aspect=pixel_aspect_of(spec),
-            metadata=carried_metadata(spec),
+            pixel_aspect=aspect,
+            metadata=carried_metadata(spec, path),
             path=path,
             frame=frame,
+            layer=layer_of(spec, chosen),
             straight_alpha=bool(
-                spec.get_int_attribute("oiio:UnassociatedAlpha") or source.format_name() == "png"
+                spec.get_int_attribute("oiio:UnassociatedAlpha") or source.format_name() in ("png", "webp")
             ),
         )
+
+
+def _upright(source: oiio.ImageInput, spec: oiio.ImageSpec) -> tuple[Window, Window, float]:
+    """Give data window, display window and pixel aspect of the picture as it is read: turned upright."""
+    orientation = orientation_of(source, spec)
+    data, display = windows(spec)
+    aspect = pixel_aspect_of(spec)
+    if orientation == Orientation():
+        return data, display, aspect
+    return (
+        orientation.place(data, display),
+        orientation.place(display, display),
+        1 / aspect if orientation.swaps else aspect,
+    )
+
+
+def _no_such(
+    specs: list[oiio.ImageSpec], layer: str | None, part: int | str | None, path: Path, frame: int | None
+) -> FrameError:
+    there = what_is_there(specs)
+    asked = " and ".join(
+        f"{what} {value!r}" for what, value in (("layer", layer), ("part", part)) if value is not None
+    )
+    if not asked:
+        return FrameError(
+            "does not say which of its layers is the picture; name it with --layer (plate) or "
+            f"--clean-layer: {there}",
+            path=path,
+            frame=frame,
+        )
+    return FrameError(f"has no {asked}; there is {there}", path=path, frame=frame)
 
 
 def _refuse(
@@ -159,23 +195,41 @@ def inspect_file(path: Path | str) -> FileInfo:
     with opened(path, None) as source:
         parts = []
         for index, spec in enumerate(parts_of(source)):
-            data_window, display_window = windows(spec)
+            data_window, display_window, aspect = _upright(source, spec)
             parts.append(
                 PartInfo(
                     index=index,
-                    name=spec.get_string_attribute("name"),
-                    channels={name: str(spec.channelformat(i)) for i, name in enumerate(spec.channelnames)},
+                    name=text_of(spec, "name"),
+                    channels={name: str(spec.channelformat(i)) for i, name in enumerate(channels_of(spec))},
                     layers=layers_of(spec),
                     data_window=data_window,
                     display_window=display_window,
-                    pixel_aspect=pixel_aspect_of(spec),
-                    compression=spec.get_string_attribute("compression"),
+                    pixel_aspect=aspect,
+                    compression=text_of(spec, "compression"),
                     tile=(spec.tile_width, spec.tile_height) if spec.tile_width else None,
                     colorspace=tagged_colorspace(spec, source.format_name(), path),
-                    metadata=carried_metadata(spec),
+                    metadata=carried_metadata(spec, path),
                 )
             )
         return FileInfo(path, FORMATS[source.format_name()], path.stat().st_size, tuple(parts))
+
+
+def check_file(path: Path | str, *, layer: str | None = None, frame: int | None = None) -> None:
+    """Make sure from the header alone that `read_frame` can read a file, as far as that shows.
+
+    Raises
+    ------
+    FrameError
+        As `read_frame` does.
+    """
+    path = Path(path)
+    with opened(path, frame) as source:
+        specs = parts_of(source)
+        found = choose(specs, layer, None)
+        if found is None:
+            raise _no_such(specs, layer, None, path, frame)
+        index, chosen = found
+        _refuse(specs[index], channels_of(specs[index]), chosen, path, frame)
 
 
 def has_layer(path: Path | str, layer: str) -> bool:
@@ -235,7 +289,7 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
                 bottom = min(top + step, spec.height)
                 if not full and not spec.tile_height:
                     top = bottom - 1
-                decoded, message = _decodes(source, spec, index, top, bottom), source.geterror()
+                decoded, message = _decodes(source, spec, index, top, bottom), message_of(source.geterror)
                 if not decoded or message:
                     raise FrameError(
                         f"is truncated or corrupt, rows {top}-{bottom - 1} of {spec.height} cannot be read "

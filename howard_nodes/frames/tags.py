@@ -11,6 +11,7 @@ import av
 import av.logging
 import numpy as np
 
+from howard_nodes.frames.orientation import Orientation
 from howard_nodes.frames.planes import MATRICES, SITINGS, PixelFormat
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     "TAGGED_SPACES",
     "TRANSFERS",
     "Look",
-    "Orientation",
     "chroma_location",
     "in_words",
 ]
@@ -83,42 +83,6 @@ TAGGED_SPACES = {
     ("pq", "p3d65"): "pq_p3d65_display",
     ("hlg", "rec2020"): "hlg_rec2020_display",
 }
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """A display matrix of quarter turns: where columns and rows of the coded picture go.
-
-    Its entries a, b, c, d place coded (x, y) at (a x + c y, b x + d y), y down.
-    """
-
-    a: int = 1
-    b: int = 0
-    c: int = 0
-    d: int = 1
-
-    @property
-    def swaps(self) -> bool:
-        """Whether width and height change places."""
-        return self.a == 0
-
-    @property
-    def mirrored(self) -> bool:
-        """Whether text reads backwards as coded."""
-        return self.a * self.d - self.b * self.c < 0
-
-    @property
-    def rotation(self) -> int:
-        """Degrees clockwise, after mirroring left to right where it is mirrored."""
-        x, y = (-self.a, -self.b) if self.mirrored else (self.a, self.b)
-        return {(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}[x, y]
-
-    def turn(self, pixels: np.ndarray) -> np.ndarray:
-        """Turn H W C; the same array where there is nothing to do."""
-        across, down = (self.a, self.d)
-        if self.swaps:
-            pixels, across, down = pixels.swapaxes(0, 1), self.c, self.b
-        return np.ascontiguousarray(pixels[:: 1 if down > 0 else -1, :: 1 if across > 0 else -1])
 
 
 def _orientation(picture: av.VideoFrame) -> Orientation:

@@ -12,8 +12,10 @@ import OpenImageIO as oiio  # noqa: N813
 
 from howard_nodes.atomic import reason, replacing
 from howard_nodes.errors import FrameError, InputError, WriteError
+from howard_nodes.frames.color_tags import COLORSPACE_ATTRIBUTE
 from howard_nodes.frames.frame import HALF_MAX, Window, fit_window, sanitize
-from howard_nodes.frames.metadata import COLORSPACE_ATTRIBUTE, set_attribute
+from howard_nodes.frames.header import message_of
+from howard_nodes.frames.metadata import set_attribute
 from howard_nodes.frames.reading import verify_file
 
 __all__ = [
@@ -214,16 +216,16 @@ def _png(
 
 
 def _write(temporary: Path, file_format: str, spec: oiio.ImageSpec, encoded: np.ndarray, path: Path) -> None:
-    oiio.geterror()
+    message_of(oiio.geterror)
     output = oiio.ImageOutput.create(file_format)
     if output is None:
-        raise WriteError(f"cannot be written: {oiio.geterror()}", path=path)
+        raise WriteError(f"cannot be written: {message_of(oiio.geterror)}", path=path)
     try:
         # A full disk can be reported by any of these, by a message after a True, or not at all.
         done = output.open(str(temporary), spec) and output.write_image(encoded)
     finally:
         closed = output.close()
-    message = output.geterror() or oiio.geterror()
+    message = message_of(output.geterror) or message_of(oiio.geterror)
     if not (done and closed) or message:
         raise WriteError(f"cannot be written: {_full_or(message, temporary)}", path=path)
     with temporary.open("rb+") as file:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Movie
+from howard_nodes.frames.orientation import Orientation
 from howard_nodes.frames.planes import PixelFormat, enlarge, to_pixels, yuv_to_rgb
-from howard_nodes.frames.tags import TAGGED_SPACES, Orientation
+from howard_nodes.frames.tags import TAGGED_SPACES
 from howard_nodes.frames.timecode import timecode_at
 
 BT601, BT709, BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
