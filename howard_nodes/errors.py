@@ -15,6 +15,7 @@ __all__ = [
     "HowardError",
     "InputError",
     "Terminated",
+    "UnsupportedError",
     "WeightsError",
     "WriteError",
 ]
@@ -60,6 +61,10 @@ class FrameError(HowardError):
         if frame is not None:
             where.append(f"frame {frame}")
         super().__init__(f"{', '.join(where)}: {message}" if where else message)
+
+
+class UnsupportedError(FrameError):
+    """A file is of a kind that is not read, or has no such layer; its whole sequence will be."""
 
 
 class WriteError(FrameError):

@@ -73,6 +73,7 @@ def _describe(file: FileInfo, config: ColorConfig, requested: str | None) -> dic
         "format": file.format,
         "size": file.size,
         "ocio": config.description,
+        "picture": file.picture,
         "parts": parts,
         "howard": own,
     }
@@ -128,6 +129,10 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         if len(found["parts"]) > 1:
             lines.append(("part", f"{part['index']} {part['name']}"))
         lines += _part_lines(part)
+    if found["picture"] is None:
+        lines.append(("picture", "not certain which layer: name it with --layer (plate) or --clean-layer"))
+    elif found["picture"]:
+        lines.append(("picture", f"the layer '{found['picture']}'"))
     # The fingerprint is for machines; --json has it.
     lines += [(name, _text(value)) for name, value in found["howard"].items() if "fingerprint" not in name]
     return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class Reporter:
         self.total = 0
         self.complete: list[int] = []
         self.failed: dict[int, str] = {}
+        self._failure = ""
 
     def __call__(self, event: Event) -> None:
         """Take an event; `howard_nodes.shot.run.run` gives one at a time."""
@@ -65,7 +66,7 @@ class Reporter:
         elif isinstance(event, FrameDone):
             self.frame(event)
         elif isinstance(event, FrameFailed):
-            print(f"howard: error: {event.message}", file=sys.stderr, flush=True)
+            self.failure(event)
         elif isinstance(event, Finished):
             self.finish(event)
 
@@ -79,6 +80,13 @@ class Reporter:
         else:
             print(message, flush=True)
 
+    def failure(self, event: FrameFailed) -> None:
+        """Print why a frame failed; of a row of alike failures the first, the end lists them all."""
+        kind = _kind_of(event.message)
+        if kind != self._failure:
+            print(f"howard: error: {event.message}", file=sys.stderr, flush=True)
+        self._failure = kind
+
     def fitted(self, fit: PlatesFitted) -> None:
         """Print how the clean plate fits; what is not good as warnings, the worst first."""
         from howard_nodes.frames import format_frames
@@ -87,7 +95,7 @@ class Reporter:
         # Frames with the same complaint share a line; figures differ from frame to frame.
         alike: dict[str, list[int]] = {}
         for frame, message in fit.messages.items():
-            alike.setdefault(re.sub(r"[\d.]+", "#", message.partition(";")[0]), []).append(frame)
+            alike.setdefault(_kind_of(message.partition(";")[0]), []).append(frame)
         worst = sorted(alike.values(), key=lambda frames: not fit.messages[frames[0]].startswith("failed"))
         for frames in worst[:_MOST_DOUBTS]:
             which = f"frame{'s' if len(frames) > 1 else ''} {format_frames(frames)}"
@@ -105,7 +113,7 @@ class Reporter:
         """Print the end of a run; what failed is said again, as it may be hours above."""
         print(self._summary(finished), flush=True)
         if self.failed and self.total > 1:
-            lines = (f"  {self.failed[frame]}" for frame in sorted(self.failed))
+            lines = map("  {}".format, _grouped(self.failed))
             print(
                 f"howard: {len(self.failed)} of {self.total} frames failed:",
                 *lines,
@@ -253,6 +261,24 @@ def reporter(as_json: bool, task: str = "matte", *, as_openjd: bool = False) -> 
         yield report
     finally:
         report.close()
+
+
+def _kind_of(message: str) -> str:
+    """Give what alike messages share: figures differ from frame to frame."""
+    return re.sub(r"[\d.]+", "#", message)
+
+
+def _grouped(failed: Mapping[int, str]) -> list[str]:
+    """List failures, a line for those that are alike."""
+    from howard_nodes.frames import format_frames
+
+    alike: dict[str, list[int]] = {}
+    for frame in sorted(failed):
+        alike.setdefault(_kind_of(failed[frame]), []).append(frame)
+    return [
+        failed[frames[0]] if len(frames) == 1 else f"frames {format_frames(frames)}: {failed[frames[0]]}"
+        for frames in alike.values()
+    ]
 
 
 def _started(event: Started) -> str:

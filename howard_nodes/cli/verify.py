@@ -8,9 +8,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
-from itertools import pairwise
-from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,11 +59,11 @@ def verify(
     Exit codes: 0 all frames passed, 1 frames missing, corrupt or different, 2 wrong input.
     """
     from howard_nodes.errors import InputError
-    from howard_nodes.frames import format_frames, parse_frames
+    from howard_nodes.frames import expected_frames, format_frames, parse_frames
 
     sequences = _sequences(pattern)
     if frames is None:
-        wanted = _expected(sorted({frame for sequence in sequences for frame in sequence.frames}))
+        wanted = expected_frames(frame for sequence in sequences for frame in sequence.frames)
     else:
         wanted = parse_frames(frames)
         if len(wanted) > 1 and sequences[0].is_still:
@@ -162,12 +159,6 @@ def _sequences(pattern: str) -> list[Sequence]:
         except InputError:
             continue
     return found or [Sequence.find(pattern)]  # which says what lies there instead
-
-
-def _expected(found: list[int]) -> tuple[int, ...]:
-    """First to last frame, in the steps they have: every third is no gap."""
-    step = reduce(gcd, (b - a for a, b in pairwise(found)), 0)
-    return tuple(range(found[0], found[-1] + 1, step or 1))
 
 
 def _check_all(sequences: list[Sequence], wanted: tuple[int, ...]) -> Iterator[_Checked]:

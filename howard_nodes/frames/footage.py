@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from howard_nodes.errors import InputError
+from howard_nodes.errors import FrameError, InputError, UnsupportedError
 from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.movie import Movie, is_movie
-from howard_nodes.frames.sequence import Sequence, format_frames, parse_frames
+from howard_nodes.frames.sequence import Sequence, expected_frames, format_frames, parse_frames
 
-__all__ = ["Footage", "choose_frames", "open_footage", "with_neighbours"]
+__all__ = ["Footage", "check_readable", "choose_frames", "open_footage", "with_neighbours"]
 
 
 @runtime_checkable
@@ -51,6 +51,10 @@ class Footage(Protocol):
 
     def exists(self, frame: int) -> bool:
         """Whether a frame is there now."""
+        ...
+
+    def check(self, frame: int, *, layer: str | None = None) -> None:
+        """Make sure without reading pixels that a frame can be read; a still is read. Raises `FrameError`."""
         ...
 
     def read(self, frame: int, *, layer: str | None = None) -> Frame:
@@ -102,6 +106,35 @@ def open_footage(pattern: str | Path) -> Footage:
     return Sequence.find(pattern)
 
 
+def check_readable(footage: Footage, frame: int, *, layer: str | None = None) -> None:
+    """Make sure of one frame of a take before the others are computed with.
+
+    Parameters
+    ----------
+    footage : Footage
+        The take.
+    frame : int
+        One of its frames.
+    layer : str, optional
+        Layer that is to be read.
+
+    Raises
+    ------
+    InputError
+        A still cannot be read, or a frame is of a kind that is not read: then no frame can be computed.
+        A frame that is damaged, or is not there, is told when it is its turn.
+    """
+    if not footage.exists(frame):
+        return
+    try:
+        footage.check(frame, layer=layer)
+    except UnsupportedError as error:
+        raise InputError(str(error)) from error
+    except FrameError as error:
+        if footage.is_still:
+            raise InputError(str(error)) from error
+
+
 def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
     """List the frames asked for.
 
@@ -110,7 +143,7 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
     footage : Footage
         What there is.
     wanted : str or None
-        As `howard_nodes.frames.parse_frames` takes it; None for all.
+        As `howard_nodes.frames.parse_frames` takes it; None for all, those that a gap leaves out included.
 
     Returns
     -------
@@ -122,7 +155,7 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
     InputError
         None of them is there.
     """
-    frames = footage.frames if wanted is None else parse_frames(wanted)
+    frames = expected_frames(footage.frames) if wanted is None else parse_frames(wanted)
     if not footage.select(frames):
         have = format_frames(footage.frames)
         raise InputError(f"{footage.pattern}: none of the frames {wanted} is there, only {have}.")

@@ -58,10 +58,15 @@ class Held:
         """Whether a frame is there."""
         return self._number(frame) in self._pictures
 
-    def read(self, frame: int, *, layer: str | None = None) -> Frame:
-        """Give a copy of one frame: who holds the original may go on to change it."""
+    def check(self, frame: int, *, layer: str | None = None) -> None:
+        """Make sure that there is a frame, and no layer asked for."""
+        self._held(frame)
         if layer is not None:
             raise FrameError(f"a picture in memory has no layer '{layer}'.", path=self._name, frame=frame)
+
+    def read(self, frame: int, *, layer: str | None = None) -> Frame:
+        """Give a copy of one frame: who holds the original may go on to change it."""
+        self.check(frame, layer=layer)
         picture = self._held(frame)
         return replace(picture, pixels=np.array(picture.pixels, np.float32, order="C"))
 

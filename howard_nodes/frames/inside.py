@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
-from howard_nodes.errors import FrameError
+from howard_nodes.errors import FrameError, UnsupportedError
 from howard_nodes.frames.frame import Window
 from howard_nodes.frames.header import channels_of, message_of, text_of
 from howard_nodes.frames.orientation import Orientation
@@ -114,12 +114,15 @@ class FileInfo:
         Bytes.
     parts : tuple of PartInfo
         At least one.
+    picture : str or None
+        The layer that is read where none is named, empty for the main one; None where that cannot be told.
     """
 
     path: Path
     format: str
     size: int
     parts: tuple[PartInfo, ...]
+    picture: str | None
 
 
 def explain(message: str) -> str:
@@ -162,7 +165,7 @@ def opened(path: Path, frame: int | None) -> Iterator[oiio.ImageInput]:
     try:
         name = source.format_name()
         if name not in FORMATS:
-            raise FrameError(
+            raise UnsupportedError(
                 f"{name} files are not read; convert it to one of {', '.join(FORMATS.values())}",
                 path=path,
                 frame=frame,
@@ -317,10 +320,10 @@ def choose(
     return None
 
 
-def layer_of(spec: oiio.ImageSpec, chosen: list[int]) -> str:
-    """Name the layer that channels belong to, by their prefix or their part; empty for the only picture."""
-    prefix = channels_of(spec)[chosen[0]].rpartition(".")[0]
-    return prefix or text_of(spec, "name")
+def layer_of(specs: list[oiio.ImageSpec], index: int, chosen: list[int]) -> str:
+    """Name the layer that channels of a part belong to; empty where there is only the one picture."""
+    prefix = channels_of(specs[index])[chosen[0]].rpartition(".")[0]
+    return prefix or (text_of(specs[index], "name") if len(specs) > 1 else "")
 
 
 def what_is_there(specs: list[oiio.ImageSpec]) -> str:

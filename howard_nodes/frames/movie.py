@@ -19,7 +19,7 @@ from typing import Any
 import av
 import numpy as np
 
-from howard_nodes.errors import FrameError, InputError
+from howard_nodes.errors import FrameError, InputError, UnsupportedError
 from howard_nodes.frames.decoding import (
     FFMPEG_ERRORS,
     Decoder,
@@ -254,10 +254,7 @@ class Movie:
             siting=look.siting,
         )
         if layer:
-            if layer not in channels:
-                raise FrameError(
-                    f"has no layer {layer!r}; there is {', '.join(channels)}", path=self._path, frame=frame
-                )
+            self.check(frame, layer=layer)
             pixels, channels = pixels[..., [channels.index(layer)]], (layer,)
         pixels = look.orientation.turn(pixels)
         window = Window(0, 0, pixels.shape[1], pixels.shape[0])
@@ -273,6 +270,12 @@ class Movie:
             frame=frame,
             straight_alpha=True,
         )
+
+    def check(self, frame: int, *, layer: str | None = None) -> None:
+        """Make sure that there is such a channel; all else was found out when the movie was opened."""
+        if layer and layer not in self._look.channels:
+            there = ", ".join(self._look.channels)
+            raise UnsupportedError(f"has no layer {layer!r}; there is {there}", path=self._path, frame=frame)
 
     def display_size(self, frame: int) -> tuple[int, int]:  # noqa: ARG002
         """Width and height as shown, of the first frame: nothing is decoded."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
-from howard_nodes.errors import FrameError
+from howard_nodes.errors import FrameError, UnsupportedError
 from howard_nodes.frames.color_tags import tagged_colorspace
 from howard_nodes.frames.frame import Frame, Window
 from howard_nodes.frames.header import channels_of, message_of, text_of
@@ -129,7 +129,7 @@ def read_frame(
             metadata=carried_metadata(spec, path),
             path=path,
             frame=frame,
-            layer=layer_of(spec, chosen),
+            layer=layer_of(specs, index, chosen),
             straight_alpha=bool(
                 spec.get_int_attribute("oiio:UnassociatedAlpha") or source.format_name() in ("png", "webp")
             ),
@@ -152,31 +152,31 @@ def _upright(source: oiio.ImageInput, spec: oiio.ImageSpec) -> tuple[Window, Win
 
 def _no_such(
     specs: list[oiio.ImageSpec], layer: str | None, part: int | str | None, path: Path, frame: int | None
-) -> FrameError:
+) -> UnsupportedError:
     there = what_is_there(specs)
     asked = " and ".join(
         f"{what} {value!r}" for what, value in (("layer", layer), ("part", part)) if value is not None
     )
     if not asked:
-        return FrameError(
+        return UnsupportedError(
             "does not say which of its layers is the picture; name it with --layer (plate) or "
             f"--clean-layer: {there}",
             path=path,
             frame=frame,
         )
-    return FrameError(f"has no {asked}; there is {there}", path=path, frame=frame)
+    return UnsupportedError(f"has no {asked}; there is {there}", path=path, frame=frame)
 
 
 def _refuse(
     spec: oiio.ImageSpec, names: tuple[str, ...], chosen: list[int], path: Path, frame: int | None
 ) -> None:
     if spec.deep:
-        raise FrameError("deep pixels are not read; flatten the file first", path=path, frame=frame)
+        raise UnsupportedError("deep pixels are not read; flatten the file first", path=path, frame=frame)
     if spec.depth > 1:
-        raise FrameError("is a volume, not a picture", path=path, frame=frame)
+        raise UnsupportedError("is a volume, not a picture", path=path, frame=frame)
     prefix = names[chosen[0]].rpartition(".")[0]
     if {short_name(names[i]) for i in chosen} <= {"Y", "A"} and f"{prefix}.RY".lstrip(".") in names:
-        raise FrameError(
+        raise UnsupportedError(
             "luminance-chroma pictures (Y, RY, BY) are not read; convert it to RGB first",
             path=path,
             frame=frame,
@@ -194,7 +194,8 @@ def inspect_file(path: Path | str) -> FileInfo:
     path = Path(path)
     with opened(path, None) as source:
         parts = []
-        for index, spec in enumerate(parts_of(source)):
+        specs = parts_of(source)
+        for index, spec in enumerate(specs):
             data_window, display_window, aspect = _upright(source, spec)
             parts.append(
                 PartInfo(
@@ -211,7 +212,9 @@ def inspect_file(path: Path | str) -> FileInfo:
                     metadata=carried_metadata(spec, path),
                 )
             )
-        return FileInfo(path, FORMATS[source.format_name()], path.stat().st_size, tuple(parts))
+        found = choose(specs, None, None)
+        picture = None if found is None else layer_of(specs, *found)
+        return FileInfo(path, FORMATS[source.format_name()], path.stat().st_size, tuple(parts), picture)
 
 
 def check_file(path: Path | str, *, layer: str | None = None, frame: int | None = None) -> None:

@@ -6,6 +6,9 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from math import gcd
 from pathlib import Path
 
 import fileseq
@@ -13,9 +16,9 @@ import fileseq
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames.digests import file_digest
 from howard_nodes.frames.frame import Frame
-from howard_nodes.frames.reading import has_layer, inspect_file, read_frame
+from howard_nodes.frames.reading import check_file, has_layer, inspect_file, read_frame, verify_file
 
-__all__ = ["MAX_FRAMES", "Sequence", "format_frames", "parse_frames"]
+__all__ = ["MAX_FRAMES", "Sequence", "expected_frames", "format_frames", "parse_frames"]
 
 MAX_FRAMES = 1_000_000
 """More frames than this in one list are taken for a slip of the finger (11 hours at 24 a second)."""
@@ -58,6 +61,13 @@ def parse_frames(text: str) -> tuple[int, ...]:
         direction = 1 if last >= first else -1
         frames.update(range(first, last + direction, step * direction))
     return tuple(sorted(frames))
+
+
+def expected_frames(found: Iterable[int]) -> tuple[int, ...]:
+    """List first to last frame in the steps they have: every third is no gap, one that is not there is."""
+    frames = sorted(set(found))
+    step = reduce(gcd, (after - before for before, after in pairwise(frames)), 0)
+    return tuple(range(frames[0], frames[-1] + 1, step or 1))
 
 
 def format_frames(frames: Iterable[int]) -> str:
@@ -126,13 +136,15 @@ class Sequence:
             raise InputError(f"{text}: no such file" + _what_lies_in(path.parent))
         prefix, suffix = Path(made._prefix + "\0").name[:-1], made._suffix
         frames = set()
-        for entry in path.parent.iterdir():
-            middle = entry.name[len(prefix) : len(entry.name) - len(suffix)]
-            if not re.fullmatch(r"-?[0-9]+", middle):
-                continue
-            # 7 and 0007 are both frame 7: only the one spelt with the pattern's padding belongs to it.
-            if entry.name == f"{prefix}{_pad(int(middle), made._width)}{suffix}":
-                frames.add(int(middle))
+        with os.scandir(path.parent) as entries:
+            for entry in entries:
+                middle = entry.name[len(prefix) : len(entry.name) - len(suffix)]
+                if not re.fullmatch(r"-?[0-9]+", middle):
+                    continue
+                # 7 and 0007 are both frame 7: only the one spelt with the pattern's padding belongs to it.
+                # A link to nowhere is no frame.
+                if entry.name == f"{prefix}{_pad(int(middle), made._width)}{suffix}" and entry.is_file():
+                    frames.add(int(middle))
         if not frames:
             raise InputError(f"{text}: no file matches" + _what_lies_in(path.parent))
         inline = _inline_range(text)
@@ -188,6 +200,12 @@ class Sequence:
     def exists(self, frame: int) -> bool:
         """Whether a frame's file is there now."""
         return self.path(frame).is_file()
+
+    def check(self, frame: int, *, layer: str | None = None) -> None:
+        """Make sure that a frame can be read, see `check_file`; a still to its last pixel."""
+        check_file(self.path(frame), layer=layer, frame=None if self.is_still else frame)
+        if self.is_still:
+            verify_file(self.path(frame))
 
     def read(self, frame: int, *, layer: str | None = None) -> Frame:
         """Read one frame, see `read_frame`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ __all__ = [
     "write_image",
 ]
 
+_LOG = logging.getLogger(__name__)
+
 Depth = Literal["half", "float", "uint16"]
 
 EXR_COMPRESSIONS: tuple[str, ...] = (
@@ -43,6 +46,9 @@ EXR_COMPRESSIONS: tuple[str, ...] = (
 
 # Lossy codecs overshoot, b44 by up to a factor of two, dwa by some percent, and past 65504 lies infinity.
 _CEILING = {"b44": HALF_MAX / 2, "b44a": HALF_MAX / 2, "dwaa": 49152.0, "dwab": 49152.0}
+
+# What OpenImageIO raises of a value that its types cannot hold.
+_REFUSALS = (TypeError, ValueError, RuntimeError, OverflowError)
 
 _STRIP = 64  # rows converted at a time, so that a strip stays in the cache
 
@@ -117,6 +123,7 @@ def write_image(
         Width of a pixel divided by its height.
     metadata : mapping, optional
         As `Frame.metadata`, and whatever else to keep; JSON-able values become text. A PNG keeps text only.
+        What cannot be written is left out, with a warning in the log.
 
     Raises
     ------
@@ -148,7 +155,10 @@ def write_image(
     for name, value in (metadata or {}).items():
         if file_format == "png" and name in ("XResolution", "YResolution", "ResolutionUnit"):
             continue  # a PNG keeps pixel aspect in their place
-        set_attribute(spec, name, value, as_text=file_format == "png")
+        try:
+            set_attribute(spec, name, value, as_text=file_format == "png")
+        except _REFUSALS as error:
+            _LOG.warning("%s: the header's '%s' cannot be written and is left out (%s)", path, name, error)
     if pixel_aspect != 1.0:
         spec.attribute("PixelAspectRatio", float(pixel_aspect))
     if colorspace is None and file_format == "png":

@@ -17,7 +17,7 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description.job import Job
 from howard_nodes.engine.runtime import Warm, WarmEngine
 from howard_nodes.errors import InputError
-from howard_nodes.frames import Sequence, choose_frames, format_frames
+from howard_nodes.frames import Sequence, check_readable, choose_frames, format_frames
 from howard_nodes.plates.building import BuiltPlate, build_plate
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
@@ -182,6 +182,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
             f"{job.plate}: one picture does not show what is behind its subject; give a sequence or a movie."
         )
     present = plate.footage.select(frames)
+    check_readable(plate.footage, present[0], layer=job.layer)
     warm = _warm(job, config, on_event)
     on_event(_started(present, warm, job))
     first = plate.light(present[0])

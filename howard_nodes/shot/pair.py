@@ -10,7 +10,7 @@ import numpy as np
 
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
-from howard_nodes.frames import check_size, with_neighbours
+from howard_nodes.frames import check_readable, check_size, with_neighbours
 from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_clean
 from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
 from howard_nodes.shot.take import Light, Take
@@ -72,20 +72,17 @@ class Plates:
         Raises
         ------
         InputError
-            A layer is missing, or the sizes differ.
+            A file is of a kind that is not read, a layer is missing, or the sizes differ.
         """
         first = next(iter(self.plate.footage.select(self.frames)))
         sizes: list[tuple[int, int]] = []
         for take, frame in ((self.plate, first), (self.clean, self._clean_frame(first))):
-            footage, layer = take.footage, take.layer
-            path = footage.path(frame)
+            check_readable(take.footage, frame, layer=take.layer)
+            path = take.footage.path(frame)
             try:
-                if not footage.exists(frame):
+                if not take.footage.exists(frame):
                     return
-                if layer is not None and not footage.has_layer(frame, layer):
-                    there = ", ".join(sorted(name or "(main)" for name in footage.layers(frame)))
-                    raise InputError(f"{path}: has no layer '{layer}'; there is {there}.")
-                sizes.append(footage.display_size(frame))
+                sizes.append(take.footage.display_size(frame))
             except FrameError:
                 return  # said again, with the frame, when it is read
         if sizes[0] != sizes[1]:

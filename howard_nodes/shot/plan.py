@@ -10,9 +10,9 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description.job import Job
 from howard_nodes.engine.cache import StageCache
 from howard_nodes.errors import InputError
-from howard_nodes.frames import Footage, choose_frames, open_footage
+from howard_nodes.frames import Footage, check_readable, choose_frames, format_frames, open_footage
 from howard_nodes.layers import validate_layers
-from howard_nodes.shot.events import Event
+from howard_nodes.shot.events import Event, Note
 from howard_nodes.shot.output import check_output, output_paths
 from howard_nodes.shot.pair import Plates
 from howard_nodes.shot.take import Take
@@ -93,6 +93,9 @@ def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageC
     ]
     check_output(job.output, plates.frames, inputs, layers=layers, report=job.report)
     plates.check_headers()
+    first = next(iter(plates.plate.footage.select(plates.frames)))
+    for matte in mattes.values():
+        check_readable(matte, matte.frames[0] if matte.is_still else first)
     if job.weights is not None:
         # Only here torch is needed: the weights inside are as they should be.
         from howard_nodes.network import describe_weights
@@ -121,6 +124,10 @@ def open_plates(
         cache=cache,
     )
     frames = choose_frames(plate.footage, job.frames)
+    missing = plate.footage.missing(frames)
+    if missing:
+        many = f"frames {format_frames(missing)} are" if len(missing) > 1 else f"frame {missing[0]} is"
+        tell(Note(f"{job.plate}: {many} missing.", warning=True))
     return Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset, reach=reach)
 
 

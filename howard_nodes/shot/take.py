@@ -204,8 +204,10 @@ class Take:
         pixels, bad = sanitize(picture.pixels)
         if bad:
             name = footage.path(frame)
-            self._tell(Note(f"{name}: {bad} pixels are NaN or Inf; replaced by 0 or 65504.", True, frame))
+            self._say(f"{name}: {bad} pixels are NaN or Inf; replaced by 0 or 65504.", frame)
             picture = replace(picture, pixels=pixels)
+        if self.layer is None and picture.layer:
+            self._say(f"{footage.pattern}: the layer '{picture.layer}' is read", warning=False)
         file_space = self._space(picture, frame)
         return Light.of(picture, file_space, self._config, space, valid=self._valid(frame))
 
@@ -237,8 +239,14 @@ class Take:
             chromaticities=picture.metadata.get("chromaticities"),
         )
         # Once for every way a space is found, not once a frame.
-        how = resolved.reason.replace(path.name, "")
-        if how not in self._told:
-            self._told.add(how)
-            self._tell(Note(resolved.reason, resolved.guessed))
+        self._say(resolved.reason, warning=resolved.guessed, key=resolved.reason.replace(path.name, ""))
         return resolved.space
+
+    def _say(
+        self, message: str, frame: int | None = None, *, warning: bool = True, key: str | None = None
+    ) -> None:
+        """Tell something once, however often a frame is read."""
+        key = message if key is None else key
+        if key not in self._told:
+            self._told.add(key)
+            self._tell(Note(message, warning, frame))
