@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import OpenImageIO as oiio  # noqa: N813
 from howard_nodes.errors import FrameError, UnsupportedError
 from howard_nodes.frames.frame import Window
 from howard_nodes.frames.header import channels_of, message_of, text_of
+from howard_nodes.frames.heif import is_heif, unpacked
 from howard_nodes.frames.orientation import Orientation
 
 __all__ = [
@@ -147,16 +148,20 @@ def opened(path: Path, frame: int | None) -> Iterator[oiio.ImageInput]:
     try:
         if path.stat().st_size == 0:
             raise FrameError("the file is empty (0 bytes); render or copy it again", path=path, frame=frame)
-        with path.open("rb"):
-            pass
+        heif = is_heif(path)
     except OSError as error:
         raise FrameError(f"cannot be opened: {error.strerror}", path=path, frame=frame) from error
+    with unpacked(path, frame) if heif else nullcontext(path) as file:
+        yield from _opened(file, path, frame)
+
+
+def _opened(file: Path, path: Path, frame: int | None) -> Iterator[oiio.ImageInput]:
     config = oiio.ImageSpec()
     # Colour stays as it lies in the file: OpenImageIO would premultiply it before it is linear.
     config.attribute("oiio:UnassociatedAlpha", 1)
     message_of(oiio.geterror)
     try:
-        source = oiio.ImageInput.open(str(path), config)
+        source = oiio.ImageInput.open(str(file), config)
     except UnicodeEncodeError as error:
         raise FrameError("the name is not valid UTF-8; rename the file", path=path, frame=frame) from error
     if source is None:
@@ -205,6 +210,8 @@ def pixel_aspect_of(spec: oiio.ImageSpec) -> float:
 def parts_of(source: oiio.ImageInput) -> list[oiio.ImageSpec]:
     """List the headers of all parts."""
     specs: list[oiio.ImageSpec] = []
+    if source.format_name() == "webp":
+        return [source.spec()]  # after looking for more it reads no pixels
     while source.seek_subimage(len(specs), 0):
         specs.append(source.spec())
     message_of(source.geterror)  # the failed seek past the last part

@@ -39,6 +39,7 @@ __all__ = ["MOVIE_SUFFIXES", "Movie", "MovieInfo", "is_movie"]
 MOVIE_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".mxf", ".avi", ".webm")
 """Files with these names are movies; others are looked into."""
 
+_STILLS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"jp2 ", b"jpx ")
 _MOST_THREADS = 4  # a decoder holds a few frames for each
 
 
@@ -123,10 +124,7 @@ def is_movie(path: str | Path) -> bool:
     except OSError:
         return False
     return bool(
-        (
-            head[4:8] in (b"ftyp", b"moov", b"wide")
-            and head[8:12] not in (b"avif", b"heic", b"mif1", b"jp2 ", b"jpx ")
-        )
+        (head[4:8] in (b"ftyp", b"moov", b"wide") and head[8:12] not in _STILLS)
         or head.startswith((b"\x1a\x45\xdf\xa3", b"\x06\x0e\x2b\x34"))
         or (head.startswith(b"RIFF") and head[8:11] == b"AVI")
     )

@@ -12,6 +12,7 @@ from howard_nodes.errors import FrameError, UnsupportedError
 from howard_nodes.frames.color_tags import tagged_colorspace
 from howard_nodes.frames.frame import Frame, Window
 from howard_nodes.frames.header import channels_of, message_of, text_of
+from howard_nodes.frames.heif import is_heif
 from howard_nodes.frames.inside import (
     FORMATS,
     FileInfo,
@@ -74,7 +75,7 @@ def read_frame(
     Parameters
     ----------
     path : Path or str
-        EXR (scan line, tiled, multi-part, any channel types), PNG, TIFF, DPX, JPEG or WebP.
+        EXR (scan line, tiled, multi-part, any channel types), PNG, TIFF, DPX, JPEG, WebP or HEIC.
     layer : str, optional
         ``foreground`` picks ``foreground.R``, ``foreground.G`` ...; a full channel name like ``coarse.A``
         picks that one; the name of a part works too. By default the main picture: channels without a prefix,
@@ -214,7 +215,8 @@ def inspect_file(path: Path | str) -> FileInfo:
             )
         found = choose(specs, None, None)
         picture = None if found is None else layer_of(specs, *found)
-        return FileInfo(path, FORMATS[source.format_name()], path.stat().st_size, tuple(parts), picture)
+        kind = "HEIC" if is_heif(path) else FORMATS[source.format_name()]
+        return FileInfo(path, kind, path.stat().st_size, tuple(parts), picture)
 
 
 def check_file(path: Path | str, *, layer: str | None = None, frame: int | None = None) -> None:
@@ -303,6 +305,8 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
 
 def _cut_short(path: Path, file_format: str) -> bool:
     """Whether the end mark is missing: decoders forgive that in JPEG and PNG."""
+    if is_heif(path):
+        return False
     if file_format == "jpeg":
         content = path.read_bytes()
         return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")

@@ -22,6 +22,7 @@ __all__ = [
     "Look",
     "chroma_location",
     "in_words",
+    "space_of",
 ]
 
 _UNSPECIFIED = 2  # of matrix, primaries and transfer, in H.273
@@ -195,6 +196,11 @@ def in_words(names: dict[int, Any], code: int) -> str:
         return "not tagged"
     known = names.get(code)
     return f"code {code}" if known is None else known if isinstance(known, str) else str(known[0])
+
+
+def space_of(primaries: int, transfer: int) -> str | None:
+    """Name the colour space of a pair of codes of H.273; None where they name none."""
+    return _tagged(primaries, transfer)[0]
 
 
 def _tagged(primaries: int, transfer: int) -> tuple[str | None, str]:
