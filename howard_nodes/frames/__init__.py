@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from howard_nodes.frames.color_tags import COLORSPACE_ATTRIBUTE
 from howard_nodes.frames.footage import Footage, check_readable, choose_frames, open_footage, with_neighbours
-from howard_nodes.frames.frame import HALF_MAX, Frame, Window, check_size, fit_window, sanitize
+from howard_nodes.frames.frame import HALF_MAX, Frame, Window, carried_over, check_size, fit_window, sanitize
 from howard_nodes.frames.held import Held
 from howard_nodes.frames.inside import FORMATS, FileInfo, PartInfo
 from howard_nodes.frames.metadata import TypedValue
@@ -31,6 +31,7 @@ __all__ = [
     "Sequence",
     "TypedValue",
     "Window",
+    "carried_over",
     "check_readable",
     "check_size",
     "choose_frames",

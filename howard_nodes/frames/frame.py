@@ -10,7 +10,7 @@ import numpy as np
 
 from howard_nodes.errors import FrameError, InputError
 
-__all__ = ["HALF_MAX", "Frame", "Window", "check_size", "fit_window", "sanitize"]
+__all__ = ["HALF_MAX", "Frame", "Window", "carried_over", "check_size", "fit_window", "sanitize"]
 
 HALF_MAX = 65504.0
 """Largest finite half-float value."""
@@ -160,6 +160,20 @@ def fit_window(pixels: np.ndarray, source: Window, target: Window, *, fill: floa
             y0 - source.y : y1 - source.y, x0 - source.x : x1 - source.x
         ]
     return out
+
+
+def carried_over(window: Window, display: Window, to: Window) -> Window:
+    """Give where a window lies when its display window is laid on another one.
+
+    Parameters
+    ----------
+    window, display : Window
+        Of one picture.
+    to : Window
+        The other's display window, of the same size; pixels that lie at its origin are those that lie at the
+        origin of `display`.
+    """
+    return Window(window.x - display.x + to.x, window.y - display.y + to.y, window.width, window.height)
 
 
 def check_size(what: str, picture: Frame, plate: Frame, frame: int) -> None:

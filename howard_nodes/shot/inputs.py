@@ -14,7 +14,16 @@ from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.runtime import KnownFit, Warm, WarmEngine
 from howard_nodes.engine.stages import Around, Matte, Pictures, Stages
 from howard_nodes.errors import FrameError
-from howard_nodes.frames import Footage, Frame, Window, check_size, fit_window, sanitize, with_neighbours
+from howard_nodes.frames import (
+    Footage,
+    Frame,
+    Window,
+    carried_over,
+    check_size,
+    fit_window,
+    sanitize,
+    with_neighbours,
+)
 from howard_nodes.layers import MatteResult
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Note
@@ -64,12 +73,15 @@ class ConnectedFrame:
         Colour space of the plate's file.
     mattes : dict of str to Matte
         `coarse_override`, `error_override` (H W C) and `inside`, `outside` (H W), where connected.
+    covers : ndarray or None
+        H W, 0 to 1, where there is a plate; None for everywhere.
     """
 
     pictures: Pictures
     header: Frame
     file_space: str
     mattes: dict[str, Matte] = field(default_factory=dict)
+    covers: np.ndarray | None = None
 
 
 class Connected:
@@ -210,14 +222,20 @@ class Connected:
 
         def fitted() -> ConnectedFrame:
             light, clean = plates.fitted(frame)
-            pictures = Pictures(key, light.pixels, clean.clean, light.space, clean.valid)
-            return ConnectedFrame(pictures, light.header, light.file_space)
+            fitted, covers = clean.clean, light.valid
+            if covers is not None:
+                # Where there is no plate, nothing is in front of the clean plate.
+                fitted = np.where(covers[..., None] > 0, fitted, light.pixels)
+            pictures = Pictures(key, light.pixels, fitted, light.space, clean.valid)
+            return ConnectedFrame(pictures, light.header, light.file_space, covers=covers)
 
         without_mattes = self._warm.cache.get(key, fitted)
         mattes = {
             name: Matte(content.mattes[name], self._matte(name, footage, without_mattes.header, frame))
             for name, footage in self._mattes.items()
         }
+        if without_mattes.covers is not None:
+            mattes["outside"] = _beyond(without_mattes.covers, content.plates["plate"], mattes.get("outside"))
         return replace(without_mattes, mattes=mattes)
 
     def predicted(self, inputs: ConnectedFrame) -> Prediction:
@@ -294,7 +312,8 @@ class Connected:
             path = footage.path(frame)
             self._tell(Note(f"{path}: {bad} pixels are NaN or Inf; taken as 0.", True, frame))
         check_size(name.replace("_", " "), picture, plate, frame)
-        pixels = fit_window(pixels, picture.data_window, plate.data_window)
+        window = carried_over(picture.data_window, picture.display_window, plate.display_window)
+        pixels = fit_window(pixels, window, plate.data_window)
         if name in ("inside", "outside"):
             # A garbage matte is its alpha where it has one, else its first channel.
             index = picture.channels.index("A") if "A" in picture.channels else 0
@@ -302,3 +321,11 @@ class Connected:
         if picture.straight_alpha and "A" in picture.channels:
             pixels = np.concatenate([pixels[..., :-1] * pixels[..., -1:], pixels[..., -1:]], axis=2)
         return pixels
+
+
+def _beyond(covers: np.ndarray, key: str, outside: Matte | None) -> Matte:
+    """Add to an outside matte where there is no plate."""
+    pixels = 1.0 - covers
+    if outside is None:
+        return Matte(key, pixels)
+    return Matte(key_of("outside", key, outside.key), np.maximum(pixels, outside.pixels))

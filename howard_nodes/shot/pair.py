@@ -170,7 +170,7 @@ class Plates:
         def clean(number: int) -> tuple[np.ndarray, np.ndarray | None]:
             other = self.clean.light(number, light.space)
             check_size("clean plate", other.header, light.header, frame)
-            return other.on(light.header.data_window)
+            return other.on(light.header.data_window, light.header.display_window)
 
         header = light.header
         return light, fitted_clean(fit, clean, header.data_window, header.display_window)

@@ -13,13 +13,16 @@ import numpy as np
 from howard_nodes.color import ColorConfig
 from howard_nodes.engine.cache import StageCache, key_of
 from howard_nodes.errors import FrameError
-from howard_nodes.frames import Footage, Frame, Window, fit_window, open_footage, sanitize
+from howard_nodes.frames import Footage, Frame, Window, carried_over, fit_window, open_footage, sanitize
 from howard_nodes.shot.events import Event, Note
 
 __all__ = ["VALID_LAYER", "Light", "Take"]
 
 VALID_LAYER = "valid"
 """Layer of a clean plate that says where it is one; 0 where it was filled."""
+
+
+_COVERED = 0.5  # alpha from which a pixel's colour is the picture's, once alpha is divided out
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Light:
     pixels : ndarray
         H W 3 float32, covers the header's data window.
     valid : ndarray or None
-        H W float32, 0 to 1, where the file has a layer that says so.
+        H W float32, 0 to 1: where there is a picture, as the file's layer `valid` or its alpha says; None for
+        everywhere.
     """
 
     header: Frame
@@ -77,8 +81,15 @@ class Light:
         header = replace(picture, pixels=np.empty((0, 0, len(picture.channels)), np.float32))
         return cls(header, file_space, space, config.convert(picture.rgb, file_space, space), valid)
 
-    def on(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+    def on(self, window: Window, display: Window | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Place the pixels in another window, 0 where there are none.
+
+        Parameters
+        ----------
+        window : Window
+            Where to.
+        display : Window, optional
+            The display window that it belongs to: one that begins elsewhere shows the same.
 
         Returns
         -------
@@ -88,6 +99,8 @@ class Light:
             H W, 1 where there are pixels and they are valid; None for everywhere.
         """
         own = self.header.data_window
+        if display is not None:
+            own = carried_over(own, self.header.display_window, display)
         pixels = fit_window(self.pixels, own, window)
         covers = (
             own.x <= window.x
@@ -98,7 +111,7 @@ class Light:
         if self.valid is None and covers:
             return pixels, None
         valid = np.ones(self.pixels.shape[:2], np.float32) if self.valid is None else self.valid
-        return pixels, fit_window(valid, own, window)
+        return pixels, fit_window(np.where(valid >= _COVERED, valid, np.float32(0)), own, window)
 
 
 class Take:
@@ -209,7 +222,8 @@ class Take:
         if self.layer is None and picture.layer:
             self._say(f"{footage.pattern}: the layer '{picture.layer}' is read", warning=False)
         file_space = self._space(picture, frame)
-        return Light.of(picture, file_space, self._config, space, valid=self._valid(frame))
+        picture, valid = self._covered(picture, frame)
+        return Light.of(picture, file_space, self._config, space, valid=valid)
 
     def digest(self, frame: int) -> str:
         """Hash what a frame is made of, once.
@@ -224,11 +238,31 @@ class Take:
             self._digests[number] = self.footage.digest(frame)
         return self._digests[number]
 
-    def _valid(self, frame: int) -> np.ndarray | None:
-        footage = self.footage
-        if footage.path(frame).suffix.lower() != ".exr" or not footage.has_layer(frame, VALID_LAYER):
-            return None
-        return np.ascontiguousarray(footage.read(frame, layer=VALID_LAYER).pixels[..., 0])
+    def _covered(self, picture: Frame, frame: int) -> tuple[Frame, np.ndarray | None]:
+        """Find out where a picture is one: by its layer `valid`, else by its alpha; that is then divided out.
+
+        What is not from a file has an alpha of its host's, which says nothing.
+        """
+        footage, alpha = self.footage, picture.alpha
+        if footage.path(frame).suffix.lower() == ".exr" and footage.has_layer(frame, VALID_LAYER):
+            layer = footage.read(frame, layer=VALID_LAYER).pixels[..., 0]
+            return picture, np.ascontiguousarray(layer)
+        if alpha is None or picture.path is None or alpha.min() >= _COVERED:
+            return picture, None
+        if alpha.max() < _COVERED:
+            self._say(f"{footage.pattern}: its alpha is 0 everywhere and is ignored.")
+            return picture, None
+        share = float((alpha < _COVERED).mean())
+        self._say(
+            f"{picture.path.name}: {share:.0%} of it has no {self._what}, as its alpha says.",
+            warning=False,
+            key=f"alpha of {footage.pattern}",
+        )
+        if not picture.straight_alpha:
+            color = picture.rgb / np.maximum(alpha, _COVERED)[..., None]
+            pixels = np.dstack([np.where(alpha[..., None] >= _COVERED, color, picture.rgb), alpha])
+            picture = replace(picture, pixels=pixels.astype(np.float32), channels=("R", "G", "B", "A"))
+        return picture, np.clip(alpha, 0.0, 1.0)
 
     def _space(self, picture: Frame, frame: int) -> str:
         path = self.footage.path(frame)
