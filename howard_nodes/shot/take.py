@@ -111,7 +111,7 @@ class Light:
         if self.valid is None and covers:
             return pixels, None
         valid = np.ones(self.pixels.shape[:2], np.float32) if self.valid is None else self.valid
-        return pixels, fit_window(np.where(valid >= _COVERED, valid, np.float32(0)), own, window)
+        return pixels, fit_window(valid, own, window)
 
 
 class Take:
@@ -262,7 +262,10 @@ class Take:
             color = picture.rgb / np.maximum(alpha, _COVERED)[..., None]
             pixels = np.dstack([np.where(alpha[..., None] >= _COVERED, color, picture.rgb), alpha])
             picture = replace(picture, pixels=pixels.astype(np.float32), channels=("R", "G", "B", "A"))
-        return picture, np.clip(alpha, 0.0, 1.0)
+        if self._what == "plate":
+            return picture, np.clip(alpha, 0.0, 1.0)
+        # Half a clean plate, its alpha divided out, is a whole one.
+        return picture, (alpha >= _COVERED).astype(np.float32)
 
     def _space(self, picture: Frame, frame: int) -> str:
         path = self.footage.path(frame)
