@@ -247,17 +247,18 @@ class Take:
         if footage.path(frame).suffix.lower() == ".exr" and footage.has_layer(frame, VALID_LAYER):
             layer = footage.read(frame, layer=VALID_LAYER).pixels[..., 0]
             return picture, np.ascontiguousarray(layer)
-        if alpha is None or picture.path is None or alpha.min() >= _COVERED:
+        if alpha is None or picture.path is None or alpha.min() >= 1.0:
             return picture, None
         if alpha.max() < _COVERED:
             self._say(f"{footage.pattern}: its alpha is 0 everywhere and is ignored.")
             return picture, None
         share = float((alpha < _COVERED).mean())
-        self._say(
-            f"{picture.path.name}: {share:.0%} of it has no {self._what}, as its alpha says.",
-            warning=False,
-            key=f"alpha of {footage.pattern}",
-        )
+        if share:
+            self._say(
+                f"{picture.path.name}: {share:.0%} of it has no {self._what}, as its alpha says.",
+                warning=False,
+                key=f"alpha of {footage.pattern}",
+            )
         if not picture.straight_alpha:
             color = picture.rgb / np.maximum(alpha, _COVERED)[..., None]
             pixels = np.dstack([np.where(alpha[..., None] >= _COVERED, color, picture.rgb), alpha])
@@ -265,7 +266,8 @@ class Take:
         if self._what == "plate":
             return picture, np.clip(alpha, 0.0, 1.0)
         # Half a clean plate, its alpha divided out, is a whole one.
-        return picture, (alpha >= _COVERED).astype(np.float32)
+        whole = alpha >= _COVERED
+        return picture, None if whole.all() else whole.astype(np.float32)
 
     def _space(self, picture: Frame, frame: int) -> str:
         path = self.footage.path(frame)
