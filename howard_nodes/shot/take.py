@@ -247,7 +247,7 @@ class Take:
         if footage.path(frame).suffix.lower() == ".exr" and footage.has_layer(frame, VALID_LAYER):
             layer = footage.read(frame, layer=VALID_LAYER).pixels[..., 0]
             return picture, np.ascontiguousarray(layer)
-        if alpha is None or picture.path is None or alpha.min() >= 1.0:
+        if alpha is None or picture.path is None or alpha.min() >= 0.99:
             return picture, None
         if alpha.max() < _COVERED:
             self._say(f"{footage.pattern}: its alpha is 0 everywhere and is ignored.")
