@@ -11,7 +11,8 @@ import numpy as np
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import check_size, with_neighbours
-from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_clean
+from howard_nodes.plates.fit import FrameFit, ShotFit, Source
+from howard_nodes.plates.fitted import Fitted, fitted_clean
 from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
 from howard_nodes.shot.take import Light, Take
 

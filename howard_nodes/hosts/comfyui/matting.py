@@ -29,7 +29,8 @@ from howard_nodes.hosts.comfyui.pictures import (
 )
 from howard_nodes.hosts.comfyui.widgets import inputs_of, knob_values, outputs_of, widgets_of
 from howard_nodes.node import HowardMatte
-from howard_nodes.plates.fit import FrameFit, ShotFit, Source, fitted_clean
+from howard_nodes.plates.fit import FrameFit, ShotFit, Source
+from howard_nodes.plates.fitted import fitted_clean
 from howard_nodes.shot.events import Event, FrameFitted, PlatesFitted
 
 __all__ = ["MATTED", "WHERE", "FitCleanPlate", "Matte", "Matted", "Painted", "Refine"]
