@@ -49,6 +49,11 @@ class Source:
     frame: int
     homography: tuple[float, ...] = _IDENTITY
 
+    @classmethod
+    def of(cls, frame: int, matrix: Array) -> Source:
+        """Give a clean frame with a homography, 3 3."""
+        return cls(frame, tuple(float(value) for value in matrix.ravel()))
+
     @property
     def matrix(self) -> Array:
         """The homography, 3 3 float64."""

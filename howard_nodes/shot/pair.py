@@ -216,7 +216,8 @@ class Plates:
 
     def _solved(self, engine: Engine, frames: tuple[int, ...]) -> ShotFit:
         # Torch is loaded where something is computed, not where a plan is made.
-        from howard_nodes.plates.solving import Takes, fit_shot
+        from howard_nodes.plates.solving import fit_shot
+        from howard_nodes.plates.takes import Takes
 
         plate, clean = self.plate, self.clean
         space = _first_space(plate, frames) or engine.config.scene_linear
