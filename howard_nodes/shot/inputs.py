@@ -11,7 +11,7 @@ import numpy as np
 from howard_nodes.engine.cache import key_of
 from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.runtime import KnownFit, Warm, WarmEngine
-from howard_nodes.engine.stages import Around, Matte, Pictures, Stages
+from howard_nodes.engine.stages import Around, KeyedMatte, Pictures, Stages
 from howard_nodes.errors import FrameError
 from howard_nodes.frames import Footage, Frame, Window, check_size, fit_window, sanitize, with_neighbours
 from howard_nodes.layers import MatteResult
@@ -61,14 +61,14 @@ class ConnectedFrame:
         Of the plate's file, without pixels.
     file_space : str
         Colour space of the plate's file.
-    mattes : dict of str to Matte
+    mattes : dict of str to KeyedMatte
         `coarse_override`, `error_override` (H W C) and `inside`, `outside` (H W), where connected.
     """
 
     pictures: Pictures
     header: Frame
     file_space: str
-    mattes: dict[str, Matte] = field(default_factory=dict)
+    mattes: dict[str, KeyedMatte] = field(default_factory=dict)
 
 
 class Connected:
@@ -214,7 +214,7 @@ class Connected:
 
         without_mattes = self._warm.cache.get(key, fitted)
         mattes = {
-            name: Matte(content.mattes[name], self._matte(name, footage, without_mattes.header, frame))
+            name: KeyedMatte(content.mattes[name], self._matte(name, footage, without_mattes.header, frame))
             for name, footage in self._mattes.items()
         }
         return replace(without_mattes, mattes=mattes)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from howard_nodes.description import OUTPUTS
-from howard_nodes.hosts.comfyui.host import Progress, say
+from howard_nodes.hosts.comfyui.host import NodeProgress, say
 from howard_nodes.hosts.comfyui.pictures import Batch, Stack, color_config, space_named, to_graph
 from howard_nodes.node import HowardMatte
 from howard_nodes.plates.fit import ShotFit
@@ -93,7 +93,7 @@ def evaluated(asked: Matted, unique_id: str | None) -> tuple[Any, ...]:
         for batch in (painted.values, painted.where):
             if batch is not None:
                 batch.must_go_with(asked.plate)
-    progress = Progress(2 * count)
+    progress = NodeProgress(2 * count)
     fit = asked.fit or fitted_batch(asked, progress, unique_id)
     node = _configured(asked)
     space = space_named(node.config, asked.space)
@@ -121,14 +121,14 @@ def evaluated(asked: Matted, unique_id: str | None) -> tuple[Any, ...]:
     return *(stacks[name].tensor() for name in _NAMES), replace(asked, fit=fit)
 
 
-def fitted_batch(asked: Matted, progress: Progress, unique_id: str | None) -> ShotFit | None:
+def fitted_batch(asked: Matted, progress: NodeProgress, unique_id: str | None) -> ShotFit | None:
     """Fit the clean plate to the batch as a shot, and say how well it fits.
 
     Parameters
     ----------
     asked : Matted
         The plates and the knobs.
-    progress : Progress
+    progress : NodeProgress
         Goes on with each frame.
     unique_id : str or None
         The ComfyUI node's number.

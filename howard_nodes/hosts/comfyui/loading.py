@@ -18,7 +18,7 @@ from howard_nodes.frames import (
     parse_frames,
     sanitize,
 )
-from howard_nodes.hosts.comfyui.host import Progress, input_path
+from howard_nodes.hosts.comfyui.host import NodeProgress, input_path
 from howard_nodes.hosts.comfyui.pictures import Stack, color_config, file_spaces, space_widget, to_graph
 
 __all__ = ["LoadEXR"]
@@ -144,7 +144,7 @@ class LoadEXR:
         footage = open_footage(input_path(pattern))
         numbers = _chosen(footage, frames)
         requested = None if colorspace == _FROM_FILE else colorspace
-        progress = Progress(len(numbers))
+        progress = NodeProgress(len(numbers))
         pictures, coverage = Stack(len(numbers)), Stack(len(numbers))
         size: tuple[int, int] | None = None
         for number in numbers:

@@ -15,7 +15,7 @@ from howard_nodes.description import INPUTS, KNOBS, OUTPUTS, STAGES, ComputeSett
 from howard_nodes.errors import InputError
 from howard_nodes.frames import Window
 from howard_nodes.hosts.comfyui.evaluating import Matted, Painted, evaluated, fitted_batch
-from howard_nodes.hosts.comfyui.host import Progress
+from howard_nodes.hosts.comfyui.host import NodeProgress
 from howard_nodes.hosts.comfyui.pictures import (
     Batch,
     Stack,
@@ -213,7 +213,7 @@ class FitCleanPlate:
         knobs = {knob.name: knob.default for knob in KNOBS} | knob_values(given, _FITTING)
         asked = Matted(_color("plate", plate), _color("clean_plate", clean_plate), space, knobs)
         count = len(asked.plate)
-        progress = Progress(2 * count)
+        progress = NodeProgress(2 * count)
         fit = fitted_batch(asked, progress, unique_id)
         config, source = color_config(), space_named(color_config(), space)
         light = fit.space if fit is not None else config.scene_linear

@@ -12,7 +12,7 @@ from howard_nodes.atomic import check_folder
 from howard_nodes.description import OPTIONS, OUTPUTS
 from howard_nodes.errors import InputError
 from howard_nodes.frames import MAX_FRAMES, Sequence, parse_frames, write_image
-from howard_nodes.hosts.comfyui.host import Progress, output_path
+from howard_nodes.hosts.comfyui.host import NodeProgress, output_path
 from howard_nodes.hosts.comfyui.pictures import (
     SCENE_LINEAR,
     Batch,
@@ -147,7 +147,7 @@ class SaveEXR:
             )
         check_folder(output.path(numbers[0]))
         source, options = space_named(config, space), knob_values(more, _WRITING)
-        progress = Progress(len(main))
+        progress = NodeProgress(len(main))
         files = []
         for index, number in enumerate(numbers):
             planes: list[np.ndarray] = []

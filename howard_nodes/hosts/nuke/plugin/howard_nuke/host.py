@@ -16,7 +16,7 @@ from .graph import Node
 from .panel import NukeKnob
 
 __all__ = [
-    "Progress",
+    "ProgressBar",
     "add_menu",
     "add_preference",
     "colour_management",
@@ -61,7 +61,7 @@ def in_main_thread(call: Callable[..., None], *arguments: Any) -> None:
     nuke.executeInMainThreadWithResult(call, args=arguments)
 
 
-class Progress:
+class ProgressBar:
     """A bar of progress that can be cancelled. From any thread."""
 
     def __init__(self, title: str) -> None:

@@ -132,7 +132,7 @@ class _Pull:
 
     def run(self) -> None:
         """Have the worker do it, and show what it did: with an interface in a thread of its own."""
-        progress = host.Progress(f"Howard: {self._name}")
+        progress = host.ProgressBar(f"Howard: {self._name}")
         outcome: dict[str, Any] = {}
         problem = ""
         try:
@@ -159,7 +159,7 @@ class _Pull:
         else:
             self._show(outcome, problem)
 
-    def _waited(self, request: Request, progress: host.Progress) -> dict[str, Any]:
+    def _waited(self, request: Request, progress: host.ProgressBar) -> dict[str, Any]:
         told = None
         asked = False
         while not request.done:
