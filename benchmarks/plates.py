@@ -51,10 +51,12 @@ from howard_nodes.evaluation.metrics import mad
 from howard_nodes.frames import Window, read_frame
 from howard_nodes.network import load_weights
 from howard_nodes.plates.building import build_plate
-from howard_nodes.plates.fit import FrameFit, ShotFit, fitted_clean
+from howard_nodes.plates.fit import FrameFit, ShotFit
+from howard_nodes.plates.fitted import fitted_clean
 from howard_nodes.plates.photometric import ExposureMatch
 from howard_nodes.plates.registration import prepare, register
-from howard_nodes.plates.solving import Takes, fit_shot
+from howard_nodes.plates.solving import fit_shot
+from howard_nodes.plates.takes import Takes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from takes import SCALE, Subject, Take, make_take, place, place_from, psnr

@@ -280,7 +280,8 @@ class HowardMatte:
         if self._engine is None:
             self._engine = self._warm.engine(self.config, self._matting, self._computing, self._on_note)
         # Somebody else who shares what is warm may have used it since.
-        self._engine.engine.settings, self._engine.engine.on_note = self._matting, self._on_note
+        engine = self._engine.engine
+        engine.settings, engine.network.on_note = self._matting, self._on_note
         footage = {
             socket.name: self._footage(socket, connected[socket.name], space)
             for socket in INPUTS

@@ -19,7 +19,8 @@ from howard_nodes.evaluation.rivals import difference_key
 from howard_nodes.frames import Sequence, read_frame
 from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.plates.fill import cover_holes
-from howard_nodes.plates.solving import Takes, fit_shot
+from howard_nodes.plates.solving import fit_shot
+from howard_nodes.plates.takes import Takes
 from howard_nodes.sheets.demo import shot_folder
 from howard_nodes.solve import comp_error, composite
 

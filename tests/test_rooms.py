@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -96,3 +97,25 @@ def test_inside_a_room_nobody_goes_through_its_door(module):
     door = f"{PACKAGE}.{room(module)}"
     if OURS[module].name != "__init__.py" and door in OURS:
         assert door not in imported(OURS[module], OURS)
+
+
+def test_no_two_public_classes_have_one_name():
+    owners = defaultdict(list)
+    for module, path in OURS.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                owners[node.name].append(module)
+    assert not {name: modules for name, modules in owners.items() if len(modules) > 1}
+
+
+def test_a_file_is_of_one_concern_and_short():
+    """`client.py` is one file because hosts are given it alone; `data` is no code."""
+    lines = {
+        path.relative_to(ROOT / PACKAGE): len(path.read_text(encoding="utf-8").splitlines())
+        for path in OURS.values()
+    }
+    assert not {
+        str(path): count
+        for path, count in lines.items()
+        if count > 400 and path.parts[0] not in ("client.py", "data")
+    }

@@ -58,12 +58,12 @@ def evaluate(
     """
     from howard_nodes.evaluation import evaluate as evaluation
     from howard_nodes.evaluation.cases import find_cases
-    from howard_nodes.evaluation.report import Report
+    from howard_nodes.evaluation.report import ReportPage
     from howard_nodes.evaluation.rivals import RIVALS
 
     cases = find_cases(sets)
     chosen = tuple(weights) if weights else (None,)
-    page = None if report is None else Report(report)
+    page = None if report is None else ReportPage(report)
     run = functools.partial(
         evaluation.evaluate,
         cases,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
@@ -13,6 +10,8 @@ import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
 from numpy.typing import NDArray
 
+from howard_nodes.color.conversion import convert_pixels, usual_threads
+from howard_nodes.color.loading import OCIO_ERRORS, SHIPPED_CONFIG, read_config
 from howard_nodes.color.spaces import (
     _CHROMATICITIES,
     _LINEAR,
@@ -25,20 +24,7 @@ from howard_nodes.color.spaces import (
 )
 from howard_nodes.errors import ColorError
 
-__all__ = ["BRIGHTEST", "SHIPPED_CONFIG", "ColorConfig"]
-
-SHIPPED_CONFIG = Path(__file__).resolve().parents[1] / "data" / "howard.ocio"
-"""The configuration that ships: a link to `ocio/howard.ocio` in a checkout, that file itself in a wheel."""
-
-BRIGHTEST = 1e9
-"""Conversions give no value beyond this, and no NaN: a wrong camera log turns 20 into infinity."""
-
-_LOG = logging.getLogger(__name__)
-_OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)
-
-
-_STRIP_PIXELS = 1 << 17
-_MOST_THREADS = 8
+__all__ = ["ColorConfig"]
 
 
 class ColorConfig:
@@ -53,7 +39,7 @@ class ColorConfig:
         self._config = config
         self._processors: dict[tuple[str, str], ocio.CPUProcessor | None] = {}
         self._lock = Lock()
-        self._threads = max(1, threads if threads is not None else min(_cores(), _MOST_THREADS))
+        self._threads = max(1, threads if threads is not None else usual_threads())
         self.name: str = name
         """Short name for messages, such as `howard.ocio`."""
         self.description: str = description
@@ -84,30 +70,7 @@ class ColorConfig:
         ColorError
             It does not exist, is not an OpenColorIO configuration, or is of a version too new to read.
         """
-        asked = str(path_or_name) if path_or_name is not None else ""
-        variable = os.environ.get("OCIO", "")
-        source = asked or variable
-        origin = " ($OCIO)" if not asked and variable else ""
-        if source in ("", "howard"):
-            path, name, description = str(SHIPPED_CONFIG), "howard.ocio", "howard.ocio, shipped with Howard"
-        elif source.startswith("ocio://") or (source in _builtin_names() and not Path(source).exists()):
-            path = source if source.startswith("ocio://") else f"ocio://{source}"
-            name, description = path, f"{path}, built into OpenColorIO{origin}"
-        else:
-            path = source
-            name, description = Path(source).name, f"{source}{origin}"
-            if not Path(source).is_file():
-                problem = (
-                    "is a folder: name the .ocio file in it" if Path(source).is_dir() else "does not exist"
-                )
-                raise ColorError(
-                    f"The OpenColorIO configuration {source}{origin} {problem}. {_which_configs(origin)}"
-                )
-        try:
-            config = ocio.Config.CreateFromFile(path)
-        except (*_OCIO_ERRORS, UnicodeError) as error:
-            raise ColorError(_load_message(f"{source or path}{origin}", str(error), origin)) from error
-        return cls(config, name, description, threads=threads)
+        return cls(*read_config(path_or_name), threads=threads)
 
     @property
     def fingerprint(self) -> str:
@@ -174,7 +137,7 @@ class ColorConfig:
             return True
         try:
             return bool(self._config.isColorSpaceLinear(found.getName(), ocio.REFERENCE_SPACE_SCENE))
-        except _OCIO_ERRORS:
+        except OCIO_ERRORS:
             return False  # its look-up table is missing; convert() will say so
 
     # --- what space a file is in
@@ -231,7 +194,7 @@ class ColorConfig:
         try:
             named, index = self._config.getColorSpaceFromFilepath(path)
             rule = self._config.getFileRules().getName(index)
-        except _OCIO_ERRORS as error:
+        except OCIO_ERRORS as error:
             raise ColorError(
                 f"The file rules of {self.name} fail for {file}: {error}. Say --colorspace."
             ) from error
@@ -270,7 +233,7 @@ class ColorConfig:
         -------
         ndarray
             H W 3, float32, new; equal to the bit where both names are of one space, else finite and at most
-            `BRIGHTEST` (a warning is logged where that took a hand).
+            `howard_nodes.color.conversion.BRIGHTEST` (a warning is logged where that took a hand).
 
         Raises
         ------
@@ -278,7 +241,7 @@ class ColorConfig:
             A name is unknown, or the configuration cannot do it (a look-up table is missing).
         """
         source, target = self.space(src), self.space(dst)
-        return self._apply(self._processor(source, target), pixels, source)
+        return convert_pixels(self._processor(source, target), pixels, source, self._threads)
 
     def to_linear_rec709(self, pixels: NDArray[np.float32], src: str) -> NDArray[np.float32]:
         """Convert pixels to linear Rec.709, where the network's encoding starts.
@@ -303,11 +266,13 @@ class ColorConfig:
             The name is unknown, or the configuration does not say how its spaces relate to others.
         """
         space = self.space(src)
-        return self._apply(self._rec709_processor(space, to_rec709=True), pixels, space)
+        return convert_pixels(self._rec709_processor(space, to_rec709=True), pixels, space, self._threads)
 
     def from_linear_rec709(self, pixels: NDArray[np.float32], dst: str) -> NDArray[np.float32]:
         """Convert linear Rec.709 pixels to a space: the inverse of `to_linear_rec709`."""
-        return self._apply(self._rec709_processor(self.space(dst), to_rec709=False), pixels, "Linear Rec.709")
+        return convert_pixels(
+            self._rec709_processor(self.space(dst), to_rec709=False), pixels, "Linear Rec.709", self._threads
+        )
 
     def _processor(self, source: str, target: str) -> ocio.CPUProcessor | None:
         """Give the processor between two spaces, None where they are one."""
@@ -315,7 +280,7 @@ class ColorConfig:
             if (source, target) not in self._processors:
                 try:
                     built = None if source == target else self._config.getProcessor(source, target)
-                except _OCIO_ERRORS as error:
+                except OCIO_ERRORS as error:
                     raise self._no_conversion(source, target, error) from error
                 self._processors[source, target] = _cpu(built)
             return self._processors[source, target]
@@ -329,7 +294,7 @@ class ColorConfig:
             if key not in self._processors:
                 try:
                     self._processors[key] = _cpu(self._through_interchange(space, to_rec709=to_rec709))
-                except _OCIO_ERRORS as error:
+                except OCIO_ERRORS as error:
                     raise ColorError(
                         f"{self.name} has no linear Rec.709 space and does not say how {space!r} relates to "
                         f"spaces of other configurations ({_plain(error)}). Add the role aces_interchange to "
@@ -347,42 +312,6 @@ class ColorConfig:
         if to_rec709:
             return ocio.Config.GetProcessorToBuiltinColorSpace(self._config, space, "lin_rec709_srgb")
         return ocio.Config.GetProcessorFromBuiltinColorSpace("lin_rec709_srgb", self._config, space)
-
-    def _apply(
-        self, cpu: ocio.CPUProcessor | None, pixels: NDArray[np.float32], source_name: str
-    ) -> NDArray[np.float32]:
-        if pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise ValueError(f"pixels must be H W 3, not {pixels.shape}")
-        source = np.ascontiguousarray(pixels, np.float32)
-        if cpu is None or source.size == 0:
-            return source.copy()
-        result = np.empty_like(source)
-        height, width = source.shape[:2]
-        rows = max(1, _STRIP_PIXELS // width)
-
-        def strip(top: int) -> int:
-            part, into = source[top : top + rows], result[top : top + rows]
-            cpu.apply(
-                ocio.PackedImageDesc(part, width, part.shape[0], 3),
-                ocio.PackedImageDesc(into, width, part.shape[0], 3),
-            )
-            return _bound(into)
-
-        tops = range(0, height, rows)
-        if self._threads == 1 or len(tops) == 1:
-            beyond = sum(map(strip, tops))
-        else:
-            with ThreadPoolExecutor(min(self._threads, len(tops)), thread_name_prefix="color") as pool:
-                beyond = sum(pool.map(strip, tops))
-        if beyond:
-            _LOG.warning(
-                "%d values are far outside %s (highest %g) and were bounded: is the picture really in that "
-                "space? --colorspace says which.",
-                beyond,
-                source_name,
-                float(source.max()),
-            )
-        return result
 
     # --- small
 
@@ -421,54 +350,10 @@ class ColorConfig:
         return f"It has: {', '.join(space.name for space in self.spaces())}."
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _cpu(processor: ocio.Processor | None) -> ocio.CPUProcessor | None:
     return None if processor is None or processor.isNoOp() else processor.getDefaultCPUProcessor()
-
-
-def _bound(pixels: NDArray[np.float32]) -> int:
-    """Bring values to within `BRIGHTEST` and NaN to 0, in place; count them."""
-    if pixels.max() <= BRIGHTEST and pixels.min() >= -BRIGHTEST:  # false for NaN
-        return 0
-    bad = ~(np.abs(pixels) <= BRIGHTEST)
-    np.nan_to_num(pixels, copy=False, nan=0.0, posinf=BRIGHTEST, neginf=-BRIGHTEST)
-    np.clip(pixels, -BRIGHTEST, BRIGHTEST, out=pixels)
-    return int(np.count_nonzero(bad))
-
-
-def _builtin_names() -> set[str]:
-    registry = ocio.BuiltinConfigRegistry()
-    return {
-        "default",
-        "cg-config-latest",
-        "studio-config-latest",
-        *(entry[0] for entry in registry.getBuiltinConfigs()),
-    }
 
 
 def _plain(error: Exception) -> str:
     """Put OpenColorIO's message on one line."""
     return " ".join(str(error).split()).rstrip(".")
-
-
-def _which_configs(origin: str) -> str:
-    unset = "unset $OCIO, or " if origin else ""
-    return f"Correct the path, {unset}use the one that ships (--ocio howard) or ocio://studio-config-latest."
-
-
-def _load_message(source: str, error: str, origin: str) -> str:
-    said = " ".join(error.split()).rstrip(".")
-    if "is not able to load that config version" in said:
-        return (
-            f"The OpenColorIO configuration {source} is newer than OpenColorIO {ocio.__version__} here can "
-            f"read. Update the opencolorio package, or use an older configuration. ({said})"
-        )
-    if "built-in configurations" in said:
-        return (
-            f"OpenColorIO {ocio.__version__} has no built-in configuration {source}. "
-            f"It has: {', '.join(sorted(_builtin_names()))}."
-        )
-    return f"The OpenColorIO configuration {source} cannot be read: {said}. {_which_configs(origin)}"

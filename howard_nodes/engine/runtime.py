@@ -117,12 +117,12 @@ class Warm:
         if warm is None:
             network = load_weights(computing.weights, fused=False)
             engine = Engine(network, config, settings, computing, on_note=on_note)
-            engine.free_memory = self._forget
+            engine.network.free_memory = self._forget
             warm = self._engines[key] = WarmEngine(engine, Path(info.name).stem, weights_hash, key)
             if len(self._engines) > _ENGINES:
                 self._engines.popitem(last=False)
         self._engines.move_to_end(key)
-        warm.engine.settings, warm.engine.on_note = settings, on_note
+        warm.engine.settings, warm.engine.network.on_note = settings, on_note
         return warm
 
     def _forget(self) -> bool:

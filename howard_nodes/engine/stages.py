@@ -14,7 +14,7 @@ from howard_nodes.engine.results import CoarseStage, Prediction
 from howard_nodes.layers import MatteResult
 from howard_nodes.solve import Glimpse, glimpse, merge_override, steadied
 
-__all__ = ["Around", "Matte", "Pictures", "Stages"]
+__all__ = ["Around", "KeyedMatte", "Pictures", "Stages"]
 
 Around = tuple[tuple[str, Glimpse], ...]
 """A frame, then the neighbours that steady it: what is seen of each, with a key of that; empty for none."""
@@ -44,7 +44,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Matte:
+class KeyedMatte:
     """An override, or an inside or outside matte: its pixels (H W, or H W C), and a key of them."""
 
     key: str
@@ -78,14 +78,14 @@ class Stages:
         self._key = key
         self._on_stage = on_stage
 
-    def predicted(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> Prediction:
+    def predicted(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> Prediction:
         """Run the stages coarse, refine and unmix, as far as they are asked for and not known.
 
         Parameters
         ----------
         pictures : Pictures
             Plate and clean plate.
-        mattes : mapping of str to Matte
+        mattes : mapping of str to KeyedMatte
             `coarse_override` and `error_override`, where given; others are left alone.
 
         Returns
@@ -119,7 +119,7 @@ class Stages:
         return self.cache.get(self._predicted_key(pictures, mattes), compute)
 
     def glimpse(
-        self, pictures: Pictures, mattes: Mapping[str, Matte], prediction: Prediction
+        self, pictures: Pictures, mattes: Mapping[str, KeyedMatte], prediction: Prediction
     ) -> tuple[str, Glimpse]:
         """Take from a frame what steadies it and its neighbours, and a key of that.
 
@@ -141,7 +141,7 @@ class Stages:
     def solved(
         self,
         pictures: Pictures,
-        mattes: Mapping[str, Matte],
+        mattes: Mapping[str, KeyedMatte],
         prediction: Prediction | None = None,
         around: Around = (),
     ) -> MatteResult:
@@ -200,19 +200,19 @@ class Stages:
     def _coarse_key(self, pictures: Pictures) -> str:
         return key_of("coarse", self._key, pictures.key, counting(self.engine.settings, "fit", "coarse"))
 
-    def _refine_key(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> str:
+    def _refine_key(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> str:
         overrides = _keys(mattes, "coarse_override", "error_override")
         knobs = counting(self.engine.settings, "refine")
         return key_of("refine", self._coarse_key(pictures), knobs, overrides)
 
-    def _predicted_key(self, pictures: Pictures, mattes: Mapping[str, Matte]) -> str:
+    def _predicted_key(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> str:
         key = self._refine_key(pictures, mattes)
         if self.engine.settings.unmix == "off":
             return key
         return key_of("unmix", key, counting(self.engine.settings, "unmix"))
 
 
-def _steadied(prediction: Prediction, mattes: Mapping[str, Matte], around: Around) -> Prediction:
+def _steadied(prediction: Prediction, mattes: Mapping[str, KeyedMatte], around: Around) -> Prediction:
     own, *others = (look for _, look in around)
     painted = _pixels(mattes, "coarse_override")
     free: np.ndarray | None = None
@@ -224,9 +224,9 @@ def _steadied(prediction: Prediction, mattes: Mapping[str, Matte], around: Aroun
     return replace(prediction, alpha=steadied(own, others, free))
 
 
-def _pixels(mattes: Mapping[str, Matte], name: str) -> np.ndarray | None:
+def _pixels(mattes: Mapping[str, KeyedMatte], name: str) -> np.ndarray | None:
     return mattes[name].pixels if name in mattes else None
 
 
-def _keys(mattes: Mapping[str, Matte], *names: str) -> dict[str, str]:
+def _keys(mattes: Mapping[str, KeyedMatte], *names: str) -> dict[str, str]:
     return {name: mattes[name].key for name in names if name in mattes}

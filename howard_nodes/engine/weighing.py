@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from howard_nodes.network import features_at, light_inputs
+from howard_nodes.network import Judged, LightRefiner, features_at, light_inputs
 from howard_nodes.solve import Evidence
 
-__all__ = ["at_cells", "cell_inputs", "pixels_of"]
+__all__ = ["at_cells", "cell_inputs", "judged", "pixels_of"]
 
 Array = np.ndarray
 
@@ -102,3 +102,28 @@ def cell_inputs(
         torch.from_numpy(evidence.texture),
         features_at(torch.from_numpy(features)[None], rows, columns, height, width),
     )
+
+
+@torch.inference_mode()
+def judged(light: LightRefiner, inputs: Tensor, cells: Array, device: torch.device) -> Judged:
+    """Let the network weigh what the light said of a picture's cells.
+
+    Parameters
+    ----------
+    light : LightRefiner
+        On the device.
+    inputs : Tensor
+        N C, from `cell_inputs`.
+    cells : ndarray
+        ceil(H/2) ceil(W/2), bool: N cells.
+    device : torch.device
+        What computes.
+
+    Returns
+    -------
+    Judged
+        On the CPU, float32.
+    """
+    numbers = light.out.weight.dtype
+    found = light(inputs.to(device, numbers), torch.from_numpy(cells)[None].to(device))
+    return Judged(*(value.float().cpu() for value in vars(found).values()))

@@ -20,7 +20,7 @@ from howard_nodes.evaluation.cases import Case
 from howard_nodes.evaluation.reliability import Reliability
 from howard_nodes.evaluation.scores import Evaluation, Score
 
-__all__ = ["Report"]
+__all__ = ["ReportPage"]
 
 _WIDTH = 480
 _QUALITY = 88
@@ -79,7 +79,7 @@ MAD on this very set. Their time is the key's alone, without the fit.</li>
 """
 
 
-class Report:
+class ReportPage:
     """Gathers pictures while cases run, and writes the page when they are done.
 
     Parameters

@@ -6,8 +6,8 @@ gives its scheduler the same command line for each of its tasks.
 
 from __future__ import annotations
 
-from howard_nodes.farm.bundle import Bundle, Requirements, Step, Task, task_command
+from howard_nodes.farm.bundle import Bundle, FarmStep, Requirements, Task, task_command
 from howard_nodes.farm.making import make_bundle
 from howard_nodes.farm.template import Farming
 
-__all__ = ["Bundle", "Farming", "Requirements", "Step", "Task", "make_bundle", "task_command"]
+__all__ = ["Bundle", "FarmStep", "Farming", "Requirements", "Task", "make_bundle", "task_command"]

@@ -23,8 +23,8 @@ __all__ = [
     "PARAMETERS",
     "TEMPLATE",
     "Bundle",
+    "FarmStep",
     "Requirements",
-    "Step",
     "Task",
     "openjd_command",
     "openjd_model",
@@ -86,7 +86,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Step:
+class FarmStep:
     """A step of a job.
 
     Attributes
@@ -120,7 +120,7 @@ class Bundle:
         Where it lies, absolute.
     name : str
         For people.
-    steps : tuple of Step
+    steps : tuple of FarmStep
         Each after those it needs.
     output : str
         Pattern of the result.
@@ -132,7 +132,7 @@ class Bundle:
 
     folder: Path
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[FarmStep, ...]
     output: str
     frames: tuple[int, ...]
     values: dict[str, Any]
@@ -179,7 +179,7 @@ class Bundle:
             _remember(read, mark)
         return read
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str) -> FarmStep:
         """Give a step. Raises `InputError` where there is none of that name."""
         for step in self.steps:
             if step.name == name:
@@ -214,14 +214,14 @@ def task_command(bundle: Bundle, task: Task) -> list[str]:
     ]
 
 
-def openjd_command(bundle: Bundle, step: Step, tasks: tuple[Task, ...]) -> list[str]:
+def openjd_command(bundle: Bundle, step: FarmStep, tasks: tuple[Task, ...]) -> list[str]:
     """Give the command line of Open Job Description's own engine for some tasks of a step, one after another.
 
     Parameters
     ----------
     bundle : Bundle
         The job.
-    step : Step
+    step : FarmStep
         One of its steps.
     tasks : tuple of Task
         Of that step.
@@ -296,14 +296,14 @@ def _remembered(folder: Path, mark: str) -> dict[str, Any] | None:
         return None
 
 
-def _step_of(kept: dict[str, Any]) -> Step:
+def _step_of(kept: dict[str, Any]) -> FarmStep:
     tasks = tuple(Task(**task | {"frames": tuple(task["frames"])}) for task in kept["tasks"])
     changed = {
         "needs": tuple(kept["needs"]),
         "tasks": tasks,
         "requirements": Requirements(**kept["requirements"]),
     }
-    return Step(**kept | changed)
+    return FarmStep(**kept | changed)
 
 
 def _values(path: Path) -> dict[str, Any]:
@@ -315,7 +315,7 @@ def _values(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: is no list of parameter values: {error}") from error
 
 
-def _step(model: Any, step: Any) -> Step:
+def _step(model: Any, step: Any) -> FarmStep:
     space = step.parameterSpace
     count = None
     if space is not None:
@@ -331,7 +331,7 @@ def _step(model: Any, step: Any) -> Step:
     amounts = step.hostRequirements.amounts if step.hostRequirements is not None else None
     least = {str(one.name): int(one.min) for one in amounts or () if one.min is not None}
     timeout = step.script.actions.onRun.timeout
-    return Step(
+    return FarmStep(
         name=step.name,
         needs=tuple(one.dependsOn for one in step.dependencies or ()),
         tasks=tuple(tasks),

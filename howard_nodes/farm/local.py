@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from howard_nodes.errors import FarmError
-from howard_nodes.farm.bundle import Step, Task, task_command
+from howard_nodes.farm.bundle import FarmStep, Task, task_command
 from howard_nodes.farm.scheduler import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
@@ -123,7 +123,7 @@ class _Runner:
         """Begin nothing more, and have what runs end."""
         self._stopped.set()
 
-    def run(self, step: Step) -> bool:
+    def run(self, step: FarmStep) -> bool:
         """Run a step's tasks; tell whether all are done."""
         at_once = max(1, (os.cpu_count() or 1) // step.requirements.cores)
         with ThreadPoolExecutor(at_once, step.name) as pool:

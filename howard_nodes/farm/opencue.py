@@ -16,7 +16,7 @@ from typing import Any
 
 from howard_nodes.atomic import write_file
 from howard_nodes.errors import FarmError, HowardError, InputError
-from howard_nodes.farm.bundle import Bundle, Step, task_command
+from howard_nodes.farm.bundle import Bundle, FarmStep, task_command
 from howard_nodes.farm.scheduler import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
@@ -157,7 +157,7 @@ def make_spec(submission: Submission, options: Options) -> str:
             outline.config.set("outline", "session_dir", kept)
 
 
-def _layer(outline: Any, bundle: Bundle, submission: Submission, step: Step) -> Any:
+def _layer(outline: Any, bundle: Bundle, submission: Submission, step: FarmStep) -> Any:
     needed = step.requirements
     log = submission.log(step.tasks[0]).with_name(f"{step.name}.#ZFRAME#.log")
     script = submission.folder / "opencue.sh"

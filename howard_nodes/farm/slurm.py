@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from howard_nodes.atomic import write_file
 from howard_nodes.errors import FarmError, InputError
-from howard_nodes.farm.bundle import Step, task_command
+from howard_nodes.farm.bundle import FarmStep, task_command
 from howard_nodes.farm.scheduler import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
@@ -233,7 +233,7 @@ def _arrays(submission: Submission) -> list[_Array]:
     return [_Array(*array) for array in submission.known["arrays"]]
 
 
-def _resources(step: Step) -> list[str]:
+def _resources(step: FarmStep) -> list[str]:
     needs = step.requirements
     flags = ["--nodes=1", "--ntasks=1", f"--cpus-per-task={needs.cores}", f"--mem={needs.memory}M"]
     if needs.gpus:

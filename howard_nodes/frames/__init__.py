@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from howard_nodes.frames.color_tags import COLORSPACE_ATTRIBUTE
+from howard_nodes.frames.containers import MOVIE_SUFFIXES, is_movie
 from howard_nodes.frames.footage import Footage, check_readable, choose_frames, open_footage, with_neighbours
 from howard_nodes.frames.frame import HALF_MAX, Frame, Window, carried_over, check_size, fit_window, sanitize
 from howard_nodes.frames.held import Held
 from howard_nodes.frames.inside import FORMATS, FileInfo, PartInfo
 from howard_nodes.frames.metadata import TypedValue
-from howard_nodes.frames.movie import MOVIE_SUFFIXES, Movie, MovieInfo, is_movie
+from howard_nodes.frames.movie import Movie, MovieInfo
 from howard_nodes.frames.reading import has_layer, inspect_file, read_attributes, read_frame, verify_file
 from howard_nodes.frames.sequence import MAX_FRAMES, Sequence, expected_frames, format_frames, parse_frames
 from howard_nodes.frames.writing import EXR_COMPRESSIONS, Depth, validate_compression, write_image

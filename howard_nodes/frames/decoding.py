@@ -16,7 +16,7 @@ from howard_nodes.errors import InputError
 
 __all__ = [
     "FFMPEG_ERRORS",
-    "Decoder",
+    "MovieDecoder",
     "Timing",
     "UndecodableError",
     "find_timing",
@@ -218,7 +218,7 @@ class UndecodableError(Exception):
     """One frame cannot be had; the message says why."""
 
 
-class Decoder:
+class MovieDecoder:
     """Frames of a stream by position: goes on where it is, or seeks where that is shorter."""
 
     def __init__(self, container: Any, stream: Any, timing: Timing) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from howard_nodes.errors import FrameError, InputError, UnsupportedError
+from howard_nodes.frames.containers import is_movie
 from howard_nodes.frames.frame import Frame
-from howard_nodes.frames.movie import Movie, is_movie
+from howard_nodes.frames.movie import Movie
 from howard_nodes.frames.sequence import Sequence, expected_frames, format_frames, parse_frames
 
 __all__ = ["Footage", "check_readable", "choose_frames", "open_footage", "with_neighbours"]

@@ -6,8 +6,6 @@ PyAV decodes; swscale never touches a value: its float white is 0.996, and untag
 from __future__ import annotations
 
 import hashlib
-import os
-import struct
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,9 +18,10 @@ import av
 import numpy as np
 
 from howard_nodes.errors import FrameError, InputError, UnsupportedError
+from howard_nodes.frames.containers import check_file, is_cover, open_container, video_stream
 from howard_nodes.frames.decoding import (
     FFMPEG_ERRORS,
-    Decoder,
+    MovieDecoder,
     UndecodableError,
     find_timing,
     planes_of,
@@ -34,13 +33,7 @@ from howard_nodes.frames.planes import to_pixels
 from howard_nodes.frames.tags import MATRIX_NAMES, PRIMARIES, TRANSFERS, Look, chroma_location, in_words
 from howard_nodes.frames.timecode import timecode_at
 
-__all__ = ["MOVIE_SUFFIXES", "Movie", "MovieInfo", "is_movie"]
-
-MOVIE_SUFFIXES = (".mov", ".mp4", ".m4v", ".mkv", ".mxf", ".avi", ".webm")
-"""Files with these names are movies; others are looked into."""
-
-_STILLS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"jp2 ", b"jpx ")
-_MOST_THREADS = 4  # a decoder holds a few frames for each
+__all__ = ["Movie", "MovieInfo"]
 
 
 @dataclass(frozen=True)
@@ -107,29 +100,6 @@ class MovieInfo:
     has_alpha: bool
 
 
-def is_movie(path: str | Path) -> bool:
-    """Tell whether a file is a movie, by its suffix or, where that is a strange one, by its first bytes.
-
-    Parameters
-    ----------
-    path : str or Path
-        Any name; what does not exist or cannot be opened is judged by its suffix alone.
-    """
-    path = Path(path)
-    if path.suffix.lower() in MOVIE_SUFFIXES:
-        return True
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError:
-        return False
-    return bool(
-        (head[4:8] in (b"ftyp", b"moov", b"wide") and head[8:12] not in _STILLS)
-        or head.startswith((b"\x1a\x45\xdf\xa3", b"\x06\x0e\x2b\x34"))
-        or (head.startswith(b"RIFF") and head[8:11] == b"AVI")
-    )
-
-
 class Movie:
     """The pictures of a movie's first video stream, a `Footage`.
 
@@ -164,17 +134,17 @@ class Movie:
         self._path = Path(pattern)
         self._lock = RLock()
         self._notes: dict[str, None] = {}
-        _check_file(self._path)
+        check_file(self._path)
         try:
             self._open()
         except FFMPEG_ERRORS as error:
             raise InputError(f"{self._path}: cannot be read as a movie ({reason(error)}).") from error
 
     def _open(self) -> None:
-        self._container = _open_container(self._path)
-        self._stream = _video_stream(self._container, self._path)
+        self._container = open_container(self._path)
+        self._stream = video_stream(self._container, self._path)
         self._timing = find_timing(self._container, self._stream, self._path)
-        self._decoder = Decoder(self._container, self._stream, self._timing)
+        self._decoder = MovieDecoder(self._container, self._stream, self._timing)
         self._chroma = chroma_location(self._container, self._stream)
         first = self._first_frame()
         self._look = self._look_at(first)
@@ -415,79 +385,5 @@ class Movie:
             index = self._timing.index(first.pts)
             which = "frame 1" if index == 1 else f"frames 1-{index}"
             self._note(f"{which} cannot be decoded: the movie does not begin with a key frame")
-        if sum(not _is_cover(s) for s in self._container.streams.video) > 1:
+        if sum(not is_cover(s) for s in self._container.streams.video) > 1:
             self._note("has more than one video stream; the first is taken")
-
-
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"{path}: no such file.")
-    if not path.is_file():
-        raise InputError(f"{path}: is not a file.")
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened: {error.strerror}.") from error
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes); copy it again.")
-
-
-def _open_container(path: Path) -> Any:
-    try:
-        container = av.open(str(path))
-    except FFMPEG_ERRORS as error:
-        raise InputError(
-            _no_index(path)
-            or f"{path}: cannot be read as a movie ({reason(error)}); it is damaged or something else."
-        ) from error
-    name = container.format.name
-    if name.endswith("_pipe") or name in ("image2", "tty", "gif"):
-        raise InputError(
-            f"{path}: is not a movie but {name.removesuffix('_pipe')}; give it a name that says so."
-        )
-    return container
-
-
-def _no_index(path: Path) -> str:
-    """Say so where a QuickTime or MP4 file has data but no whole moov atom, which tells all about it."""
-    seen, size = dict[bytes, bool](), path.stat().st_size
-    with path.open("rb") as file:
-        position = 0
-        while position + 8 <= size:
-            file.seek(position)
-            head = file.read(16)
-            length, kind = struct.unpack(">I4s", head[:8])
-            if length == 1 and len(head) == 16:
-                length = struct.unpack(">Q", head[8:])[0]
-            elif length == 0:
-                length = size - position  # to the end of the file
-            position += max(length, 8)
-            seen[kind] = position <= size
-    if seen.get(b"moov") or not seen.keys() & {b"ftyp", b"mdat"}:
-        return ""
-    state = "incomplete" if b"moov" in seen else "missing"
-    return (
-        f"{path}: its index (the moov atom) is {state}, so that nothing can be read: the recording was not "
-        "closed or the copy was cut short. Copy it again, or record it anew."
-    )
-
-
-def _is_cover(stream: Any) -> bool:
-    """Whether a video stream is a cover picture."""
-    disposition = getattr(stream, "disposition", None)
-    return disposition is not None and "attached_pic" in str(disposition)
-
-
-def _video_stream(container: Any, path: Path) -> Any:
-    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
-    if not streams:
-        kinds = ", ".join(dict.fromkeys(stream.type for stream in container.streams)) or "nothing"
-        raise InputError(_no_index(path) or f"{path}: has no video, only {kinds}.")
-    stream = streams[0]
-    if stream.codec_context is None:
-        raise InputError(f"{path}: its codec is not read; convert it to ProRes or an image sequence first.")
-    context = stream.codec_context
-    context.thread_type = "AUTO"
-    context.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
-    return stream

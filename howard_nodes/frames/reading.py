@@ -32,7 +32,7 @@ from howard_nodes.frames.inside import (
 from howard_nodes.frames.metadata import all_attributes, carried_metadata
 from howard_nodes.frames.orientation import Orientation
 
-__all__ = ["check_file", "has_layer", "inspect_file", "read_attributes", "read_frame", "verify_file"]
+__all__ = ["check_picture", "has_layer", "inspect_file", "read_attributes", "read_frame", "verify_file"]
 
 
 _UINT_MAX = 2.0**32 - 1
@@ -219,7 +219,7 @@ def inspect_file(path: Path | str) -> FileInfo:
         return FileInfo(path, kind, path.stat().st_size, tuple(parts), picture)
 
 
-def check_file(path: Path | str, *, layer: str | None = None, frame: int | None = None) -> None:
+def check_picture(path: Path | str, *, layer: str | None = None, frame: int | None = None) -> None:
     """Make sure from the header alone that `read_frame` can read a file, as far as that shows.
 
     Raises

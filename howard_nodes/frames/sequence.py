@@ -16,7 +16,7 @@ import fileseq
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames.digests import file_digest
 from howard_nodes.frames.frame import Frame
-from howard_nodes.frames.reading import check_file, has_layer, inspect_file, read_frame, verify_file
+from howard_nodes.frames.reading import check_picture, has_layer, inspect_file, read_frame, verify_file
 
 __all__ = ["MAX_FRAMES", "Sequence", "expected_frames", "format_frames", "parse_frames"]
 
@@ -202,8 +202,8 @@ class Sequence:
         return self.path(frame).is_file()
 
     def check(self, frame: int, *, layer: str | None = None) -> None:
-        """Make sure that a frame can be read, see `check_file`; a still to its last pixel."""
-        check_file(self.path(frame), layer=layer, frame=None if self.is_still else frame)
+        """Make sure that a frame can be read, see `check_picture`; a still to its last pixel."""
+        check_picture(self.path(frame), layer=layer, frame=None if self.is_still else frame)
         if self.is_still:
             verify_file(self.path(frame))
 

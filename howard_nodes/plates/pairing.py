@@ -7,7 +7,7 @@ comparisons that never goes back in time is the pairing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -15,15 +15,77 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from howard_nodes.errors import FrameError
+from howard_nodes.frames import format_frames
+from howard_nodes.plates.takes import ReducedTakes, Takes, spread_out
 from howard_nodes.plates.views import View
 
-__all__ = ["best_path", "interpolated", "likeness", "thumbnail"]
+__all__ = ["best_path", "interpolated", "likeness", "paired", "thumbnail"]
 
 Array = NDArray[Any]
 
 _WIDTH, _HEIGHT = 96, 64
 _SHIFT_COST = 0.6  # of the peak, for a shift by half the picture
 _PAUSE_COST = 1e-4  # a tie is broken towards even progress
+_MOST_ANCHORS = 160
+_BY_NUMBER = 0.97  # of what the best pairing reaches, from which frame numbers are believed
+
+
+def paired(pictures: ReducedTakes, align: str, note: Callable[[str, bool], None]) -> dict[int, int]:
+    """Choose the clean frame that each frame of the plate is compared with.
+
+    Parameters
+    ----------
+    pictures : ReducedTakes
+        The two takes; frames that cannot be read are passed over.
+    align : str
+        How the clean plate is aligned: where it is not, numbers alone decide.
+    note : callable
+        Told what is worth knowing, and whether it is a warning.
+
+    Returns
+    -------
+    dict of int to int
+        Clean frame by frame of the plate; of the same number where no pairing was found.
+    """
+    takes = pictures.takes
+    if len(takes.clean_frames) == 1:
+        return dict.fromkeys(takes.frames, takes.clean_frames[0])
+    if align == "off":
+        # A missing number is no clean plate: it is not this take's business to choose another.
+        return {frame: takes.same_number(frame) for frame in takes.frames}
+    readable, thumbnails = [], []
+    for frame in takes.clean_frames:
+        try:
+            thumbnails.append(thumbnail(pictures.clean(frame).view))
+        except FrameError as error:
+            note(f"clean frame {frame} is left out: {error}", True)
+            continue
+        readable.append(frame)
+    if not readable:
+        return {frame: takes.same_number(frame) for frame in takes.frames}
+    index = {frame: position for position, frame in enumerate(readable)}
+    cleans = np.stack(thumbnails)
+    anchors = spread_out(takes.frames, _MOST_ANCHORS)
+    seen = {frame: likeness(thumbnail(look.view), cleans) for frame, look in pictures.plates(anchors)}
+    if not seen:
+        return {frame: takes.same_number(frame) for frame in takes.frames}
+    anchors, scores = tuple(seen), np.stack(list(seen.values()))
+    path = best_path(scores)
+    numbered = [row for row, frame in enumerate(anchors) if takes.same_number(frame) in index]
+    if 2 * len(numbered) >= len(anchors):
+        own = scores[numbered, [index[takes.same_number(anchors[row])] for row in numbered]]
+        best = scores[numbered, [path[row] for row in numbered]]
+        if np.mean(own / np.maximum(best, 1e-6)) >= _BY_NUMBER:
+            return _by_number(takes, readable, note)
+    chosen = interpolated(anchors, path, takes.frames)
+    note(
+        "the takes move differently in time: plate frames "
+        f"{takes.frames[0]} to {takes.frames[-1]} were paired with clean frames "
+        f"{readable[chosen[0]]} to {readable[chosen[-1]]} by what they show",
+        False,
+    )
+    return {frame: readable[i] for frame, i in zip(takes.frames, chosen)}
 
 
 def thumbnail(view: View) -> Array:
@@ -125,3 +187,16 @@ def interpolated(anchors: Sequence[int], path: Sequence[int], frames: Sequence[i
         Index of the clean frame for each of `frames`; beyond the anchors that of the nearest.
     """
     return tuple(round(value) for value in np.interp(frames, anchors, path))
+
+
+def _by_number(takes: Takes, readable: list[int], note: Callable[[str, bool], None]) -> dict[int, int]:
+    there = np.array(readable)
+    pairs, missing = {}, []
+    for frame in takes.frames:
+        same = takes.same_number(frame)
+        pairs[frame] = int(there[np.abs(there - same).argmin()])
+        if pairs[frame] != same:
+            missing.append(same)
+    if missing:
+        note(f"missing in the clean plate: {format_frames(missing)}; neighbours stand in", True)
+    return pairs

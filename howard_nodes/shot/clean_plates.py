@@ -255,7 +255,12 @@ def _warm(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> WarmE
 def _started(frames: tuple[int, ...], warm: WarmEngine, job: Job) -> Started:
     engine = warm.engine
     return Started(
-        format_frames(frames), len(frames), str(engine.device), engine.precision, warm.weights, job.output
+        format_frames(frames),
+        len(frames),
+        str(engine.network.device),
+        engine.network.precision,
+        warm.weights,
+        job.output,
     )
 
 

@@ -12,7 +12,7 @@ from howard_nodes.description import counting
 from howard_nodes.engine.cache import key_of
 from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.runtime import KnownFit, Warm, WarmEngine
-from howard_nodes.engine.stages import Around, Matte, Pictures, Stages
+from howard_nodes.engine.stages import Around, KeyedMatte, Pictures, Stages
 from howard_nodes.errors import FrameError
 from howard_nodes.frames import (
     Footage,
@@ -71,7 +71,7 @@ class ConnectedFrame:
         Of the plate's file, without pixels.
     file_space : str
         Colour space of the plate's file.
-    mattes : dict of str to Matte
+    mattes : dict of str to KeyedMatte
         `coarse_override`, `error_override` (H W C) and `inside`, `outside` (H W), where connected.
     covers : ndarray or None
         H W, 0 to 1, where there is a plate; None for everywhere.
@@ -80,7 +80,7 @@ class ConnectedFrame:
     pictures: Pictures
     header: Frame
     file_space: str
-    mattes: dict[str, Matte] = field(default_factory=dict)
+    mattes: dict[str, KeyedMatte] = field(default_factory=dict)
     covers: np.ndarray | None = None
 
 
@@ -231,7 +231,7 @@ class Connected:
 
         without_mattes = self._warm.cache.get(key, fitted)
         mattes = {
-            name: Matte(content.mattes[name], self._matte(name, footage, without_mattes.header, frame))
+            name: KeyedMatte(content.mattes[name], self._matte(name, footage, without_mattes.header, frame))
             for name, footage in self._mattes.items()
         }
         if without_mattes.covers is not None:
@@ -323,9 +323,9 @@ class Connected:
         return pixels
 
 
-def _beyond(covers: np.ndarray, key: str, outside: Matte | None) -> Matte:
+def _beyond(covers: np.ndarray, key: str, outside: KeyedMatte | None) -> KeyedMatte:
     """Add to an outside matte where there is no plate."""
     pixels = 1.0 - covers
     if outside is None:
-        return Matte(key, pixels)
-    return Matte(key_of("outside", key, outside.key), np.maximum(pixels, outside.pixels))
+        return KeyedMatte(key, pixels)
+    return KeyedMatte(key_of("outside", key, outside.key), np.maximum(pixels, outside.pixels))

@@ -11,7 +11,8 @@ import numpy as np
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import check_readable, check_size, with_neighbours
-from howard_nodes.plates.fit import Fitted, FrameFit, ShotFit, Source, fitted_clean
+from howard_nodes.plates.fit import FrameFit, ShotFit, Source
+from howard_nodes.plates.fitted import Fitted, fitted_clean
 from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
 from howard_nodes.shot.take import Light, Take
 
@@ -212,7 +213,8 @@ class Plates:
 
     def _solved(self, engine: Engine, frames: tuple[int, ...]) -> ShotFit:
         # Torch is loaded where something is computed, not where a plan is made.
-        from howard_nodes.plates.solving import Takes, fit_shot
+        from howard_nodes.plates.solving import fit_shot
+        from howard_nodes.plates.takes import Takes
 
         plate, clean = self.plate, self.clean
         space = _first_space(plate, frames) or engine.config.scene_linear

@@ -121,8 +121,8 @@ def run(
         Started(
             format_frames(frames),
             len(frames),
-            str(engine.device),
-            engine.precision,
+            str(engine.network.device),
+            engine.network.precision,
             shot.weights_name,
             job.output,
         )

@@ -121,7 +121,7 @@ class Shot:
                 "weights": warm_engine.weights_hash,
                 "config": self._config.fingerprint,
                 "settings": asdict(job.settings),
-                "precision": self.engine.precision,
+                "precision": self.engine.network.precision,
                 "layers": self._layers,
                 "layer": [job.layer, job.clean_layer],
                 "colorspaces": [job.colorspace, job.clean_colorspace, job.output_colorspace],

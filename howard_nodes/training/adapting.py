@@ -292,8 +292,8 @@ def _open(
         Started(
             format_frames(picked),
             len(picked),
-            str(engine.engine.device),
-            engine.engine.precision,
+            str(engine.engine.network.device),
+            engine.engine.network.precision,
             engine.weights,
             job.output,
         )

@@ -21,8 +21,8 @@ from howard_nodes.errors import FrameError, HowardError
 from howard_nodes.worker.pipes import Incoming, claim_pipes, die_with_parent, write_all
 from howard_nodes.worker.protocol import (
     Code,
-    Request,
     RequestError,
+    RpcRequest,
     decode,
     encode,
     error_reply,
@@ -66,7 +66,7 @@ class _Process:
     def __init__(self, incoming: Incoming, writing: int) -> None:
         self._incoming, self._writing = incoming, writing
         self._writes = threading.Lock()
-        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[RpcRequest | None] = queue.SimpleQueue()
         self._cancelled = threading.Event()
         self._ending = threading.Event()
         self._computing: Computing | None = None
@@ -92,7 +92,7 @@ class _Process:
         while (request := self._requests.get()) is not None and not self._ending.is_set():
             self._send(self._answer(computing, request))
 
-    def _answer(self, computing: Computing, request: Request) -> dict[str, Any]:
+    def _answer(self, computing: Computing, request: RpcRequest) -> dict[str, Any]:
         method = getattr(computing, request.method)
         try:
             return reply(request.id, method(request.params, self._tell, self._cancelled.is_set))

@@ -59,8 +59,8 @@ class Computing:
             lambda message: tell(_event(Note(message, warning=True))),
         )
         return {
-            "device": str(warm.engine.device),
-            "precision": warm.engine.precision,
+            "device": str(warm.engine.network.device),
+            "precision": warm.engine.network.precision,
             "weights": warm.weights,
         }
 

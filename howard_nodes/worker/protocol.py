@@ -17,8 +17,8 @@ __all__ = [
     "PROTOCOL",
     "Code",
     "LineBuffer",
-    "Request",
     "RequestError",
+    "RpcRequest",
     "decode",
     "encode",
     "error_reply",
@@ -95,7 +95,7 @@ class RequestError(HowardError):
 
 
 @dataclass(frozen=True)
-class Request:
+class RpcRequest:
     """A request, or a notification where `id` is None."""
 
     method: str
@@ -184,7 +184,7 @@ def decode(line: bytes) -> Any:
         raise RequestError(Code.PARSE, f"the message is not JSON: {error}.") from None
 
 
-def request_of(value: Any) -> Request:
+def request_of(value: Any) -> RpcRequest:
     """Make sure that a message is a request.
 
     Parameters
@@ -194,7 +194,7 @@ def request_of(value: Any) -> Request:
 
     Returns
     -------
-    Request
+    RpcRequest
         Its params are not looked at.
 
     Raises
@@ -223,7 +223,7 @@ def request_of(value: Any) -> Request:
     params = value.get("params", {})
     if not isinstance(params, dict):
         raise RequestError(Code.INVALID_PARAMS, '"params" must be an object: parameters go by name.')
-    return Request(method, params, id_of(value))
+    return RpcRequest(method, params, id_of(value))
 
 
 def id_of(value: Any) -> int | str | None:

@@ -20,7 +20,7 @@ from howard_nodes.worker.protocol import Code, RequestError, error_reply, notifi
 from howard_nodes.worker.ranges import Crashed, RangeRun
 from howard_nodes.worker.requests import FileRequest, PixelRequest
 
-__all__ = ["QUEUE_LIMIT", "Runner", "Task", "WarmRequest"]
+__all__ = ["QUEUE_LIMIT", "QueuedTask", "Runner", "WarmRequest"]
 
 QUEUE_LIMIT = 64
 """Requests that may wait."""
@@ -50,7 +50,7 @@ class WarmRequest:
 
 
 @dataclass(eq=False)
-class Task:
+class QueuedTask:
     """A request that takes a while.
 
     Attributes
@@ -97,8 +97,8 @@ class Runner:
 
     def __init__(self, send: Callable[[Mapping[str, Any]], None]) -> None:
         self._send = send
-        self._tasks: deque[Task] = deque()
-        self._running: Task | None = None
+        self._tasks: deque[QueuedTask] = deque()
+        self._running: QueuedTask | None = None
         self._changed = threading.Condition()
         self._closed: float | None = None
         self._inbox: Inbox = queue.SimpleQueue()
@@ -109,7 +109,7 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name="howard-runner", daemon=True)
         self._thread.start()
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: QueuedTask) -> None:
         """Take in a task; its answer comes when it is done.
 
         Raises
@@ -201,7 +201,7 @@ class Runner:
             self._send(answer)
         self._bury(_CLOSE_SECONDS)
 
-    def _next(self) -> Task | None:
+    def _next(self) -> QueuedTask | None:
         with self._changed:
             while not self._tasks and self._closed is None:
                 self._changed.wait()
@@ -211,7 +211,7 @@ class Runner:
             task.began = time.monotonic()
             return task
 
-    def _answer(self, task: Task) -> dict[str, Any]:
+    def _answer(self, task: QueuedTask) -> dict[str, Any]:
         try:
             return reply(task.id, self._done(task, task.request))
         except RequestError as error:
@@ -221,7 +221,7 @@ class Runner:
             message = f"{type(error).__name__}: {error}"
             return error_reply(task.id, RequestError(Code.INTERNAL, message, type=type(error).__name__))
 
-    def _done(self, task: Task, request: FileRequest | PixelRequest | WarmRequest) -> dict[str, Any]:
+    def _done(self, task: QueuedTask, request: FileRequest | PixelRequest | WarmRequest) -> dict[str, Any]:
         def attempt(
             method: str, params: dict[str, Any], see: Callable[[dict[str, Any]], None]
         ) -> dict[str, Any]:
@@ -260,7 +260,7 @@ class Runner:
             raise RequestError(Code.CRASHED, message) from None
 
     def _attempt(
-        self, task: Task, method: str, params: dict[str, Any], see: Callable[[dict[str, Any]], None]
+        self, task: QueuedTask, method: str, params: dict[str, Any], see: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any]:
         """Have the compute process do something; an `Attempt` of `ranges`, with the task in front."""
         compute = self._started(task)
@@ -292,7 +292,7 @@ class Runner:
                 self._is_warm = True
                 return dict(message["result"])
 
-    def _started(self, task: Task) -> ComputeProcess:
+    def _started(self, task: QueuedTask) -> ComputeProcess:
         if task.cancelled is not None:
             raise _cancelled()
         if self._compute is not None:
@@ -334,7 +334,7 @@ class Runner:
             raise _Gone
         return message
 
-    def _deadline(self, task: Task) -> float:
+    def _deadline(self, task: QueuedTask) -> float:
         assert task.cancelled is not None
         deadline = task.cancelled + _CANCEL_SECONDS
         return deadline if self._closed is None else min(deadline, self._closed + _CLOSE_SECONDS)

@@ -18,8 +18,8 @@ from howard_nodes.worker.protocol import (
     LONGEST_LINE,
     PROTOCOL,
     Code,
-    Request,
     RequestError,
+    RpcRequest,
     decode,
     error_reply,
     id_of,
@@ -27,7 +27,7 @@ from howard_nodes.worker.protocol import (
     request_of,
 )
 from howard_nodes.worker.requests import Session, evaluation, members
-from howard_nodes.worker.runner import Runner, Task, WarmRequest
+from howard_nodes.worker.runner import QueuedTask, Runner, WarmRequest
 
 __all__ = ["serve"]
 
@@ -117,7 +117,7 @@ class _Supervisor:
             if request.id is not None and answer is not None:
                 self._outbox.put(answer)
 
-    def _answer(self, request: Request) -> dict[str, Any] | None:
+    def _answer(self, request: RpcRequest) -> dict[str, Any] | None:
         """Do what is asked for; give the answer, or None where that comes later."""
         try:
             method = self._methods.get(request.method)
@@ -144,7 +144,7 @@ class _Supervisor:
 
     # The methods.
 
-    def _hello(self, request: Request) -> dict[str, Any]:
+    def _hello(self, request: RpcRequest) -> dict[str, Any]:
         members(request.params, "protocol", "client")
         asked, client = request.params.get("protocol"), request.params.get("client", "")
         if isinstance(asked, bool) or not isinstance(asked, int):
@@ -167,11 +167,11 @@ class _Supervisor:
         print(f"howard worker: {reprlib.repr(client or 'a host')} says hello", file=sys.stderr, flush=True)
         return {"protocol": PROTOCOL, "howard": __version__, "pid": os.getpid()}
 
-    def _describe(self, request: Request) -> dict[str, Any]:
+    def _describe(self, request: RpcRequest) -> dict[str, Any]:
         members(request.params)
         return {"protocol": PROTOCOL, "howard": __version__, "description": _description()}
 
-    def _configure(self, request: Request) -> dict[str, Any] | None:
+    def _configure(self, request: RpcRequest) -> dict[str, Any] | None:
         members(request.params, "knobs", "options", "warm")
         warm = request.params.get("warm", False)
         if not isinstance(warm, bool):
@@ -181,15 +181,15 @@ class _Supervisor:
         if warm:
             assert request.id is not None
             wanted = WarmRequest(session.knobs, session.options["ocio"], result)
-            self._runner.submit(Task(request.id, wanted))
+            self._runner.submit(QueuedTask(request.id, wanted))
         self._session = session
         return None if warm else result
 
-    def _evaluate(self, request: Request) -> None:
+    def _evaluate(self, request: RpcRequest) -> None:
         assert request.id is not None
-        self._runner.submit(Task(request.id, evaluation(request.params, self._session)))
+        self._runner.submit(QueuedTask(request.id, evaluation(request.params, self._session)))
 
-    def _cancel(self, request: Request) -> dict[str, Any]:
+    def _cancel(self, request: RpcRequest) -> dict[str, Any]:
         members(request.params, "request")
         id = id_of({"id": request.params.get("request")})
         if id is None:
@@ -199,11 +199,11 @@ class _Supervisor:
             )
         return {"request": id, "was": self._runner.cancel(id)}
 
-    def _status(self, request: Request) -> dict[str, Any]:
+    def _status(self, request: RpcRequest) -> dict[str, Any]:
         members(request.params)
         return self._runner.status()
 
-    def _shutdown(self, request: Request) -> dict[str, Any]:
+    def _shutdown(self, request: RpcRequest) -> dict[str, Any]:
         members(request.params)
         self._end()
         return {}

@@ -67,7 +67,7 @@ def test_info_and_verify(monkeypatch, shot):
 
 
 def test_a_warning_with_every_frame_is_shown_a_few_times(capsys):
-    logger = logging.getLogger("howard_nodes.color.config")
+    logger = logging.getLogger("howard_nodes.color.conversion")
     handler = StderrHandler()
     logger.addHandler(handler)
     try:

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from howard_nodes.color import SHIPPED_CONFIG, ColorConfig
-from howard_nodes.color.config import BRIGHTEST
+from howard_nodes.color.conversion import BRIGHTEST
 from howard_nodes.errors import ColorError, InputError
 
 TEXT = SHIPPED_CONFIG.read_text(encoding="utf-8")

@@ -100,17 +100,17 @@ def test_without_memory_it_steps_down_and_says_so(random_weights, config):
     """No GPU here: a meta device stands for one, and the network's own call runs out of memory twice."""
     notes: list[str] = []
     engine = Engine(load_weights(random_weights, fused=False), config, on_note=notes.append)
-    engine.device = torch.device("meta")
+    engine.network.device = torch.device("meta")
     attempts = []
 
     def compute() -> str:
-        attempts.append((engine.device.type, engine.precision))
+        attempts.append((engine.network.device.type, engine.network.precision))
         if len(attempts) < 3:
             raise torch.OutOfMemoryError("2 GiB wanted")
         return "done"
 
-    engine._place = lambda: None
-    assert engine._with_memory(compute) == "done"
+    engine.network._place = lambda: None
+    assert engine.network.with_memory(compute) == "done"
     assert attempts == [("meta", "float32"), ("meta", "float16"), ("cpu", "float32")]
     assert len(notes) == 2
     assert "float16" in notes[0]
@@ -122,17 +122,17 @@ def test_without_memory_others_are_asked_first(random_weights, config):
     warm = Warm()
     computing = ComputeSettings(weights=str(random_weights))
     engine = warm.engine(config, MatteSettings(), computing, notes.append).engine
-    engine.device = torch.device("meta")
+    engine.network.device = torch.device("meta")
     warm.cache.get("a", lambda: np.zeros(8))
     attempts = []
 
     def compute() -> str:
-        attempts.append(engine.precision)
+        attempts.append(engine.network.precision)
         if len(attempts) < 2:
             raise torch.OutOfMemoryError("2 GiB wanted")
         return "done"
 
-    assert engine._with_memory(compute) == "done"
+    assert engine.network.with_memory(compute) == "done"
     assert attempts == ["float32", "float32"]
     assert (len(warm.cache), notes) == (0, [])
 

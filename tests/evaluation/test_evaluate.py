@@ -14,7 +14,7 @@ from howard_nodes.errors import InputError
 from howard_nodes.evaluation.cases import Truth, find_cases, write_case
 from howard_nodes.evaluation.evaluate import evaluate, label
 from howard_nodes.evaluation.metrics import mad
-from howard_nodes.evaluation.report import Report
+from howard_nodes.evaluation.report import ReportPage
 from howard_nodes.evaluation.rivals import RIVALS
 from howard_nodes.evaluation.scores import Evaluation, Score
 from howard_nodes.network import MattingNetwork, save_weights
@@ -58,7 +58,7 @@ def cases(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def measured(cases, tmp_path_factory):
-    page = Report(tmp_path_factory.mktemp("report") / "page")
+    page = ReportPage(tmp_path_factory.mktemp("report") / "page")
     steps: list[str] = []
     result = evaluate(find_cases([cases]), device="cpu", on_step=steps.append, on_pictures=page.add)
     page.write(result)

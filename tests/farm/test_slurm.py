@@ -19,7 +19,7 @@ import pytest
 from howard_nodes.description import FitSettings
 from howard_nodes.description.job import Job
 from howard_nodes.errors import FarmError, InputError
-from howard_nodes.farm import Bundle, Farming, Requirements, Step, Task, make_bundle
+from howard_nodes.farm import Bundle, Farming, FarmStep, Requirements, Task, make_bundle
 from howard_nodes.farm.scheduler import Options
 from howard_nodes.farm.slurm import Slurm
 from howard_nodes.farm.status import Status, status
@@ -36,16 +36,16 @@ ENGINE = Slurm()
 # Slurm with tasks that are a shell script's: what the adapter and Slurm make of each other.
 
 
-def step(name: str, count: int, *needs: str, memory: int = 100) -> Step:
+def step(name: str, count: int, *needs: str, memory: int = 100) -> FarmStep:
     tasks = tuple(Task(name, number, (), {}) for number in range(count))
-    return Step(name, needs, tasks, Requirements(1, memory), 60)
+    return FarmStep(name, needs, tasks, Requirements(1, memory), 60)
 
 
 @pytest.fixture
 def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Submission]:
     """Make a submission whose tasks run a script that knows its $step, $task and $attempt; one retry."""
 
-    def make(script: str, *steps: Step) -> Submission:
+    def make(script: str, *steps: FarmStep) -> Submission:
         folder = tmp_path / ODD
         folder.mkdir()
         program = folder / "program"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from howard_nodes.errors import InputError, WriteError
 from howard_nodes.frames import Window
-from howard_nodes.plates.fit import FrameFit, ShotFit, Source, fitted_clean
+from howard_nodes.plates.fit import FrameFit, ShotFit, Source
+from howard_nodes.plates.fitted import fitted_clean
 
 SIZE = (40, 24)
 DISPLAY = Window(0, 0, *SIZE)

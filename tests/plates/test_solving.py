@@ -16,7 +16,8 @@ from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.plates.fit import FrameFit, ShotFit
 from howard_nodes.plates.registration import IDENTITY
-from howard_nodes.plates.solving import Takes, fit_shot
+from howard_nodes.plates.solving import fit_shot
+from howard_nodes.plates.takes import Takes
 
 W, H = 256, 144
 AT = (3.4, -2.2)  # where the clean plate's camera stands, in most tests

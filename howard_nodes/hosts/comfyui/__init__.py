@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from howard_nodes.hosts.comfyui.files import ConvertColor, LoadEXR, SaveEXR
+from howard_nodes.hosts.comfyui.converting import ConvertColor
+from howard_nodes.hosts.comfyui.loading import LoadEXR
 from howard_nodes.hosts.comfyui.matting import FitCleanPlate, Matte, Refine
+from howard_nodes.hosts.comfyui.saving import SaveEXR
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from howard_nodes.errors import InputError
 
-__all__ = ["Progress", "input_path", "output_path", "say"]
+__all__ = ["NodeProgress", "input_path", "output_path", "say"]
 
 
-class Progress:
+class NodeProgress:
     """The bar on the node that runs.
 
     Parameters

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Link", "Step", "api_workflow", "declared", "examples", "menu_workflow"]
+__all__ = ["Link", "WorkflowNode", "api_workflow", "declared", "examples", "menu_workflow"]
 
 _WIDGETS = ("BOOLEAN", "FLOAT", "INT", "STRING")
 _FORMAT = 0.4  # of a saved workflow
@@ -27,7 +27,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Step:
+class WorkflowNode:
     """A node of a workflow.
 
     Attributes
@@ -66,7 +66,7 @@ _COMFYUI = {
 }
 
 
-def examples(shot: Path) -> dict[str, dict[int, Step]]:
+def examples(shot: Path) -> dict[str, dict[int, WorkflowNode]]:
     """Give the example workflows.
 
     Parameters
@@ -81,9 +81,9 @@ def examples(shot: Path) -> dict[str, dict[int, Step]]:
     """
     light = {"space": "scene-linear"}
     plates = {
-        1: Step("HowardLoadEXR", "Plate", 0, {"pattern": str(shot / "plate.####.exr"), **light}),
-        2: Step("HowardLoadEXR", "Clean Plate", 0, {"pattern": str(shot / "clean.exr"), **light}),
-        3: Step(
+        1: WorkflowNode("HowardLoadEXR", "Plate", 0, {"pattern": str(shot / "plate.####.exr"), **light}),
+        2: WorkflowNode("HowardLoadEXR", "Clean Plate", 0, {"pattern": str(shot / "clean.exr"), **light}),
+        3: WorkflowNode(
             "HowardMatte",
             "Howard Matte",
             1,
@@ -92,40 +92,40 @@ def examples(shot: Path) -> dict[str, dict[int, Step]]:
     }
     layers = ("image", "foreground", "alpha", "coarse_matte", "error_map")
     matte = plates | {
-        4: Step(
+        4: WorkflowNode(
             "HowardSaveEXR",
             "Save EXR",
             2,
             {"pattern": "howard/shot.####.exr", "frames": Link(1, "frames"), **light}
             | {layer: Link(3, layer) for layer in layers},
         ),
-        5: Step("HowardConvertColor", "For the eye", 2, {"image": Link(3, "image")}),
-        6: Step("SplitImageWithAlpha", "Over black", 2, {"image": Link(5, "image")}),
-        7: Step("PreviewImage", "Image", 3, {"images": Link(6, "IMAGE")}),
-        8: Step("MaskToImage", "Alpha as a picture", 2, {"mask": Link(3, "alpha")}),
-        9: Step("PreviewImage", "Alpha", 3, {"images": Link(8, "IMAGE")}),
+        5: WorkflowNode("HowardConvertColor", "For the eye", 2, {"image": Link(3, "image")}),
+        6: WorkflowNode("SplitImageWithAlpha", "Over black", 2, {"image": Link(5, "image")}),
+        7: WorkflowNode("PreviewImage", "Image", 3, {"images": Link(6, "IMAGE")}),
+        8: WorkflowNode("MaskToImage", "Alpha as a picture", 2, {"mask": Link(3, "alpha")}),
+        9: WorkflowNode("PreviewImage", "Alpha", 3, {"images": Link(8, "IMAGE")}),
     }
     refine = plates | {
-        4: Step(
+        4: WorkflowNode(
             "HowardRefine",
             "Refine again",
             2,
             {"matte": Link(3, "matte"), "refine_mode": "thresholding", "threshold": 0.05},
         ),
-        5: Step("MaskToImage", "Before", 2, {"mask": Link(3, "alpha")}),
-        6: Step("PreviewImage", "Alpha before", 3, {"images": Link(5, "IMAGE")}),
-        7: Step("MaskToImage", "After", 2, {"mask": Link(4, "alpha")}),
-        8: Step("PreviewImage", "Alpha after", 3, {"images": Link(7, "IMAGE")}),
+        5: WorkflowNode("MaskToImage", "Before", 2, {"mask": Link(3, "alpha")}),
+        6: WorkflowNode("PreviewImage", "Alpha before", 3, {"images": Link(5, "IMAGE")}),
+        7: WorkflowNode("MaskToImage", "After", 2, {"mask": Link(4, "alpha")}),
+        8: WorkflowNode("PreviewImage", "Alpha after", 3, {"images": Link(7, "IMAGE")}),
     }
     return {"howard_matte": matte, "howard_refine": refine}
 
 
-def api_workflow(steps: Mapping[int, Step], nodes: Mapping[str, Any]) -> dict[str, Any]:
+def api_workflow(steps: Mapping[int, WorkflowNode], nodes: Mapping[str, Any]) -> dict[str, Any]:
     """Write a workflow as ComfyUI's API takes it.
 
     Parameters
     ----------
-    steps : mapping of int to Step
+    steps : mapping of int to WorkflowNode
         By number.
     nodes : mapping of str to class
         Howard's nodes.
@@ -146,7 +146,7 @@ def api_workflow(steps: Mapping[int, Step], nodes: Mapping[str, Any]) -> dict[st
     }
 
 
-def menu_workflow(steps: Mapping[int, Step], nodes: Mapping[str, Any]) -> dict[str, Any]:
+def menu_workflow(steps: Mapping[int, WorkflowNode], nodes: Mapping[str, Any]) -> dict[str, Any]:
     """Write a workflow as ComfyUI's menu loads and saves it.
 
     Parameters
@@ -207,7 +207,7 @@ def declared(node: Any) -> dict[str, Any]:
     }
 
 
-def _box(number: int, step: Step, node: Any) -> dict[str, Any]:
+def _box(number: int, step: WorkflowNode, node: Any) -> dict[str, Any]:
     values = _defaults(node)
     places: list[dict[str, Any]] = [
         {"name": name, "type": kind, "link": None}
@@ -265,7 +265,7 @@ def _output_names(node: Any) -> tuple[str, ...]:
     return names
 
 
-def _linked(value: Any, steps: Mapping[int, Step], nodes: Mapping[str, Any]) -> Any:
+def _linked(value: Any, steps: Mapping[int, WorkflowNode], nodes: Mapping[str, Any]) -> Any:
     """Turn a link into ComfyUI's: number of the node, number of its output."""
     if not isinstance(value, Link):
         return value

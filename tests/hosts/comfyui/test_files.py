@@ -13,7 +13,9 @@ from shots import Shot, disc_over_gradient
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import ColorError, FrameError, InputError
 from howard_nodes.frames import Window, inspect_file, read_frame, write_image
-from howard_nodes.hosts.comfyui.files import ConvertColor, LoadEXR, SaveEXR
+from howard_nodes.hosts.comfyui.converting import ConvertColor
+from howard_nodes.hosts.comfyui.loading import LoadEXR
+from howard_nodes.hosts.comfyui.saving import SaveEXR
 
 CONFIG = ColorConfig.load("howard")
 LIGHT = "Linear Rec.709 (sRGB)"

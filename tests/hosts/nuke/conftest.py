@@ -46,8 +46,9 @@ def plugin(plugin_folder: Path) -> Iterator[ModuleType]:
         "description",
         "errors",
         "files",
+        "graph",
         "host",
-        "layout",
+        "panel",
         "pulling",
         "session",
     ):

@@ -21,8 +21,8 @@ CLASSES = {
 
 
 def group_values(plugin: Any, group: Any, document: dict[str, Any]) -> dict[str, Any]:
-    values = plugin.host.values(group, plugin.layout.stored_names(document))
-    found: dict[str, Any] = plugin.description.settings(document["knobs"], values, plugin.layout.AUTOMATIC)
+    values = plugin.host.values(group, plugin.panel.stored_names(document))
+    found: dict[str, Any] = plugin.description.settings(document["knobs"], values, plugin.panel.AUTOMATIC)
     return found
 
 
@@ -50,8 +50,8 @@ def test_an_untouched_group_has_the_nodes_defaults(plugin: Any, nuke: Any, docum
 
 def test_the_options_that_a_group_has_are_the_jobs(plugin: Any, nuke: Any, document: dict[str, Any]) -> None:
     group = plugin.create()
-    values = plugin.host.values(group, plugin.layout.stored_names(document))
-    options = plugin.description.settings(document["options"], values, plugin.layout.AUTOMATIC)
+    values = plugin.host.values(group, plugin.panel.stored_names(document))
+    options = plugin.description.settings(document["options"], values, plugin.panel.AUTOMATIC)
     defaults = {one.name: one.default for one in OPTIONS}
     assert set(options) == {"depth", "compression", "resume", "ocio"}
     assert options == {name: defaults[name] for name in options}
@@ -94,7 +94,7 @@ def test_a_knob_that_the_node_gets_later_appears_by_itself(plugin: Any, document
         newer["knobs"][0], name="softness", type="float", choices=[], default=0.5, minimum=0, maximum=2
     )
     newer["knobs"].append(knob | {"group": "Look", "automatic": "by the plate"})
-    made = {one.name: one for one in plugin.layout.knobs(newer)}
+    made = {one.name: one for one in plugin.panel.knobs(newer)}
     assert (made["softness"].kind, made["softness"].value) == ("Double_Knob", 0.5)
     assert made["softness_automatic"].value is False
     assert made["group_look"].kind == "group"

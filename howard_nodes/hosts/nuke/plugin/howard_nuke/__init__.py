@@ -27,11 +27,11 @@ def create() -> Any:
     nuke.Group
         Empty until a matte is pulled; it passes the plate till then.
     """
-    from . import description, host, layout
+    from . import description, graph, host, panel
 
     document = description.load()
-    host.declare_layers(layout.LAYERS)
-    return host.create_group(document["name"], layout.knobs(document), layout.nodes(document))
+    host.declare_layers(graph.LAYERS)
+    return host.create_group(document["name"], panel.knobs(document), graph.nodes(document))
 
 
 def pull(node: Any, what: str) -> None:
@@ -61,10 +61,10 @@ def cancel(node: Any) -> None:
 
 def knob_changed(node: Any, name: str) -> None:
     """Grey knobs out that do not count, now that one has changed: for the group's callback."""
-    from . import description, host, layout
+    from . import description, host, panel
 
     for knob in description.load()["knobs"]:
-        automatic, only = knob["name"] + layout.AUTOMATIC, knob["only_with"] or {}
+        automatic, only = knob["name"] + panel.AUTOMATIC, knob["only_with"] or {}
         if name in (automatic, only.get("knob")):
             now = host.values(node, [automatic, *only.get("knob", "").split()])
             counts = not only or now[only["knob"]] == only["value"]

@@ -12,10 +12,11 @@ from typing import Any
 
 import nuke  # type: ignore[import-not-found]
 
-from .layout import Knob, Node
+from .graph import Node
+from .panel import NukeKnob
 
 __all__ = [
-    "Progress",
+    "ProgressBar",
     "add_menu",
     "add_preference",
     "colour_management",
@@ -60,7 +61,7 @@ def in_main_thread(call: Callable[..., None], *arguments: Any) -> None:
     nuke.executeInMainThreadWithResult(call, args=arguments)
 
 
-class Progress:
+class ProgressBar:
     """A bar of progress that can be cancelled. From any thread."""
 
     def __init__(self, title: str) -> None:
@@ -108,7 +109,7 @@ def preference(name: str) -> str:
     return "" if knob is None else str(knob.value() or "")
 
 
-def create_group(name: str, knobs: Iterable[Knob], nodes: Iterable[Node]) -> Any:
+def create_group(name: str, knobs: Iterable[NukeKnob], nodes: Iterable[Node]) -> Any:
     """Make a group, its plate connected to what is selected.
 
     Parameters
@@ -116,7 +117,7 @@ def create_group(name: str, knobs: Iterable[Knob], nodes: Iterable[Node]) -> Any
     name : str
         Followed by a number.
     knobs, nodes
-        Of `layout`.
+        Of `panel` and `graph`.
 
     Returns
     -------
@@ -239,7 +240,7 @@ def show_result(node: Any, name: str, file: str, first: int, last: int) -> list[
     return [str(channel) for channel in read.channels()]
 
 
-def _add_knob(node: Any, knob: Knob) -> None:
+def _add_knob(node: Any, knob: NukeKnob) -> None:
     if knob.kind == "knobChanged":
         node["knobChanged"].setValue(knob.value)
         return

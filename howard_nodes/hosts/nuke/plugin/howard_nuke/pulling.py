@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-from . import colour, description, files, host, layout, session
+from . import colour, description, files, graph, host, panel, session
 from .client import CANCELLED, Request, WorkerError  # type: ignore[import-not-found]
 from .errors import PluginError
 
@@ -53,8 +53,8 @@ def _prepare(node: Any, what: str) -> _Pull:
         raise PluginError(f"{name} is being pulled already: wait for it, or press Cancel.")
     if host.is_proxy():
         raise PluginError("The script is in proxy mode: switch it off, for mattes of full size.")
-    values = host.values(node, layout.stored_names(document))
-    missing = layout.own_names(document) - set(values)
+    values = host.values(node, panel.stored_names(document))
+    missing = panel.own_names(document) - set(values)
     if missing:
         raise PluginError(f"{name} was made by another version of the plug-in: make a new one.")
     first = last = host.current_frame()
@@ -66,10 +66,10 @@ def _prepare(node: Any, what: str) -> _Pull:
     for socket, is_connected in zip(document["inputs"], connected):
         if socket["required"] and not is_connected:
             raise PluginError(f"Connect something to the input {socket['name']}: {socket['help']}")
-    knobs = description.settings(document["knobs"], values, layout.AUTOMATIC)
-    options = description.settings(document["options"], values, layout.AUTOMATIC)
+    knobs = description.settings(document["knobs"], values, panel.AUTOMATIC)
+    options = description.settings(document["options"], values, panel.AUTOMATIC)
     space = colour.working_space(values["working_space"], *host.colour_management())
-    layers = _LAYERS + (layout.MORE_LAYERS if values["more_layers"] else ())
+    layers = _LAYERS + (graph.MORE_LAYERS if values["more_layers"] else ())
     options.update(colorspace=space, clean_colorspace=space, layers=",".join(layers))
 
     command_line = session.command_line()
@@ -101,10 +101,10 @@ def _rendered(
             first = last = begin
     pattern = files.input_pattern(folder, socket["name"], still)
     if socket["type"] == "matte":
-        host.set_inside(node, layout.picking(socket["name"], values))
+        host.set_inside(node, graph.picking(socket["name"], values))
     elif values["reuse_plates"] and files.are_there(pattern, range(first, last + 1)):
         return pattern
-    host.render(node, layout.write_node(socket["name"]), pattern.of_nuke(), first, last)
+    host.render(node, graph.write_node(socket["name"]), pattern.of_nuke(), first, last)
     return pattern
 
 
@@ -132,7 +132,7 @@ class _Pull:
 
     def run(self) -> None:
         """Have the worker do it, and show what it did: with an interface in a thread of its own."""
-        progress = host.Progress(f"Howard: {self._name}")
+        progress = host.ProgressBar(f"Howard: {self._name}")
         outcome: dict[str, Any] = {}
         problem = ""
         try:
@@ -159,7 +159,7 @@ class _Pull:
         else:
             self._show(outcome, problem)
 
-    def _waited(self, request: Request, progress: host.Progress) -> dict[str, Any]:
+    def _waited(self, request: Request, progress: host.ProgressBar) -> dict[str, Any]:
         told = None
         asked = False
         while not request.done:
@@ -189,8 +189,8 @@ class _Pull:
         there = files.frames_there(self._result)
         if there:
             pattern = self._result.of_nuke()
-            channels = host.show_result(self._node, layout.READ, pattern, there[0], there[-1])
-            host.set_inside(self._node, layout.showing(channels))
+            channels = host.show_result(self._node, graph.READ, pattern, there[0], there[-1])
+            host.set_inside(self._node, graph.showing(channels))
             host.set_values(self._node, {"has_result": True})
         failed = dict(outcome.get("failed") or {})
         done = ", ".join(frames for frames in (outcome.get("done"), outcome.get("skipped")) if frames)

@@ -1,30 +1,13 @@
-"""What a HowardMatte group is made of, as plain data: `host` makes knobs and nodes of it.
+"""The knobs of a HowardMatte group, as plain data: `host` makes them.
 
-The knobs are those of the node's description; none is written down here.
+Those that say how to matte are of the node's description; none is written down here.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = [
-    "AUTOMATIC",
-    "CHANNEL",
-    "LAYERS",
-    "MORE_LAYERS",
-    "PAINTED",
-    "READ",
-    "SHOWN",
-    "Knob",
-    "Node",
-    "knobs",
-    "nodes",
-    "own_names",
-    "picking",
-    "showing",
-    "stored_names",
-    "write_node",
-]
+__all__ = ["AUTOMATIC", "CHANNEL", "PAINTED", "SHOWN", "NukeKnob", "knobs", "own_names", "stored_names"]
 
 AUTOMATIC = "_automatic"
 """Ends the name of the box beside a knob that the node can choose a value for."""
@@ -34,22 +17,6 @@ CHANNEL = "_channel"
 
 PAINTED = "_painted"
 """Ends the name of the box that lets an override act only where its alpha is."""
-
-LAYERS = {
-    "foreground": ("red", "green", "blue"),
-    "coarse": ("alpha",),
-    "error": ("alpha",),
-    "doubt": ("alpha",),
-    "region": ("alpha",),
-    "clean": ("red", "green", "blue"),
-}
-"""Layers of the result in Nuke's names. Alpha is Nuke's own `rgba.alpha`: a layer named alpha is built in."""
-
-MORE_LAYERS = ("doubt", "region", "clean")
-"""Those that are written on request."""
-
-READ = "Result"
-"""Name of the Read in the group."""
 
 SHOWN = (("result", ""), ("alpha", "rgba"), ("coarse matte", "coarse"), ("error map", "error"))
 """What can be looked at, and the layer that is copied over red, green and blue for it."""
@@ -65,20 +32,10 @@ except ImportError:
 else:
     howard_nuke.knob_changed(nuke.thisNode(), nuke.thisKnob().name())
 """
-# The file type comes first: the next two knobs are there for EXR only. Raw: the script's own numbers.
-_WRITTEN: tuple[tuple[str, Any], ...] = (
-    ("file_type", "exr"),
-    ("datatype", "32 bit float"),
-    ("compression", "Zip (1 scanline)"),
-    ("raw", True),
-    ("create_directories", True),
-    ("channels", "rgb"),
-    ("disable", True),
-)
 _FOLDER = "[file dirname [value root.name]]/howard"
 
 
-class Knob(NamedTuple):
+class NukeKnob(NamedTuple):
     """A knob to be made.
 
     Attributes
@@ -111,29 +68,7 @@ class Knob(NamedTuple):
     disabled: bool = False
 
 
-class Node(NamedTuple):
-    """A node to be made inside the group.
-
-    Attributes
-    ----------
-    kind, name : str
-        Class and name.
-    inputs : tuple of str
-        Names of the nodes it is connected to.
-    knobs : tuple of pairs
-        Names and values, in the order they are set.
-    expressions : tuple of pairs
-        Names of knobs and what drives them.
-    """
-
-    kind: str
-    name: str
-    inputs: tuple[str, ...] = ()
-    knobs: tuple[tuple[str, Any], ...] = ()
-    expressions: tuple[tuple[str, str], ...] = ()
-
-
-def knobs(document: dict[str, Any]) -> list[Knob]:
+def knobs(document: dict[str, Any]) -> list[NukeKnob]:
     """List a group's knobs.
 
     Parameters
@@ -143,19 +78,19 @@ def knobs(document: dict[str, Any]) -> list[Knob]:
 
     Returns
     -------
-    list of Knob
+    list of NukeKnob
         In order.
     """
     made = [
-        Knob("Tab_Knob", "howard", document["label"]),
-        Knob(
+        NukeKnob("Tab_Knob", "howard", document["label"]),
+        NukeKnob(
             "PyScript_Knob",
             "pull_frame",
             "Pull Matte: this frame",
             "Renders the inputs of the current frame and has Howard pull its matte.",
             _CALL.format("pull(nuke.thisNode(), 'frame')"),
         ),
-        Knob(
+        NukeKnob(
             "PyScript_Knob",
             "pull_range",
             "Pull Matte: range",
@@ -163,7 +98,7 @@ def knobs(document: dict[str, Any]) -> list[Knob]:
             _CALL.format("pull(nuke.thisNode(), 'range')"),
             beside=True,
         ),
-        Knob(
+        NukeKnob(
             "PyScript_Knob",
             "cancel",
             "Cancel",
@@ -171,18 +106,18 @@ def knobs(document: dict[str, Any]) -> list[Knob]:
             _CALL.format("cancel(nuke.thisNode())"),
             beside=True,
         ),
-        Knob("Int_Knob", "first", "range", "First frame to pull.", 1),
-        Knob("Int_Knob", "last", "to", "Last frame to pull.", 1, beside=True),
-        Knob(
+        NukeKnob("Int_Knob", "first", "range", "First frame to pull.", 1),
+        NukeKnob("Int_Knob", "last", "to", "Last frame to pull.", 1, beside=True),
+        NukeKnob(
             "Enumeration_Knob",
             "show",
             "show",
             "What the group shows in red, green and blue. All layers are there whatever it shows.",
             items=tuple(name for name, _ in SHOWN),
         ),
-        Knob("Text_Knob", "status", "status", "What was pulled last, and how the clean plate fits.", " "),
+        NukeKnob("Text_Knob", "status", "status", "What was pulled last, and how the clean plate fits.", " "),
     ]
-    groups: dict[str, list[Knob]] = {}
+    groups: dict[str, list[NukeKnob]] = {}
     defaults = {knob["name"]: knob["default"] for knob in document["knobs"]}
     for knob in document["knobs"]:
         groups.setdefault(knob["group"], []).extend(_node_knobs(knob, defaults))
@@ -193,15 +128,15 @@ def knobs(document: dict[str, Any]) -> list[Knob]:
             made += _group(socket["label"], _matte_knobs(socket))
     options = {knob["name"]: knob for knob in document["options"]}
     made += [
-        Knob("Tab_Knob", "howard_files", "Files"),
-        Knob(
+        NukeKnob("Tab_Knob", "howard_files", "Files"),
+        NukeKnob(
             "File_Knob",
             "folder",
             "folder",
             "Results and rendered inputs go into a folder of the node's name in here.",
             _FOLDER,
         ),
-        Knob(
+        NukeKnob(
             "Boolean_Knob",
             "reuse_plates",
             "reuse rendered plates",
@@ -209,14 +144,14 @@ def knobs(document: dict[str, Any]) -> list[Knob]:
             "only overrides, mattes and knobs change.",
             False,
         ),
-        Knob(
+        NukeKnob(
             "Boolean_Knob",
             "more_layers",
             "refine region and fitted clean plate",
             "Writes the layers region and clean too.",
             False,
         ),
-        Knob(
+        NukeKnob(
             "String_Knob",
             "working_space",
             "working space",
@@ -225,95 +160,10 @@ def knobs(document: dict[str, Any]) -> list[Knob]:
             "",
         ),
         *(made_of for name in _OPTIONS for made_of in _node_knobs(options[name], {})),
-        Knob("Boolean_Knob", "has_result", "has result", "", False, hidden=True),
-        Knob("knobChanged", "knobChanged", value=_CHANGED),
+        NukeKnob("Boolean_Knob", "has_result", "has result", "", False, hidden=True),
+        NukeKnob("knobChanged", "knobChanged", value=_CHANGED),
     ]
     return made
-
-
-def nodes(document: dict[str, Any]) -> list[Node]:
-    """List the nodes inside a group.
-
-    Parameters
-    ----------
-    document : dict
-        The node's description.
-
-    Returns
-    -------
-    list of Node
-        Each after those it is connected to. The first are the inputs, in order.
-    """
-    made = [
-        Node("Input", socket["name"], knobs=(("number", i),)) for i, socket in enumerate(document["inputs"])
-    ]
-    for socket in document["inputs"]:
-        source = socket["name"]
-        if socket["type"] == "matte":
-            source = f"Pick_{socket['name']}"
-            made.append(Node("Copy", source, (socket["name"], socket["name"])))
-        made.append(Node("Write", write_node(socket["name"]), (source,), _WRITTEN))
-    outside = (("before", "black"), ("after", "black"), ("on_error", "black"))
-    made.append(Node("Read", READ, knobs=(("raw", True), *outside)))
-    shown = []
-    for title, layer in SHOWN:
-        if layer:
-            shown.append(f"Show_{title.replace(' ', '_')}")
-            made.append(Node("Copy", shown[-1], (READ, READ), _over_rgb(f"{layer}.alpha")))
-    plate = document["inputs"][0]["name"]
-    driven = (("which", "parent.has_result ? parent.show + 1 : 0"),)
-    made.append(Node("Switch", "Shown", (plate, READ, *shown), expressions=driven))
-    made.append(Node("Output", "Output", ("Shown",)))
-    return made
-
-
-def write_node(name: str) -> str:
-    """Name the Write of an input."""
-    return f"Write_{name}"
-
-
-def picking(name: str, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Tell how the nodes of a matte input are to be set before it is rendered.
-
-    Parameters
-    ----------
-    name : str
-        Of the input.
-    values : dict
-        Of the group's knobs.
-
-    Returns
-    -------
-    dict of str to dict
-        Knobs and values by name of node: the channel in red, green and blue, and alpha where it counts.
-    """
-    painted = bool(values.get(name + PAINTED))
-    return {
-        f"Pick_{name}": dict(_over_rgb(values[name + CHANNEL])),
-        write_node(name): {"channels": "rgba" if painted else "rgb"},
-    }
-
-
-def showing(channels: list[str]) -> dict[str, dict[str, Any]]:
-    """Tell how the nodes that show a layer are to be set, now that the result's channels are known.
-
-    Parameters
-    ----------
-    channels : list of str
-        Of the Read, in Nuke's names.
-
-    Returns
-    -------
-    dict of str to dict
-        Knobs and values by name of node; nothing for layers that are not there.
-    """
-    settings = {}
-    for title, layer in SHOWN:
-        inside = [channel for channel in channels if channel.split(".")[0] == layer]
-        if inside:
-            # Alpha of rgba, the only channel of the others.
-            settings[f"Show_{title.replace(' ', '_')}"] = dict(_over_rgb(inside[-1]))
-    return settings
 
 
 def stored_names(document: dict[str, Any]) -> list[str]:
@@ -329,19 +179,12 @@ def own_names(document: dict[str, Any]) -> set[str]:
     return {name for name in names if name not in described and name[: -len(AUTOMATIC)] not in described}
 
 
-def _over_rgb(channel: str) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for i, color in enumerate(("red", "green", "blue")):
-        pairs += [(f"from{i}", channel), (f"to{i}", f"rgba.{color}")]
-    return tuple(pairs)
-
-
-def _group(title: str, members: list[Knob]) -> list[Knob]:
+def _group(title: str, members: list[NukeKnob]) -> list[NukeKnob]:
     name = "group_" + "".join(c if c.isalnum() else "_" for c in title.lower())
-    return [Knob("group", name, title), *members, Knob("end", f"{name}_end")]
+    return [NukeKnob("group", name, title), *members, NukeKnob("end", f"{name}_end")]
 
 
-def _node_knobs(knob: dict[str, Any], defaults: dict[str, Any]) -> list[Knob]:
+def _node_knobs(knob: dict[str, Any], defaults: dict[str, Any]) -> list[NukeKnob]:
     """Make the knob of one of the description's: itself, and its box where it has one."""
     only = knob["only_with"]
     counts = not only or defaults[only["knob"]] == only["value"]
@@ -353,7 +196,7 @@ def _node_knobs(knob: dict[str, Any], defaults: dict[str, Any]) -> list[Knob]:
     if kind in ("text", "file"):
         if knob["automatic"]:
             tooltip += f"\nEmpty: {knob['automatic']}."
-        return [Knob("String_Knob" if kind == "text" else "File_Knob", name, label, tooltip, value or "")]
+        return [NukeKnob("String_Knob" if kind == "text" else "File_Knob", name, label, tooltip, value or "")]
     chosen = value is None
     if chosen:
         value = knob["manual"]
@@ -365,7 +208,7 @@ def _node_knobs(knob: dict[str, Any], defaults: dict[str, Any]) -> list[Knob]:
     }
     limits = (knob["minimum"], knob["maximum"])
     made = [
-        Knob(
+        NukeKnob(
             classes[kind],
             name,
             label,
@@ -378,14 +221,14 @@ def _node_knobs(knob: dict[str, Any], defaults: dict[str, Any]) -> list[Knob]:
     ]
     if knob["automatic"]:
         tooltip = f"Automatic: {knob['automatic']}."
-        made.append(Knob("Boolean_Knob", name + AUTOMATIC, "automatic", tooltip, chosen, beside=True))
+        made.append(NukeKnob("Boolean_Knob", name + AUTOMATIC, "automatic", tooltip, chosen, beside=True))
     return made
 
 
-def _matte_knobs(socket: dict[str, Any]) -> list[Knob]:
+def _matte_knobs(socket: dict[str, Any]) -> list[NukeKnob]:
     override = socket["stage"] == "refine"
     made = [
-        Knob(
+        NukeKnob(
             "Channel_Knob",
             socket["name"] + CHANNEL,
             "channel",
@@ -396,6 +239,8 @@ def _matte_knobs(socket: dict[str, Any]) -> list[Knob]:
     if override:
         tooltip = "Acts only where the input's alpha is (premultiplied paint); else everywhere."
         made.append(
-            Knob("Boolean_Knob", socket["name"] + PAINTED, "only where painted", tooltip, False, beside=True)
+            NukeKnob(
+                "Boolean_Knob", socket["name"] + PAINTED, "only where painted", tooltip, False, beside=True
+            )
         )
     return made

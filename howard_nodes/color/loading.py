@@ -1,0 +1,94 @@
+"""Reading OpenColorIO configurations: which one is meant, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import PyOpenColorIO as ocio  # noqa: N813
+
+from howard_nodes.errors import ColorError
+
+__all__ = ["OCIO_ERRORS", "SHIPPED_CONFIG", "read_config"]
+
+SHIPPED_CONFIG = Path(__file__).resolve().parents[1] / "data" / "howard.ocio"
+"""The configuration that ships: a link to `ocio/howard.ocio` in a checkout, that file itself in a wheel."""
+
+OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)
+"""What OpenColorIO raises."""
+
+
+def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]:
+    """Read a configuration.
+
+    Parameters
+    ----------
+    path_or_name : str, Path or None
+        As `howard_nodes.color.ColorConfig.load` takes it.
+
+    Returns
+    -------
+    config : Config
+        OpenColorIO's.
+    name : str
+        Short, for messages.
+    description : str
+        Where it came from.
+
+    Raises
+    ------
+    ColorError
+        It does not exist, is not an OpenColorIO configuration, or is of a version too new to read.
+    """
+    asked = str(path_or_name) if path_or_name is not None else ""
+    variable = os.environ.get("OCIO", "")
+    source = asked or variable
+    origin = " ($OCIO)" if not asked and variable else ""
+    if source in ("", "howard"):
+        path, name, description = str(SHIPPED_CONFIG), "howard.ocio", "howard.ocio, shipped with Howard"
+    elif source.startswith("ocio://") or (source in _builtin_names() and not Path(source).exists()):
+        path = source if source.startswith("ocio://") else f"ocio://{source}"
+        name, description = path, f"{path}, built into OpenColorIO{origin}"
+    else:
+        path = source
+        name, description = Path(source).name, f"{source}{origin}"
+        if not Path(source).is_file():
+            problem = "is a folder: name the .ocio file in it" if Path(source).is_dir() else "does not exist"
+            raise ColorError(
+                f"The OpenColorIO configuration {source}{origin} {problem}. {_which_configs(origin)}"
+            )
+    try:
+        config = ocio.Config.CreateFromFile(path)
+    except (*OCIO_ERRORS, UnicodeError) as error:
+        raise ColorError(_load_message(f"{source or path}{origin}", str(error), origin)) from error
+    return config, name, description
+
+
+def _builtin_names() -> set[str]:
+    registry = ocio.BuiltinConfigRegistry()
+    return {
+        "default",
+        "cg-config-latest",
+        "studio-config-latest",
+        *(entry[0] for entry in registry.getBuiltinConfigs()),
+    }
+
+
+def _which_configs(origin: str) -> str:
+    unset = "unset $OCIO, or " if origin else ""
+    return f"Correct the path, {unset}use the one that ships (--ocio howard) or ocio://studio-config-latest."
+
+
+def _load_message(source: str, error: str, origin: str) -> str:
+    said = " ".join(error.split()).rstrip(".")
+    if "is not able to load that config version" in said:
+        return (
+            f"The OpenColorIO configuration {source} is newer than OpenColorIO {ocio.__version__} here can "
+            f"read. Update the opencolorio package, or use an older configuration. ({said})"
+        )
+    if "built-in configurations" in said:
+        return (
+            f"OpenColorIO {ocio.__version__} has no built-in configuration {source}. "
+            f"It has: {', '.join(sorted(_builtin_names()))}."
+        )
+    return f"The OpenColorIO configuration {source} cannot be read: {said}. {_which_configs(origin)}"

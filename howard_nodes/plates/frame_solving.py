@@ -1,0 +1,321 @@
+"""Fitting one frame: once by robustness alone, then without the subject that was found with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from howard_nodes.description import FitSettings
+from howard_nodes.errors import FrameError
+from howard_nodes.plates.alignment import Agreement, agreement
+from howard_nodes.plates.corners import farthest, no_motion, one_motion
+from howard_nodes.plates.fit import FrameFit, Source, Verdict
+from howard_nodes.plates.flow import residual_flow
+from howard_nodes.plates.photometric import ExposureMatch, match_exposure
+from howard_nodes.plates.registration import IDENTITY, Registration, refine, register
+from howard_nodes.plates.takes import Reduced, ReducedTakes, resized
+from howard_nodes.plates.verdicts import HOLE, judged
+
+__all__ = ["Found", "FrameSolver"]
+
+Array = NDArray[Any]
+
+_SUBJECT = 0.15  # of the coarse matte, from which a pixel is kept out of the fit
+_LEAST_BACKGROUND = 0.03
+_NEIGHBOURS = (1, 2, 4, 8, 16, 32, 64)
+_MOST_SOURCES = 4
+_MOST_TRIES = 6
+_CLIPPED = 0.004  # share of a picture that is equally bright, and nothing brighter: clipped
+_FLAT = 0.06  # relative difference of plate and clean plate up to which flat pictures fit as they are
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one frame taught."""
+
+    fit: FrameFit
+    homography: Array | None  # None where nothing was found
+    exposure: ExposureMatch | None
+
+
+class FrameSolver:
+    """Fits the clean plate to a shot's frames, one after the other: each learns from those before it.
+
+    Parameters
+    ----------
+    pictures : ReducedTakes
+        The two takes.
+    settings : FitSettings
+        What is wanted.
+
+    Attributes
+    ----------
+    matte : ndarray or None
+        h w, the coarse matte of the frame that was fitted last; None before.
+    """
+
+    def __init__(self, pictures: ReducedTakes, settings: FitSettings) -> None:
+        self._pictures, self._settings = pictures, settings
+        self.matte: Array | None = None
+        self._fills: list[int] = []  # offsets of clean frames that filled holes before
+        self._ratio: float | None = None  # light of the plate beside the clean plate's, as last seen
+
+    def solve(
+        self,
+        frame: int,
+        look: Reduced,
+        clean_frame: int,
+        still: FrameFit | None,
+        last: Array | None,
+    ) -> Found:
+        """Fit one frame.
+
+        Parameters
+        ----------
+        frame : int
+            Its number.
+        look : Reduced
+            The frame.
+        clean_frame : int
+            The clean frame that it is compared with first.
+        still : FrameFit, optional
+            The one fit of a camera that stands still.
+        last : ndarray, optional
+            The homography found last, to start from.
+
+        Returns
+        -------
+        Found
+            What cannot be fitted is failed, not raised.
+        """
+        try:
+            return self._compared(frame, look, clean_frame, still, last)
+        except FrameError as error:
+            # Matting this frame fails with the same words, and the others go on.
+            fit = FrameFit(
+                frame, (Source(clean_frame),), motion="unknown", verdict="failed", message=f"failed: {error}"
+            )
+            return Found(fit, None, None)
+
+    def _compared(
+        self,
+        frame: int,
+        look: Reduced,
+        clean_frame: int,
+        still: FrameFit | None,
+        last: Array | None,
+    ) -> Found:
+        clean = self._pictures.clean(clean_frame)
+        if look.view.size != clean.view.size:
+            ours, plates = ("{}x{}".format(*one.view.size) for one in (clean, look))
+            raise FrameError(
+                f"the clean plate is {ours}, the plate {plates}; give both the same size.", frame=frame
+            )
+        self._pictures.size = look.view.size  # a first frame of another size does not speak for the shot
+        if self._settings.align == "off":
+            return self._measured(frame, look, clean_frame, None, IDENTITY, None, "off")
+        if self._ratio is not None:
+            # The subject changes the plate's own key.
+            look = replace(look, view=look.view.keyed(clean.view.key * self._ratio))
+        initial = last
+        if still is not None:
+            initial = still.sources[0].matrix
+            seen = agreement(look.view, clean.view, initial, flow=still.flow)
+            if self._stands(seen):
+                known = Registration(initial, int(seen.alike.sum()), seen.residual, 1.0, 0.0, True, "", seen)
+                return self._measured(frame, look, clean_frame, known, initial, still.flow, still.motion)
+        first = register(look.view, clean.view, initial=initial)
+        if not first.trusted:
+            return self._failed(frame, look, clean_frame, first)
+        background = self._background(look, clean, first.homography)
+        # Compared as they were found to be alike: blurred to one focus.
+        views = first.views or (look.view, clean.view)
+        self._ratio = views[0].key / views[1].key
+        second = refine(*views, first.homography, background)
+        best = second if second.trusted else first
+        if farthest(best.homography, self._pictures.size) < no_motion(self._pictures.size):
+            best = replace(best, homography=IDENTITY)
+        flow = None
+        if self._settings.align in ("auto", "flow"):
+            eager = self._settings.align == "flow"
+            bent = residual_flow(*views, best.homography, background, eager=eager)
+            if bent is not None:
+                flow, _, within = bent
+                best = replace(best, residual=min(best.residual, within))
+        motion = "flow" if flow is not None else "none" if best.homography is IDENTITY else "homography"
+        return self._measured(
+            frame, look, clean_frame, best, best.homography, flow, motion, background=background
+        )
+
+    def _stands(self, seen: Agreement) -> bool:
+        """Whether a frame, compared under the shot's one motion, keeps to it."""
+        if seen.alike.sum() < 12:
+            return False
+        # The shot's own residual (parallax, noise) is no motion: only what all parts share is.
+        rows, cols = np.nonzero(seen.alike)
+        shift = seen.shift[rows, cols]
+        height, width = seen.alike.shape
+        basis = np.stack([np.ones(len(rows)), cols / width * 2 - 1, rows / height * 2 - 1], axis=1)
+        weight = np.ones(len(rows))
+        for _ in range(4):
+            weighted = basis * weight[:, None]
+            ridge = np.diag([0.0, 2.0, 2.0])
+            motion = np.linalg.solve(basis.T @ weighted + ridge, weighted.T @ shift)
+            off = np.hypot(*(shift - basis @ motion).T)
+            weight = 1 / np.maximum(off, max(1e-6, float(np.median(off))))
+        corners = np.array([[1, x, y] for x in (-1, 1) for y in (-1, 1)]) @ motion
+        return bool(np.hypot(*corners.T).max() < 2 * one_motion(self._pictures.size))
+
+    def _background(self, look: Reduced, clean: Reduced, homography: Array) -> Array | None:
+        """Where the plate shows background, by the coarse matte of a first fit."""
+        fitted, valid = clean.moved(homography, None)
+        exposure = match_exposure(look.small, fitted, valid)
+        matte = self.matte = resized(
+            self._pictures.takes.subject(look.small, exposure.apply(fitted)), valid.shape
+        )
+        side = max(3, valid.shape[1] // 60) | 1
+        subject = cv2.dilate((matte > _SUBJECT).astype(np.uint8), np.ones((side, side), np.uint8))
+        background = (valid * (1 - subject)).astype(np.float32)
+        return background if background.mean() > _LEAST_BACKGROUND else None
+
+    def _measured(
+        self,
+        frame: int,
+        look: Reduced,
+        clean_frame: int,
+        known: Registration | None,
+        homography: Array,
+        flow: Array | None,
+        motion: str,
+        *,
+        background: Array | None = None,
+    ) -> Found:
+        """Exposure, difference, coverage and verdict of a motion."""
+        clean = self._pictures.clean(clean_frame)
+        fitted, valid = clean.moved(homography, flow)
+        if background is None and known is not None and known.agreement is not None:
+            # Parts that are alike are background, whoever stands beside them.
+            alike = known.agreement.alike.astype(np.float32)
+            if alike.mean() > 0.1:
+                background = cv2.resize(alike, valid.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        trusted_area = valid if background is None else valid * background
+        exposure = None
+        if self._settings.match_exposure == "auto":
+            exposure = match_exposure(look.small, fitted, trusted_area)
+            fitted = exposure.apply(fitted)
+        ceiling = _ceiling(look.small) if exposure is not None and max(exposure.gain) > 1.0 else None
+        if ceiling is not None:
+            fitted = np.minimum(fitted, np.array(ceiling, np.float32))
+        difference, _ = _difference(look.small, fitted, trusted_area)
+        sources: tuple[Source, ...] = (Source.of(clean_frame, homography),)
+        coverage = float(valid.mean())
+        if (
+            coverage < 1 - HOLE
+            and len(self._pictures.takes.clean_frames) > 1
+            and self._settings.align != "off"
+        ):
+            sources, coverage = self._filled(look, clean_frame, sources, valid, background)
+        fit = FrameFit(
+            frame=frame,
+            sources=sources,
+            flow=flow,
+            gain=exposure.gain if exposure is not None else (1.0, 1.0, 1.0),
+            gain_field=exposure.field if exposure is not None else None,
+            ceiling=ceiling,
+            motion=motion,
+            inliers=known.inliers if known is not None else 0,
+            residual=round(known.residual, 4) if known is not None and np.isfinite(known.residual) else None,
+            difference=round(difference, 6),
+            coverage=round(coverage, 6),
+        )
+        fit = judged(fit, exposure, self._pictures.size)
+        return Found(fit, homography if known is not None else None, exposure)
+
+    def _failed(self, frame: int, look: Reduced, clean_frame: int, why: Registration) -> Found:
+        """Keep a frame whose motion was not found as it is, until something better turns up."""
+        one = self._measured(frame, look, clean_frame, None, IDENTITY, None, "none")
+        clean = self._pictures.clean(clean_frame)
+        _, relative = _difference(
+            look.small, one.exposure.apply(clean.small) if one.exposure else clean.small, None
+        )
+        flat = why.reason.startswith("too little texture") and relative < _FLAT
+        verdict: Verdict = "doubtful" if flat else "failed"
+        word = "the clean plate is used as it is" if flat else "the clean plate is not aligned"
+        # An exposure measured between pictures that do not fit means nothing.
+        keep = flat and one.exposure is not None and one.exposure.trusted
+        fit = replace(
+            one.fit,
+            gain=one.fit.gain if keep else (1.0, 1.0, 1.0),
+            gain_field=one.fit.gain_field if keep else None,
+            ceiling=one.fit.ceiling if keep else None,
+            verdict=verdict,
+            message=f"{verdict}: {why.reason}; {word}",
+        )
+        return Found(fit, None, one.exposure if keep else None)
+
+    def _filled(
+        self,
+        look: Reduced,
+        clean_frame: int,
+        sources: tuple[Source, ...],
+        valid: Array,
+        background: Array | None,
+    ) -> tuple[tuple[Source, ...], float]:
+        """Find clean frames that show what the first one lacks."""
+        frames = self._pictures.takes.clean_frames
+        here = frames.index(clean_frame)
+        offsets = [*self._fills, *(s * step for step in _NEIGHBOURS for s in (1, -1))]
+        tries = 0
+        matrix = sources[0].matrix
+        for offset in dict.fromkeys(offsets):
+            if not 0 <= here + offset < len(frames):
+                continue
+            missing = float(1 - valid.mean())
+            if missing < HOLE or len(sources) >= _MOST_SOURCES or tries >= _MOST_TRIES:
+                break
+            tries += 1
+            try:
+                other = self._pictures.clean(frames[here + offset])
+            except FrameError:
+                continue
+            if other.view.size != look.view.size:
+                continue
+            there = register(look.view, other.view, background=background, initial=matrix)
+            if not there.trusted:
+                continue
+            _, also = other.moved(there.homography, None)
+            if float((also * (1 - valid)).mean()) < 0.2 * missing:
+                continue
+            sources = (*sources, Source.of(frames[here + offset], there.homography))
+            valid = np.maximum(valid, also)
+            self._fills = [offset, *(known for known in self._fills if known != offset)][:3]
+        return sources, float(valid.mean())
+
+
+def _ceiling(plate: Array) -> tuple[float, float, float] | None:
+    """Light at which a plate is clipped, per channel; None where it is not."""
+    sample = plate[::2, ::2].reshape(-1, 3)
+    # Video overshoots where it is clipped: the very highest value says little.
+    top = np.quantile(sample, 1 - 0.75 * _CLIPPED, axis=0)
+    clipped = (np.abs(sample - top) < 0.03 * top).all(axis=1)
+    brighter = (sample > 1.1 * top).any(axis=1)
+    if top.min() <= 0 or clipped.mean() < _CLIPPED or brighter.mean() > _CLIPPED / 8:
+        return None
+    red, green, blue = (float(value) for value in np.median(sample[clipped], axis=0))
+    return red, green, blue
+
+
+def _difference(plate: Array, fitted: Array, weight: Array | None) -> tuple[float, float]:
+    """Median difference over the background: in light, and as a share of the light."""
+    # A median over every third row and column is as good.
+    plate, fitted = plate[::3, ::3], fitted[::3, ::3]
+    apart = np.abs(plate - fitted).mean(axis=2)
+    light = np.maximum(plate, 0).mean(axis=2)
+    inside = None if weight is None else weight[::3, ::3] > 0.5
+    if inside is not None and inside.any():
+        apart, light = apart[inside], light[inside]
+    return float(np.median(apart)), float(np.median(apart) / max(float(np.median(light)), 1e-6))
