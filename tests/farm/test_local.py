@@ -49,7 +49,7 @@ def test_a_task_that_fails_is_tried_again_and_told(howard, make_job):
 
 def test_cancelled_and_submitted_again(howard, make_job):
     shot, job = make_job(30, *PLAIN, "--chunk", 6)
-    assert "was handed to no scheduler yet" in howard("farm", "status", job).said
+    assert "has not been submitted yet" in howard("farm", "status", job).said
     assert howard("farm", "submit", job, "--scheduler", "local").code == 0
     again = howard("farm", "submit", job, "--scheduler", "local")
     assert (again.code, "is running on local; see howard farm status" in again.said) == (2, True)
