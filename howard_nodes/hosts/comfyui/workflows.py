@@ -99,10 +99,10 @@ def examples(shot: Path) -> dict[str, dict[int, Step]]:
             {"pattern": "howard/shot.####.exr", "frames": Link(1, "frames"), **light}
             | {layer: Link(3, layer) for layer in layers},
         ),
-        5: Step("HowardConvertColor", "For the eye", 2, {"image": Link(3, "image")}),
+        5: Step("HowardConvertColor", "For display", 2, {"image": Link(3, "image")}),
         6: Step("SplitImageWithAlpha", "Over black", 2, {"image": Link(5, "image")}),
         7: Step("PreviewImage", "Image", 3, {"images": Link(6, "IMAGE")}),
-        8: Step("MaskToImage", "Alpha as a picture", 2, {"mask": Link(3, "alpha")}),
+        8: Step("MaskToImage", "Alpha as image", 2, {"mask": Link(3, "alpha")}),
         9: Step("PreviewImage", "Alpha", 3, {"images": Link(8, "IMAGE")}),
     }
     refine = plates | {
