@@ -28,7 +28,7 @@ def cases(
         typer.Option(metavar="FOLDER", help="Backgrounds not used in training. By default procedural."),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Cases per kind; half as many of sequences.")
+        int, typer.Option(min=1, metavar="N", help="Cases per kind; sequences get half as many.")
     ] = 4,
     kind: Annotated[
         list[str] | None,

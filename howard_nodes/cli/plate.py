@@ -70,7 +70,7 @@ def fit(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None
 def build(as_json: Json = False, **values: Any) -> None:
     """Build a clean plate from the take itself, if none was shot.
 
-    Each part of the background must be uncovered in some frame; what never is gets filled, set to 0 in
+    Each part of the background must be uncovered in some frame; the rest is filled, set to 0 in
     valid.A, and reported. A single output file is the clean plate from the middle of the move; clean.####.exr
     is one per frame, for a moving camera.
 

@@ -99,7 +99,7 @@ def read_frame(
             asked = " and ".join(
                 f"{what} {value!r}" for what, value in (("layer", layer), ("part", part)) if value is not None
             )
-            raise FrameError(f"has no {asked}; there is {_what_is_there(specs)}", path=path, frame=frame)
+            raise FrameError(f"has no {asked}; it has {_what_is_there(specs)}", path=path, frame=frame)
         index, chosen = found
         spec = specs[index]
         names = tuple(spec.channelnames)
@@ -135,13 +135,13 @@ def _refuse(
     spec: oiio.ImageSpec, names: tuple[str, ...], chosen: list[int], path: Path, frame: int | None
 ) -> None:
     if spec.deep:
-        raise FrameError("deep pixels are not read; flatten the file first", path=path, frame=frame)
+        raise FrameError("deep EXR is not supported; flatten the file first", path=path, frame=frame)
     if spec.depth > 1:
-        raise FrameError("is a volume, not a picture", path=path, frame=frame)
+        raise FrameError("is a volume, not an image", path=path, frame=frame)
     prefix = names[chosen[0]].rpartition(".")[0]
     if {short_name(names[i]) for i in chosen} <= {"Y", "A"} and f"{prefix}.RY".lstrip(".") in names:
         raise FrameError(
-            "luminance-chroma pictures (Y, RY, BY) are not read; convert it to RGB first",
+            "luminance-chroma EXR (Y, RY, BY) is not supported; convert it to RGB first",
             path=path,
             frame=frame,
         )
@@ -227,7 +227,7 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
             raise FrameError("is truncated, the end of the file is missing", path=path)
         for index, spec in enumerate(parts_of(source)):
             if spec.deep:
-                raise FrameError("deep pixels are not read; flatten the file first", path=path)
+                raise FrameError("deep EXR is not supported; flatten the file first", path=path)
             source.seek_subimage(index, 0)
             step = -(-_BAND // spec.tile_height) * spec.tile_height if spec.tile_height else _BAND
             starts = range(0, spec.height, step)

@@ -84,12 +84,12 @@ class Plates:
                     return
                 if layer is not None and not footage.has_layer(frame, layer):
                     there = ", ".join(sorted(name or "(main)" for name in footage.layers(frame)))
-                    raise InputError(f"{path}: has no layer '{layer}'; there is {there}.")
+                    raise InputError(f"{path}: has no layer '{layer}'; it has {there}.")
                 sizes.append(footage.display_size(frame))
             except FrameError:
                 return  # said again, with the frame, when it is read
         if sizes[0] != sizes[1]:
-            turned = " (is one of them turned on its side?)" if sizes[0] == sizes[1][::-1] else ""
+            turned = " (is one of them rotated?)" if sizes[0] == sizes[1][::-1] else ""
             raise InputError(
                 f"{path}: the clean plate is {sizes[1][0]}x{sizes[1][1]}, the plate "
                 f"{self.plate.footage.path(first)} {sizes[0][0]}x{sizes[0][1]}{turned}; "

@@ -161,7 +161,7 @@ def test_unknown_layer_of_the_plate(matte, shot):
     ended = matte(shot, "--layer", "diffuse", "--frames", "1001")
     assert ended.code == 2
     assert "plate.1001.exr" in ended.err
-    assert "has no layer 'diffuse'; there is (main)" in ended.err
+    assert "has no layer 'diffuse'; it has (main)" in ended.err
     assert shot.results() == []
 
 
