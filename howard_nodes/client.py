@@ -447,7 +447,7 @@ class Worker:
                 "This plug-in speaks protocol {}, Howard {} ({}) speaks protocol {}.".format(
                     PROTOCOL, answer.get("howard"), self._command[0], answer.get("protocol")
                 ),
-                "Install plug-in and Howard of the same version.",
+                "Install the same version of plug-in and Howard.",
                 answer,
             )
         self._is_greeted = True

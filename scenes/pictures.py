@@ -150,7 +150,7 @@ def _download(package: Package, folder: Path) -> Path:
             ["apt-get", "download", wanted], cwd=folder, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        raise InputError("apt-get is not here: fetch the pictures on Debian, then copy the folder.") from None
+        raise InputError("apt-get was not found: fetch the images on Debian, then copy the folder.") from None
     archives = list(folder.glob("*.deb"))
     if done.returncode or len(archives) != 1:
         raise InputError(
@@ -276,7 +276,7 @@ def recode(encoded: bytes, *, suffix: str, what: str) -> bytes:
 
 def attribution(packages: Sequence[Package], *, held_out: bool) -> str:
     """Say whose the pictures are, as Markdown: one table a package, as licences ask for it."""
-    lines = ["Reduced and written anew; nothing else was changed.", ""]
+    lines = ["Scaled down and re-encoded; otherwise unchanged.", ""]
     for package in packages:
         if all(picture.held_out != held_out for picture in package.pictures):
             continue

@@ -61,7 +61,7 @@ _REMEDIES = {
     Code.INVALID_PARAMS: "Correct the value named in the message.",
     Code.INTERNAL: "This is a bug in Howard: please report it, with the worker's log.",
     Code.REFUSED: "Correct the file or setting named in the message, then evaluate again.",
-    Code.PROTOCOL: "Install plug-in and Howard of the same version.",
+    Code.PROTOCOL: "Install the same version of plug-in and Howard.",
     Code.BUSY: "Wait for an evaluation to end, or cancel one.",
     Code.CANCELLED: "Evaluate again; the option resume keeps finished frames.",
     Code.CRASHED: "Evaluate again; if it happens again, check the worker's log, or choose a lower quality.",

@@ -187,7 +187,7 @@ def members(params: Mapping[str, Any], *names: str) -> None:
         if name not in names:
             near = difflib.get_close_matches(name[:64], names, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
-            there = f"there are {', '.join(names)}" if names else "there are no parameters"
+            there = f"choose from {', '.join(names)}" if names else "there are no parameters"
             _refuse(f"unknown parameter {reprlib.repr(name)}: {hint}{there}.")
 
 

@@ -159,7 +159,7 @@ class _Supervisor:
                 Code.PROTOCOL,
                 f"the plug-in speaks protocol {reprlib.repr(asked)}, Howard {__version__} speaks protocol "
                 f"{PROTOCOL}",
-                remedy=f"Update {older}: plug-in and Howard must be of the same version.",
+                remedy=f"Update {older}: plug-in and Howard must be the same version.",
                 protocol=PROTOCOL,
                 howard=__version__,
             )

@@ -44,7 +44,7 @@ def test_layers_are_written_in_one_order_each_once():
         ),
         (
             "beauty",
-            "unknown layer 'beauty': there are rgba, foreground, alpha, coarse, error, doubt, region, clean",
+            "unknown layer 'beauty': choose from rgba, foreground, alpha, coarse, error, doubt, region, clean",
         ),
         ("", "no layers to write: choose from rgba"),
         (" , ", "no layers to write"),
