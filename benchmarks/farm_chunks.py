@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="by default 240 with --slots, else 10")
     parser.add_argument("--size", choices=SIZES, default="1080p")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--chunk", type=int, default=40, help="frames a task, with --slots")
+    parser.add_argument("--chunk", type=int, default=40, help="frames per task, with --slots")
     parser.add_argument("--fit", action="store_true", help="fit the clean plate")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the times")
     options = parser.parse_args()

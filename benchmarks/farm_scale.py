@@ -418,18 +418,18 @@ PARTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", choices=PARTS, help="one part")
-    parser.add_argument("--times", type=Path, default=TIMES, metavar="FILE", help="of farm_chunks.py --save")
+    parser.add_argument(
+        "--times", type=Path, default=TIMES, metavar="FILE", help="times, from farm_chunks.py --save"
+    )
     parser.add_argument("--size", default="1080p", help="1080p or 2160p")
     usual = Farm()
     parser.add_argument("--frames", type=int, default=usual.frames)
     parser.add_argument("--workers", type=int, default=usual.workers)
-    parser.add_argument("--shot", type=int, default=usual.shot, help="frames of a shot")
-    parser.add_argument(
-        "--chunk", type=int, default=usual.chunk, help="frames a task, where it is not varied"
-    )
+    parser.add_argument("--shot", type=int, default=usual.shot, help="frames per shot")
+    parser.add_argument("--chunk", type=int, default=usual.chunk, help="frames per task, where not varied")
     parser.add_argument("--storage", type=float, default=usual.storage / 1e9, metavar="GB/s")
     parser.add_argument("--dispatch", type=float, default=usual.dispatch, metavar="TASKS/s")
-    parser.add_argument("--failures", type=float, default=usual.failures, help="in an hour of a worker")
+    parser.add_argument("--failures", type=float, default=usual.failures, help="failures per worker and hour")
     options = parser.parse_args()
     times = Times.load(options.times, options.size)
     farm = Farm(

@@ -130,7 +130,7 @@ class World:
             file = self.pictures[number % len(self.pictures)]
             stored = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
             if stored is None:
-                raise SystemExit(f"{file}: is no picture")
+                raise SystemExit(f"{file}: is not an image")
             light = _linear(stored.astype(np.float32) / 255)
             light *= 0.18 / max(float(np.median(light)), 1e-3)
             big = place_from(light, self.width, self.height, scale=self.scale, margin=0.1)
@@ -695,15 +695,15 @@ if __name__ == "__main__":
     )
     parser.add_argument("--only", choices=parts, help="one part")
     parser.add_argument(
-        "--cases", type=int, help="how many cases, takes or turns, in place of each part's own"
+        "--cases", type=int, help="number of cases, takes or rounds, instead of each part's default"
     )
-    parser.add_argument("--case", type=int, help="one random case of registration")
-    parser.add_argument("--look", type=Path, help="folder for pictures of registration's cases")
-    parser.add_argument("--pictures", type=Path, help="folder of photographs, in place of procedural places")
-    parser.add_argument("--foregrounds", type=Path, help="folder of people, EXR with straight RGB and A")
+    parser.add_argument("--case", type=int, help="one random registration case")
+    parser.add_argument("--look", type=Path, help="output folder for images of the registration cases")
     parser.add_argument(
-        "--size", choices=SIZES, default="540p", help="of the pictures; cost is always at 1080p"
+        "--pictures", type=Path, help="folder of photographs, instead of procedural backgrounds"
     )
+    parser.add_argument("--foregrounds", type=Path, help="folder of people, EXR with straight RGB and A")
+    parser.add_argument("--size", choices=SIZES, default="540p", help="image size; cost is always at 1080p")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

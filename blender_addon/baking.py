@@ -48,7 +48,7 @@ def bake(
     scene = next((one for one in bpy.data.scenes if versions.compositor_tree(one) == tree), None)
     if scene is None:
         raise AddonError(
-            f"{node} is inside a group: Howard Matte and what is plugged in belong in the compositor."
+            f"{node} is inside a group: Howard Matte and its inputs must be in the compositor's own tree."
         )
     copied, copied_tree = versions.copy_scene(scene)
     try:

@@ -119,7 +119,7 @@ def footage(node: bpy.types.Node, socket: dict[str, Any]) -> Footage | None:
     shown = plugged.node
     if shown.bl_idname in _SHOWING and plugged.name not in _PICTURES:
         raise AddonError(
-            f"{label} comes from the socket {plugged.name} of {shown.name}: plug in its picture. "
+            f"{label} comes from the socket {plugged.name} of {shown.name}: plug in its image. "
             "For a layer of the file, name it in the sidebar (Howard, Frames)."
         )
     if shown.bl_idname == "CompositorNodeImage":
@@ -127,8 +127,8 @@ def footage(node: bpy.types.Node, socket: dict[str, Any]) -> Footage | None:
     if shown.bl_idname == "CompositorNodeMovieClip":
         return _of_clip(label, shown)
     raise AddonError(
-        f"{label} comes from the node {shown.name}, which has no file: plug in an Image or a Movie Clip "
-        "node directly. Render what is computed to files first."
+        f"{label} comes from the node {shown.name}, which has no file: plug in an Image or Movie "
+        "Clip node directly. Render computed images to files first."
     )
 
 
@@ -211,7 +211,7 @@ def sequence_pattern(path: str) -> tuple[str, int]:
     folder, name = os.path.split(path)
     match = re.fullmatch(r"(.*?)(\d+)(\D*)", Path(name).stem)
     if match is None:
-        raise AddonError(f"{path} is no file of a sequence: there is no number in its name.")
+        raise AddonError(f"{path} is not part of a sequence: its name has no frame number.")
     head, digits, tail = match.groups()
     return f"{folder}/{head}{'#' * len(digits)}{tail}{Path(name).suffix}", int(digits)
 
@@ -296,10 +296,12 @@ def _of_image(label: str, node: bpy.types.Node) -> Footage:
         )
     if image.source not in ("FILE", "SEQUENCE", "MOVIE"):
         raise AddonError(
-            f"{label}: the image {image.name} is in no file: save it (Image Editor, Image, Save)."
+            f"{label}: the image {image.name} has not been saved: save it (Image Editor, Image, Save)."
         )
     if image.is_dirty:
-        raise AddonError(f"{label}: the image {image.name} has changes: save it (Image Editor, Image, Save).")
+        raise AddonError(
+            f"{label}: the image {image.name} has unsaved changes: save it (Image Editor, Image, Save)."
+        )
     path = _absolute(label, image)
     timing = None
     if image.source != "FILE":
@@ -324,12 +326,10 @@ def _of_clip(label: str, node: bpy.types.Node) -> Footage:
 def _absolute(label: str, block: Any) -> str:
     path = os.path.normpath(bpy.path.abspath(block.filepath, library=block.library))
     if not Path(path).is_absolute():
-        raise AddonError(
-            f"{label}: {block.filepath} is relative, and the blend file has no folder: save it first."
-        )
+        raise AddonError(f"{label}: {block.filepath} is relative: save the blend file first.")
     # A movie that is named as a sequence would be looked for under the wrong name; and a file may be gone.
     if block.source != "SEQUENCE" and not Path(path).is_file():
-        raise AddonError(f"{label}: {path} is not there: choose the file again in the node.")
+        raise AddonError(f"{label}: {path} is missing: choose the file again in the node.")
     return path
 
 

@@ -89,7 +89,7 @@ class AddErrorHeat(_Adding, bpy.types.Operator):
     bl_idname = "howard.add_error_heat"
     bl_label = overlays.ERROR_HEAT
     bl_description = (
-        "Add a node that lays an error map over its plate as colours; it renders without the add-on"
+        "Add a node that shows an error map as heat colours over its plate; it renders without the add-on"
     )
 
     def make(self, tree: bpy.types.NodeTree, _scene: bpy.types.Scene) -> bpy.types.Node:
@@ -103,8 +103,7 @@ class AddCheckerboard(_Adding, bpy.types.Operator):
     bl_idname = "howard.add_checkerboard"
     bl_label = overlays.CHECKERBOARD
     bl_description = (
-        "Add a node that puts an image over a checkerboard as large as the scene's picture; "
-        "it renders without the add-on"
+        "Add a node that puts an image over a checkerboard of the scene's size; it renders without the add-on"
     )
 
     def make(self, tree: bpy.types.NodeTree, scene: bpy.types.Scene) -> bpy.types.Node:
@@ -118,14 +117,14 @@ class OpenInput(bpy.types.Operator):
 
     bl_idname = "howard.open_input"
     bl_label = "Open"
-    bl_description = "Choose a picture, any picture of a sequence, or a movie"
+    bl_description = "Choose an image, any frame of a sequence, or a movie"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
     __annotations__ = {
         "group": StringProperty(options={"HIDDEN", "SKIP_SAVE"}),
         "socket": StringProperty(name="Input", default="plate", options={"HIDDEN", "SKIP_SAVE"}),
         "filepath": StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"}),
         "sequence": BoolProperty(
-            name="Sequence", description="With the files that are numbered like this one", default=True
+            name="Sequence", description="Include the other frames of the sequence", default=True
         ),
         "filter_image": BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"}),
         "filter_movie": BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"}),
@@ -139,7 +138,7 @@ class OpenInput(bpy.types.Operator):
             label = description.inputs()[self.socket]["label"]
             path = os.path.normpath(bpy.path.abspath(self.filepath))
             if not Path(path).is_file():
-                raise AddonError(f"{path} is no file: choose one.")
+                raise AddonError(f"{path} is not a file: choose one.")
             _plug(node, label, path, context.scene, sequence=self.sequence)
         except AddonError as error:
             self.report({"ERROR"}, str(error))
@@ -158,7 +157,7 @@ class MatchPlate(bpy.types.Operator):
     bl_idname = "howard.match_plate"
     bl_label = "Use the Plate's Size"
     bl_description = (
-        "Give the scene's picture the plate's size; where the plate is a sequence or a movie, its frames too"
+        "Set the scene's resolution to the plate's; for a sequence or a movie, the frame range too"
     )
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
     __annotations__ = {"group": StringProperty(options={"HIDDEN", "SKIP_SAVE"})}

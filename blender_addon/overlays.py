@@ -43,10 +43,10 @@ def error_heat() -> bpy.types.NodeTree:
     if tree is not None:
         return tree
     tree, given, shown = _new(ERROR_HEAT)
-    _input(tree, "Plate", "NodeSocketColor", "The plate that the error map belongs to")
+    _input(tree, "Plate", "NodeSocketColor", "The error map's plate")
     for name, default, about in (
         ("Error Map", 0.0, "Error Map of a Howard Matte"),
-        ("Opacity", _OPACITY, "How much of the plate the colours hide where the error is 1"),
+        ("Opacity", _OPACITY, "Opacity of the colours where the error is 1"),
     ):
         made = _input(tree, name, "NodeSocketFloat", about)
         made.default_value, made.min_value, made.max_value, made.subtype = default, 0.0, 1.0, "FACTOR"

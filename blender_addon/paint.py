@@ -47,8 +47,8 @@ class PaintOverride(bpy.types.Operator):
     bl_idname = "howard.paint_override"
     bl_label = "Paint Override"
     bl_description = (
-        "Make an image of what the node shows at this frame, plug it into the override, and paint on it. "
-        "It is used for every frame that is pulled while it is plugged in"
+        "Make an image of this frame's result, plug it into the override, and paint on it. It is "
+        "used for every frame pulled while it is plugged in"
     )
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
     __annotations__ = {
@@ -74,7 +74,7 @@ class UnplugOverride(bpy.types.Operator):
 
     bl_idname = "howard.unplug_override"
     bl_label = "Unplug"
-    bl_description = "Pull without what is painted; its node and its file stay, to be plugged in again"
+    bl_description = "Unplug the painted override; its node and file stay, to be plugged in again"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
     __annotations__ = {
         "group": StringProperty(options={"HIDDEN", "SKIP_SAVE"}),
@@ -146,7 +146,7 @@ def _painted(node: bpy.types.Node, output: str, frame: int) -> bpy.types.Image:
     label = description.outputs()[output]["label"]
     shown = group.shown_size(node.node_tree)
     if shown is None:
-        raise AddonError(f"There is no {label} to paint on yet: pull the matte of this frame first.")
+        raise AddonError(f"No {label} to paint on yet: pull the matte of this frame first.")
     _keep(node, output)
     path = _unused(pull.folder(node.node_tree) / "painted", f"{output}.{frame:04d}")
     baking.bake(node.outputs[label], [(frame, path)], shown)

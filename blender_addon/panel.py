@@ -119,7 +119,7 @@ class OverridesPanel(_Section, bpy.types.Panel):
             frame, is_unsaved = painted
             said = f"{label}: painted on frame {frame}, used for every frame."
             if is_unsaved:
-                said += " Not in its file yet: Image, Save in the Image Editor."
+                said += " Not saved yet: Image, Save in the Image Editor."
             _lines(context, layout, said)
             button = layout.operator(paint.UnplugOverride.bl_idname, icon="UNLINKED")
             button.group, button.output = node.node_tree.name, output

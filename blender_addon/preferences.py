@@ -34,7 +34,7 @@ class HowardPreferences(bpy.types.AddonPreferences):
     __annotations__ = {
         "command": StringProperty(
             name="Howard",
-            description="The howard command. Empty: HOWARD of the environment, else it is searched for",
+            description="The howard command. Empty: the environment variable HOWARD, else the usual places",
             subtype="FILE_PATH",
         ),
         "tested": StringProperty(options={"SKIP_SAVE", "HIDDEN"}),
@@ -54,7 +54,7 @@ class TestWorker(waiting.Waiting, bpy.types.Operator):
 
     bl_idname = "howard.test"
     bl_label = "Test"
-    bl_description = "Start Howard's worker, and say its version and what it computes on"
+    bl_description = "Start Howard's worker, and show its version and compute device"
 
     def begin(self, context: bpy.types.Context) -> worker.Work:
         """Start the worker and load the network."""
@@ -64,7 +64,7 @@ class TestWorker(waiting.Waiting, bpy.types.Operator):
     def show(self, context: bpy.types.Context, work: worker.Work) -> str:
         """Say what it is."""
         found = work.result()
-        said = f"Howard {found['howard']} computes on {found['device']}, {found['precision']}"
+        said = f"Howard {found['howard']} runs on {found['device']}, {found['precision']}"
         _ours(context).tested = said
         self.report({"INFO"}, said)
         return ""

@@ -32,8 +32,8 @@ _HELPERS = (_HEAT, _BOARD, _OVER, _BEHIND)
 _AFTER: list[Callable[[], None]] = []
 """To be done when the viewer has been computed."""
 
-_AS_NUMBERS = " It is shown as it is: 0 is black and 1 is white, whatever the scene's view transform."
-_AS_PICTURE = " It is shown through the scene's view transform, as a render is."
+_AS_NUMBERS = " Shown as is: 0 is black and 1 is white, whatever the scene's view transform."
+_AS_PICTURE = " Shown through the scene's view transform, like a render."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,19 +103,17 @@ def _of_pass(name: str, about: str) -> _Kind:
 
 
 PREVIEWS = {
-    "ALPHA": _of_pass("alpha", "The alpha."),
+    "ALPHA": _of_pass("alpha", "The refined alpha."),
     "CHECKERBOARD": _Kind("Checkerboard", "The matte over a checkerboard.", _BOARD, _checkerboard),
-    "COARSE_MATTE": _of_pass("coarse_matte", "What Howard first saw, before it was refined."),
+    "COARSE_MATTE": _of_pass("coarse_matte", "The matte before refinement."),
     BACKGROUND: _Kind(
         "Background",
         "The matte over the background below, else over the clean plate.",
         _OVER,
         _over_background,
     ),
-    "ERROR_MAP": _of_pass("error_map", "How unsure Howard is of the coarse matte."),
-    "ERROR_HEAT": _Kind(
-        "Error Heat", "The plate, with red where Howard is unsure and yellow where it is most.", _HEAT, _heat
-    ),
+    "ERROR_MAP": _of_pass("error_map", "How wrong the coarse matte is expected to be."),
+    "ERROR_HEAT": _Kind("Error Heat", "The plate, red to yellow where the error map is high.", _HEAT, _heat),
 }
 """By name, in the order of their buttons."""
 
@@ -159,7 +157,7 @@ def register() -> None:
     bpy.types.CompositorNodeTree.howard_background = PointerProperty(
         type=bpy.types.Image,
         name="Background",
-        description="What the preview Background puts the matte over; empty: the clean plate",
+        description="Background for the Background preview. Empty: the clean plate",
         poll=lambda _tree, image: image.source in ("FILE", "SEQUENCE", "MOVIE", "GENERATED"),
         update=_on_background,
     )
@@ -195,7 +193,7 @@ def _feed(node: bpy.types.Node, what: str, scene: bpy.types.Scene) -> None:
 def _size(node: bpy.types.Node) -> tuple[int, int]:
     size = group.shown_size(node.node_tree)
     if size is None:
-        raise AddonError("There is nothing to preview yet: pull the matte of this frame first.")
+        raise AddonError("Nothing to preview yet: pull the matte of this frame first.")
     return size
 
 

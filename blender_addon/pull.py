@@ -39,7 +39,7 @@ def folder(tree: bpy.types.NodeTree) -> Path:
     path = Path(bpy.path.abspath(named))
     if not path.is_absolute():
         raise AddonError(
-            f"The folder for the results, {named or 'empty'}, is no whole path: choose another one."
+            f"The folder for the results, {named or 'empty'}, is not an absolute path: choose another one."
         )
     return path / bpy.path.clean_name(tree.name)
 
@@ -99,7 +99,7 @@ class _Pull:
             return
         tree = bpy.data.node_groups.get(self.group)
         if tree is None:
-            raise AddonError(f"{self.group} is gone; its result is {self.newest}.")
+            raise AddonError(f"{self.group} was deleted; its result is {self.newest}.")
         group.show(tree, self.newest, self.timing)
         self.newest, self.shown_at = "", time.monotonic()
 
@@ -109,7 +109,7 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
 
     bl_idname = "howard.pull_matte"
     bl_label = "Pull Matte"
-    bl_description = "Pull the matte: Howard writes its result, and the node shows it. ESC cancels"
+    bl_description = "Pull the matte: Howard writes it to files, and the node shows them. ESC cancels"
     __annotations__ = {
         "group": StringProperty(
             name="Group",
@@ -132,7 +132,7 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
         node = group.find(self.group, context)
         self._name = node.node_tree.name
         if is_running(node.node_tree):
-            raise AddonError(f"{self._name} is being pulled already: wait for it, or cancel it.")
+            raise AddonError(f"{self._name} is already being pulled: wait for it, or cancel it.")
         howard = preferences.command(context)  # before mattes are rendered, which takes its time
         self._pull = _prepared(node, _wanted(context.scene, self.frames))
         request = self._pull.request
@@ -161,7 +161,7 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
             reasons = list(dict.fromkeys(failed.values()))
             said += [f"Failed: {self._in_words(_listed(sorted(failed)))}", *reasons[:_MOST_REASONS]]
             said += [f"and {len(reasons) - _MOST_REASONS} more"] * (len(reasons) > _MOST_REASONS)
-            said += ["Put that right and pull them again; the others stay."]
+            said += ["Fix that and pull them again; the others are kept."]
         said += dict.fromkeys(self._pull.warnings)
         fit = outcome.get("fit") or {}
         said += [str(fit["summary"]).capitalize()] if fit.get("summary") else []
@@ -171,7 +171,7 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
     def cancelled(self, done: dict[str, Any]) -> str:
         """Say which frames are there."""
         frames = self._frames(done)
-        return f"Cancelled; done before: {frames}" if frames else "Cancelled; no frame was done"
+        return f"Cancelled; finished before: {frames}" if frames else "Cancelled; no frame was finished"
 
     def tell(self, _context: bpy.types.Context, problem: str) -> None:
         """Keep how it went with the node."""
@@ -195,7 +195,7 @@ class CancelPull(bpy.types.Operator):
 
     bl_idname = "howard.cancel_pull"
     bl_label = "Cancel"
-    bl_description = "Stop: frames in work are finished, and those that are done stay"
+    bl_description = "Stop after the frames in progress; finished frames are kept"
     __annotations__ = {"group": StringProperty(options={"SKIP_SAVE"})}
 
     @classmethod
@@ -299,8 +299,8 @@ def _shown(plate: images.Footage, wanted: range) -> dict[int, int]:
             shown.setdefault(number, frame)
     if not shown:
         raise AddonError(
-            f"The plate starts at frame {plate.timing.start}: there is nothing before. "
-            "Change the start frame in its node, or go to a frame that it has."
+            f"The plate starts at frame {plate.timing.start}: nothing comes before. Change the "
+            "start frame in its node, or go to a frame in its range."
         )
     return shown
 

@@ -44,7 +44,7 @@ def _properties() -> dict[str, Any]:
             )
     made["folder"] = StringProperty(
         name="Folder",
-        description="Where the results go, each node's in a folder of its own; // is the blend file's folder",
+        description="Folder for the results, with a subfolder per node; // is the blend file's folder",
         subtype="DIR_PATH",
         default="//howard/",
     )
@@ -54,9 +54,9 @@ def _properties() -> dict[str, Any]:
         if one["layer"] not in description.usual_layers()
     ]
     made["more_layers"] = BoolProperty(
-        name="More Layers", description=f"Write these too: {', '.join(more)}", default=False
+        name="More Layers", description=f"Also write: {', '.join(more)}", default=False
     )
-    made["status"] = StringProperty(name="Status", description="How the last pull went")
+    made["status"] = StringProperty(name="Status", description="Result of the last pull")
     return made
 
 

@@ -99,7 +99,7 @@ def reason(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "the folder or file is read-only; change its permissions or write elsewhere"
     if error.errno == errno.EFBIG:
-        return "it is larger than files may be here (ulimit -f, or the file system's limit)"
+        return "it exceeds the file size limit here (ulimit -f, or the file system's)"
     if error.errno == errno.EDQUOT:
         return "the disk quota is used up; free some space or write elsewhere"
     return error.strerror or str(error)

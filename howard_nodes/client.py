@@ -133,7 +133,7 @@ class Request:
         if self._on_progress is not None and not self.done and self._worker._is_telling():
             raise RuntimeError("result() waits for the progress callback that calls it.")
         if not self._settled.wait(timeout):
-            raise WorkerError(TIMEOUT, f"There is no answer after {timeout or 0:g} s.")
+            raise WorkerError(TIMEOUT, f"No answer after {timeout or 0:g} s.")
         if self._error is not None:
             raise self._error
         return self._result
@@ -438,7 +438,7 @@ class Worker:
                 raise
             raise WorkerError(
                 NOT_STARTED,
-                f"{self._command[0]} does not answer as a Howard worker does.",
+                f"{self._command[0]} does not answer like a Howard worker.",
                 _POINT,
             ) from None
         if answer.get("protocol") != PROTOCOL:
@@ -447,7 +447,7 @@ class Worker:
                 "This plug-in speaks protocol {}, Howard {} ({}) speaks protocol {}.".format(
                     PROTOCOL, answer.get("howard"), self._command[0], answer.get("protocol")
                 ),
-                "Install plug-in and Howard of the same version.",
+                "Install the same version of plug-in and Howard.",
                 answer,
             )
         self._is_greeted = True
@@ -491,7 +491,7 @@ class Worker:
         except (OSError, ValueError):
             # It is going; who reads its answers knows more in a moment.
             self._threads[1].join(_CLOSE_SECONDS)
-            raise self._gone or WorkerError(GONE, "The Howard worker takes no more requests.") from None
+            raise self._gone or WorkerError(GONE, "The Howard worker no longer takes requests.") from None
 
     # What comes back; each in a thread of its own.
 
@@ -516,7 +516,7 @@ class Worker:
                 except (ValueError, TypeError, KeyError, AttributeError):
                     _kill(self._process)
                     said = line[:200].decode("utf-8", "replace").strip()
-                    what = f"{self._command[0]} does not speak as a Howard worker does: it says '{said}'."
+                    what = f"{self._command[0]} is not a Howard worker: it says '{said}'."
                     self._end(WorkerError(GONE if self._is_greeted else NOT_STARTED, what, _POINT))
                     return
         except (OSError, ValueError):
@@ -585,17 +585,15 @@ class Worker:
         how = f"exit code {code}" if code >= 0 else f"signal {-code}"
         words = list(self._words)
         said = "".join("\n  " + line for line in words[-_SHOWN_WORDS:])
-        said = said and "\nIts last words:" + said
+        said = said and "\nIts last output:" + said
         if not self._is_greeted:
             message = f"{self._command[0]} did not start a Howard worker ({how}).{said}"
             return WorkerError(NOT_STARTED, message, _POINT, {"log": words})
         message = f"The Howard worker has ended ({how}).{said}"
-        return WorkerError(GONE, message, "Start it again; finished frames are there.", {"log": words})
+        return WorkerError(GONE, message, "Start it again; finished frames are kept.", {"log": words})
 
 
-_POINT = (
-    "Set the environment variable HOWARD to the path of the command howard, of version {} of the protocol."
-)
+_POINT = "Set the environment variable HOWARD to the path of a howard command that speaks protocol {}."
 _POINT = _POINT.format(PROTOCOL)
 
 
@@ -678,7 +676,7 @@ def _view(name: str, buffer: Any) -> memoryview:
     if view.format.lstrip("@=") not in ("f", "e") or view.ndim not in (2, 3) or not view.c_contiguous:
         raise WorkerError(
             INVALID_PARAMS,
-            f"The input '{name}' is no picture.",
+            f"The input '{name}' is not an image.",
             "Give float32 or float16, height x width x channels, C-contiguous.",
         )
     return view
@@ -706,7 +704,7 @@ def _shared_memory(name: str, size: int) -> mmap.mmap:
         _unlink(name)
         raise WorkerError(
             NOT_STARTED,
-            f"There is no shared memory for {size} bytes: {error.strerror}.",
+            f"Cannot get {size} bytes of shared memory: {error.strerror}.",
             "Evaluate files instead.",
         ) from None
 

@@ -301,9 +301,7 @@ class HowardMatte:
         ]
         plate = takes[0].footage
         if not plate.select(frames):
-            raise FrameError(
-                "there is no such frame of the plate.", path=plate.path(frames[0]), frame=frames[0]
-            )
+            raise FrameError("the plate has no such frame.", path=plate.path(frames[0]), frame=frames[0])
         reach = self._matting.steadiness
         plates = Plates(takes[0], takes[1], frames, self._fitting, tell, reach=reach)
         plates.check_headers()

@@ -91,8 +91,8 @@ def claim(folder: Path, seed: int, size: int) -> None:
     found = json.loads(note.read_text(encoding="utf-8"))
     if found != wanted:
         raise BatchError(
-            f"{folder} holds a bank of seed {found['seed']} and size {found['size']}: "
-            "give these, or another --output."
+            f"{folder} holds a bank of seed {found['seed']} and size {found['size']}: use these, "
+            "or another --output."
         )
 
 
@@ -178,9 +178,9 @@ class _Maker:
                 if left and not self.run.stopped:
                     why = (folder / "render.log").read_text(encoding="utf-8")[-2000:]
                     if not self.run.proven:
-                        raise BatchError(f"{self.bpy} renders nothing (has it bpy 4.5?):\n{why}")
+                        raise BatchError(f"{self.bpy} cannot render (does it have bpy 4.5?):\n{why}")
                     # Blender died: the one it was at is left out, the rest go on in a new one.
-                    failed[left.pop(0)] = f"Blender died while it rendered this:\n{why}"
+                    failed[left.pop(0)] = f"Blender crashed while rendering this:\n{why}"
         return failed
 
     def _pose(self, drawn: list[Recipe], recipes: Path, bodies: Path) -> None:
@@ -190,7 +190,7 @@ class _Maker:
             pass
         if not self.run.stopped and not (bodies / "topology.npz").exists():
             why = log.read_text(encoding="utf-8")[-2000:]
-            raise BatchError(f"{self.anny} poses no bodies (has it anny, roma and torch?):\n{why}")
+            raise BatchError(f"{self.anny} cannot pose bodies (does it have anny, roma and torch?):\n{why}")
 
     def _render(self, drawn: dict[int, Recipe], recipes: Path, bodies: Path, passes: Path) -> dict[int, str]:
         """Render recipes in one Blender; returns those it is done with, and why it could not make one."""
@@ -273,12 +273,12 @@ def make(
 def command_line(work: Work, description: str) -> None:
     """Make pictures as the command line asks for; ends the program."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--count", type=int, required=True, help=f"{work.noun} the folder shall hold")
-    parser.add_argument("--output", type=Path, required=True, help="folder they go to")
+    parser.add_argument("--count", type=int, required=True, help=f"total number of {work.noun} in the folder")
+    parser.add_argument("--output", type=Path, required=True, help="output folder")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--size", type=int, default=work.size, help=f"pixels wide ({work.size})")
-    parser.add_argument("--jobs", type=int, default=1, help="renders at a time (1)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of each render (2)")
+    parser.add_argument("--size", type=int, default=work.size, help=f"width in pixels ({work.size})")
+    parser.add_argument("--jobs", type=int, default=1, help="renders in parallel (1)")
+    parser.add_argument("--threads", type=int, default=2, help="threads per render (2)")
     parser.add_argument("--bpy-python", type=Path, default=Path(".venv-bpy/4.5/bin/python"))
     parser.add_argument("--anny-python", type=Path, default=Path(".venv-anny/bin/python"))
     arguments = parser.parse_args()
@@ -287,7 +287,7 @@ def command_line(work: Work, description: str) -> None:
     for option in ("bpy_python", "anny_python") if people else ("bpy_python",):
         if not getattr(arguments, option).exists():
             parser.error(
-                f"--{option.replace('_', '-')}: no {getattr(arguments, option)}; scenes/README.md says how"
+                f"--{option.replace('_', '-')}: no {getattr(arguments, option)}; see scenes/README.md"
             )
     began = time.monotonic()
     # An end by a scheduler is as orderly as by Ctrl+C.
@@ -307,9 +307,9 @@ def command_line(work: Work, description: str) -> None:
     except (BatchError, HowardError) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit("Stopped; the same command goes on from here.")
+        sys.exit("Stopped; run the same command to continue.")
     for number, why in failed.items():
         print(f"{number:05d} failed: {why}", file=sys.stderr)
     made = arguments.count - len(missing(work, arguments.output, arguments.count, arguments.seed))
-    print(f"{made} of {arguments.count} {work.noun} are there; {time.monotonic() - began:.0f} s")
+    print(f"{made} of {arguments.count} {work.noun} made; {time.monotonic() - began:.0f} s")
     sys.exit(1 if failed else 0)

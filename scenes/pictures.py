@@ -150,19 +150,19 @@ def _download(package: Package, folder: Path) -> Path:
             ["apt-get", "download", wanted], cwd=folder, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        raise InputError("apt-get is not here: fetch the pictures on Debian, then copy the folder.") from None
+        raise InputError("apt-get was not found: fetch the images on Debian, then copy the folder.") from None
     archives = list(folder.glob("*.deb"))
     if done.returncode or len(archives) != 1:
         raise InputError(
-            f"{wanted} cannot be fetched; run `apt-get update` on the release that pictures.json names, and "
-            f"try again. apt-get says: {done.stderr.strip()}"
+            f"{wanted} cannot be fetched; run `apt-get update` on the release named in "
+            f"pictures.json, and try again. apt-get says: {done.stderr.strip()}"
         )
     with archives[0].open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != package.sha256:
         raise InputError(
-            f"{wanted}: what came has SHA-256 {found}, the list says {package.sha256}. Its pictures may have "
-            "other licences: read them before you change the list."
+            f"{wanted}: the download has SHA-256 {found}, the list {package.sha256}. Its images "
+            "may have other licences: read them before you change the list."
         )
     return archives[0]
 
@@ -197,13 +197,13 @@ def unpack(archive: Path, pictures: Collection[Picture]) -> Iterator[tuple[Pictu
                     for picture in here:
                         if picture.inner not in resources:
                             raise InputError(
-                                f"{archive.name}: no picture {picture.file}; mend pictures.json."
+                                f"{archive.name}: no image {picture.file}; correct pictures.json."
                             )
                         yield picture, resources[picture.inner]
         except tarfile.TarError as error:
             raise InputError(f"{archive}: a broken package ({error}); fetch it again.") from error
     if wanted:
-        raise InputError(f"{archive.name}: no file {', '.join(sorted(wanted))}; mend pictures.json.")
+        raise InputError(f"{archive.name}: no file {', '.join(sorted(wanted))}; correct pictures.json.")
 
 
 def qt_resources(content: bytes) -> dict[str, bytes]:
@@ -265,7 +265,7 @@ def recode(encoded: bytes, *, suffix: str, what: str) -> bytes:
     """
     picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
-        raise InputError(f"{what}: not a picture OpenCV reads; take it out of pictures.json.")
+        raise InputError(f"{what}: not an image that OpenCV reads; remove it from pictures.json.")
     scale = LONGEST / max(picture.shape[:2])
     if scale < 1:
         size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
@@ -276,7 +276,7 @@ def recode(encoded: bytes, *, suffix: str, what: str) -> bytes:
 
 def attribution(packages: Sequence[Package], *, held_out: bool) -> str:
     """Say whose the pictures are, as Markdown: one table a package, as licences ask for it."""
-    lines = ["Reduced and written anew; nothing else was changed.", ""]
+    lines = ["Scaled down and re-encoded; otherwise unchanged.", ""]
     for package in packages:
         if all(picture.held_out != held_out for picture in package.pictures):
             continue
@@ -300,9 +300,11 @@ def attribution(packages: Sequence[Package], *, held_out: bool) -> str:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, required=True, help="folder of the pictures")
+    parser.add_argument("--output", type=Path, required=True, help="output folder")
     parser.add_argument(
-        "--held-out", action="store_true", help="those for evaluation instead of those for training"
+        "--held-out",
+        action="store_true",
+        help="fetch the images for evaluation instead of those for training",
     )
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -312,9 +314,9 @@ def main() -> None:
     except HowardError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit("Stopped; the same command goes on from here.")
+        sys.exit("Stopped; run the same command to continue.")
     total = sum(p.held_out == arguments.held_out for package in packages for p in package.pictures)
-    print(f"{written} pictures written, all {total} are there; {time.monotonic() - began:.0f} s")
+    print(f"{written} images written, all {total} are there; {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":

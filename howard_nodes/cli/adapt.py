@@ -1,4 +1,4 @@
-"""`howard adapt`: let the weights learn a shot."""
+"""`howard adapt`: adapt weights to a shot."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ __all__ = ["adapt"]
 @described(only=(*FIT_NAMES, "output", "fit", "resume", "quality", "backbone_scale"))
 def adapt(
     steps: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Steps to learn; 80 take a minute or two.")
+        int, typer.Option(min=1, metavar="N", help="Training steps; 80 take a minute or two.")
     ] = 80,
     most_frames: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Frames to learn from, spread over the shot.")
+        int, typer.Option(min=1, metavar="N", help="Learn from at most N frames, spread over the shot.")
     ] = 6,
-    seed: Annotated[int, typer.Option(help="Of the compositions it learns from.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed of the training comps.")] = 1,
     always: Annotated[
         bool,
-        typer.Option("--always", help="Write the weights it begins from where learning does not help."),
+        typer.Option("--always", help="If adapting does not help, write the original weights."),
     ] = False,
     as_json: Json = False,
     as_openjd: OpenJD = False,
     **values: Any,
 ) -> None:
-    """Let the weights learn a shot: its own foreground, composed elsewhere over its own clean plate.
+    """Adapt weights to a shot, by training on its foreground comped elsewhere over its clean plate.
 
-    They are judged on compositions they did not learn from, and written only where that helped. howard matte
-    --weights takes them, as every host's weights knob does.
+    They are tested on comps held out of the training, and written only if they are better. Use them with
+    howard matte --weights, or the weights knob of any host.
 
     [bold]Example:[/bold]  howard adapt plate.####.exr --clean clean.exr -o shot.safetensors
 
-    Exit codes: 0 written, 1 it did not help or a frame could not be read, 2 wrong input.
+    Exit codes: 0 written, 1 no improvement or a frame could not be read, 2 wrong input.
     """
     from howard_nodes.training.adapting import adapt as run
 
@@ -52,6 +52,6 @@ def adapt(
         )
     else:
         print(
-            f"{found.path}: held-out compositions of the shot {found.after:.2f}, before {found.before:.2f} "
-            f"(MAD x 1000); {found.seconds:.0f} s"
+            f"{found.path}: MAD x 1000 on held-out comps of the shot {found.after:.2f}, was "
+            f"{found.before:.2f}; {found.seconds:.0f} s"
         )

@@ -15,35 +15,34 @@ __all__ = ["cases"]
 def cases(
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="SET", help="The set's folder; each case gets one in it."),
+        typer.Option("-o", "--output", metavar="SET", help="Folder of the set; each case is a folder in it."),
     ],
     foregrounds: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Rendered foregrounds that training did not see; else all drawn."
+            metavar="FOLDER", help="Rendered foregrounds not used in training. By default procedural."
         ),
     ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Places that training did not see; else drawn.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Backgrounds not used in training. By default procedural."),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Cases of each kind; half as many sequences.")
+        int, typer.Option(min=1, metavar="N", help="Cases per kind; sequences get half as many.")
     ] = 4,
     kind: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND",
-            help="Only these; may be repeated. Beside the usual ones: defocus, translucent, close-up.",
+            help="Only this kind; may be repeated. Extra kinds: defocus, translucent, close-up.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the set.")] = 20_261_123,
-    size: Annotated[
-        int, typer.Option(min=180, metavar="PIXELS", help="Height of the pictures, 16:9.")
-    ] = 1080,
+    seed: Annotated[int, typer.Option(help="Random seed of the set.")] = 20_261_123,
+    size: Annotated[int, typer.Option(min=180, metavar="PIXELS", help="Image height; 16:9.")] = 1080,
 ) -> None:
-    """Compose held-out cases: plates, clean plates and their truth, as EXRs for any tool.
+    """Make a held-out test set: plates, clean plates and ground truth, as EXRs that any tool reads.
 
-    The same command goes on where it was stopped; a larger --count makes the set grow.
+    The same command continues where it stopped; a larger --count adds cases.
 
     [bold]Example:[/bold]  howard cases -o held-out --foregrounds bank --pictures places --count 4
 
@@ -61,4 +60,4 @@ def cases(
         made, there = made + is_new, there + (not is_new)
         if is_new and on_terminal():
             print(folder.name)
-    print(f"{output}: {made} cases made, {there} were there")
+    print(f"{output}: {made} cases made, {there} already there")

@@ -9,23 +9,24 @@ import typer
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Howard as nodes of ComfyUI.")
+app = typer.Typer(no_args_is_help=True, help="Howard nodes for ComfyUI.")
 
 
 @app.callback()
 def comfyui() -> None:
-    """Howard as nodes of ComfyUI."""
+    """Howard nodes for ComfyUI."""
 
 
 @app.command()
 def install(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="ComfyUI's folder custom_nodes, or the one that it is in.")
+        Path,
+        typer.Argument(metavar="DIR", help="ComfyUI's custom_nodes folder, or the folder that holds it."),
     ],
 ) -> None:
-    """Write the custom node folder howard, with example workflows on the demo shot.
+    """Install Howard's custom nodes, with example workflows on the demo shot.
 
-    Howard itself must be installed in the Python that runs ComfyUI. Run it again after an update.
+    Howard itself must be installed in the Python that runs ComfyUI. Run this again after updating Howard.
 
     [bold]Example:[/bold]  howard comfyui install ComfyUI/custom_nodes
 
@@ -34,4 +35,4 @@ def install(
     from howard_nodes.hosts.comfyui.install import install as write
 
     files = write(folder)
-    print(f"wrote {len(files)} files into {files[0].parent}; start ComfyUI again.")
+    print(f"wrote {len(files)} files into {files[0].parent}; restart ComfyUI.")

@@ -42,7 +42,7 @@ class StderrHandler(logging.Handler):
         self._shown[record.msg] += 1
         shown = self._shown[record.msg]
         if shown <= _MOST_ALIKE:
-            last = " (more of this kind are not shown)" if shown == _MOST_ALIKE else ""
+            last = " (further warnings of this kind are not shown)" if shown == _MOST_ALIKE else ""
             warn(f"{record.getMessage()}{last}")
 
 

@@ -16,13 +16,13 @@ __all__ = ["demo"]
 
 @described(only=("frames", "weights", "device"))
 def demo(
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The result goes here.")
-    ] = Path("out/demo"),
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Output folder.")] = Path(
+        "out/demo"
+    ),
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Matte the demo shot that ships, and put the layers and a comp on a contact sheet to look at."""
+    """Matte the demo shot that ships with Howard, and make a contact sheet of its layers and a comp."""
     from howard_nodes.sheets.demo import demo_job, demo_sheet
 
     run_job(demo_job(output, **values), as_json=as_json)
@@ -30,4 +30,4 @@ def demo(
     if as_json:
         print_json({"event": "contact_sheet", "path": sheet})
     else:
-        print(f"look at {sheet}")
+        print(f"contact sheet: {sheet}")

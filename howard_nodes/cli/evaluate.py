@@ -34,25 +34,31 @@ _COLUMNS = (
 
 def evaluate(
     sets: Annotated[
-        list[Path], typer.Argument(metavar="SET...", help="Folders of cases, from howard cases.")
+        list[Path], typer.Argument(metavar="SET...", help="Test set folders, made by howard cases.")
     ],
     weights: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME|FILE", help="What to measure, may be repeated; else the default weights."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Weights to measure; may be repeated. By default the weights that ship with Howard.",
+        ),
     ] = None,
     rivals: Annotated[
-        bool, typer.Option("--rivals/--no-rivals", help="A difference key and IBK-style keyers too.")
+        bool, typer.Option("--rivals/--no-rivals", help="Also measure a difference key and IBK-style keyers.")
     ] = True,
     report: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write a page of tables and pictures there.")
+        Path | None, typer.Option(metavar="FOLDER", help="Write an HTML report with tables and images.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     steadiness: Annotated[
-        int, typer.Option(min=0, max=3, help="Frames before and after each that steady it, in sequences.")
+        int,
+        typer.Option(
+            min=0, max=3, help="Temporal smoothing of sequences: frames either side to blend alpha with."
+        ),
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Measure weights on held-out cases: what the node gives with its defaults, from files.
+    """Measure weights on a held-out test set, with the node's default settings, from files.
 
     [bold]Example:[/bold]  howard evaluate held-out --weights runs/joint/weights.safetensors --report page
     """
@@ -129,7 +135,7 @@ def _print(result: Evaluation) -> None:
                     f"coarse {refining.nothing:.2f}, all refined {refining.everything:.2f}, a tenth "
                     f"{refining.tenth:.2f} (at random {refining.random:.2f}, best {refining.best:.2f})",
                 ),
-                ("won by a tenth", _percent(refining.won)),
+                ("gain from a tenth", _percent(refining.won)),
             ]
         )
     if result.knobs:
@@ -142,4 +148,4 @@ def _number(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return "refining everything wins nothing" if math.isnan(share) else f"{100 * share:.0f} %"
+    return "refining everything gains nothing" if math.isnan(share) else f"{100 * share:.0f} %"

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="A shot as a job for a render farm.")
+app = typer.Typer(no_args_is_help=True, help="Run a shot on a render farm.")
 
-_JOB = Annotated[Path, typer.Argument(metavar="JOB", help="Folder that howard farm bundle made.")]
+_JOB = Annotated[Path, typer.Argument(metavar="JOB", help="Job folder, made by howard farm bundle.")]
 _FARM = "Farm"
 _POLL_SECONDS, _POLL_SHARE = 1.0, 10.0
 _MOST_MESSAGES = 10
@@ -32,48 +32,56 @@ _MOST_MESSAGES = 10
 @app.command()
 @described(without=("report", "resume"))
 def bundle(
-    folder: Annotated[Path, typer.Option("-b", "--bundle", metavar="JOB", help="Folder of the job.")],
+    folder: Annotated[Path, typer.Option("-b", "--bundle", metavar="JOB", help="Job folder to write.")],
     name: Annotated[
-        str, typer.Option(help="The job's name, by default the output's.", rich_help_panel=_FARM)
+        str, typer.Option(help="Job name. By default the output's name.", rich_help_panel=_FARM)
     ] = "",
-    chunk: Annotated[int, typer.Option(metavar="FRAMES", help="Frames a task.", rich_help_panel=_FARM)] = 25,
+    chunk: Annotated[
+        int, typer.Option(metavar="FRAMES", help="Frames per task.", rich_help_panel=_FARM)
+    ] = 25,
     chunk_seconds: Annotated[
         int,
         typer.Option(
-            metavar="S", help="Aim for tasks this long, where the scheduler can adapt.", rich_help_panel=_FARM
+            metavar="S",
+            help="Target task length in seconds, for schedulers that adapt the chunk size.",
+            rich_help_panel=_FARM,
         ),
     ] = 0,
-    cores: Annotated[int, typer.Option(help="Cores for each task.", rich_help_panel=_FARM)] = 2,
+    cores: Annotated[int, typer.Option(help="CPU cores per task.", rich_help_panel=_FARM)] = 2,
     memory: Annotated[
-        int, typer.Option(metavar="MiB", help="Memory for each task.", rich_help_panel=_FARM)
+        int, typer.Option(metavar="MiB", help="Memory per task, in MiB.", rich_help_panel=_FARM)
     ] = 4096,
     seconds_a_frame: Annotated[
         int,
-        typer.Option(
-            metavar="S", help="A task that takes longer for its frames is given up.", rich_help_panel=_FARM
-        ),
+        typer.Option(metavar="S", help="Time limit of a task, in seconds per frame.", rich_help_panel=_FARM),
     ] = 120,
     howard: Annotated[
-        str, typer.Option(metavar="COMMAND", help="howard on the workers.", rich_help_panel=_FARM)
+        str, typer.Option(metavar="COMMAND", help="The howard command on the workers.", rich_help_panel=_FARM)
     ] = "howard",
     adapt: Annotated[
         int,
         typer.Option(
-            metavar="STEPS", help="Let the weights learn the shot first, as in 80.", rich_help_panel=_FARM
+            metavar="STEPS",
+            help="Adapt the weights to the shot first, with N training steps; 80 is a good start.",
+            rich_help_panel=_FARM,
         ),
     ] = 0,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Take over another job's frames.", rich_help_panel=_FARM),
+        typer.Option(
+            "--overwrite",
+            help="Take over an output folder that holds another job's frames.",
+            rich_help_panel=_FARM,
+        ),
     ] = False,
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Make a job of a shot: a folder that any engine for Open Job Description takes.
+    """Make a farm job of a shot: a folder that any scheduler for Open Job Description takes.
 
-    All that can be checked is checked now: files, sizes, layers, colour spaces, whose frames lie in the
-    output folder. Steps: Fit (how the clean plate fits, for the whole shot), Adapt where asked for, Matte (in
-    chunks), Verify.
+    Everything that can be checked is checked now: files, sizes, layers, colour spaces, and whether the output
+    folder holds another job's frames. Steps: Fit (the clean plate, for the whole shot), Adapt (with --adapt),
+    Matte (in chunks), Verify.
 
     [bold]Example:[/bold]  howard farm bundle plate.####.exr --clean clean.exr -o out/shot.####.exr
     --frames 1001-1240 --chunk 10 -b job/
@@ -120,27 +128,27 @@ def submit(
             "--scheduler", "--engine", metavar="NAME", help="local, slurm, deadline-cloud or opencue."
         ),
     ],
-    retries: Annotated[int, typer.Option(help="How often a failed task is tried again.")] = 2,
+    retries: Annotated[int, typer.Option(help="How many times a failed task is retried.")] = 2,
     partition: Annotated[
         str | None, typer.Option(help="Slurm's partition, Deadline Cloud's queue, OpenCue's show.")
     ] = None,
-    priority: Annotated[int | None, typer.Option(help="As the scheduler counts.")] = None,
+    priority: Annotated[int | None, typer.Option(help="Job priority, on the scheduler's own scale.")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ARG", help="A further argument for the scheduler's own command; may come again."
+            metavar="ARG", help="Extra argument for the scheduler's own submit command; may be repeated."
         ),
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Stay until it is over; its end is the exit code.")
+        bool, typer.Option("--wait", help="Wait for the job to end; the exit code says how it ended.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Hand a job to a scheduler. Tasks that run again make only what is missing.
+    """Submit a job to a scheduler. A retried task renders only the frames that are missing.
 
     [bold]Example:[/bold]  howard farm submit job/ --scheduler slurm --partition night
 
-    Exit codes: 0 handed over (with --wait: all done), 1 refused or failed, 2 wrong input.
+    Exit codes: 0 submitted (with --wait: all done), 1 refused or failed, 2 wrong input.
     """
     from howard_nodes.farm import Bundle
     from howard_nodes.farm.scheduler import Options, find_scheduler
@@ -154,7 +162,10 @@ def submit(
             {"event": "submitted", "engine": scheduler, "path": submission.folder, "known": submission.known}
         )
     else:
-        print(f"{submission.bundle.name}: with {scheduler}; howard farm status {shlex.quote(str(job))}")
+        print(
+            f"{submission.bundle.name}: submitted to {scheduler}; check it with howard farm "
+            f"status {shlex.quote(str(job))}"
+        )
     if wait:
         raise typer.Exit(_watch(submission, as_json))
 
@@ -162,10 +173,10 @@ def submit(
 @app.command()
 def status(
     job: _JOB,
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until it is over.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the job to end.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say how a job stands: frames done, failed and running, and the time that is left.
+    """Show the status of a job: frames done, failed and running, and time left.
 
     Exit codes: 0 running or done, 1 failed or cancelled, 2 wrong input.
     """
@@ -181,26 +192,29 @@ def status(
 
 @app.command()
 def cancel(job: _JOB) -> None:
-    """End a job. Frames that are done stay, no half ones do; submitted again, it goes on from there.
+    """Cancel a job. Finished frames stay, partial files do not; submit it again to continue.
 
-    Exit codes: 0 it is over, 1 the scheduler does not answer, 2 wrong input.
+    Exit codes: 0 the job has ended, 1 the scheduler does not answer, 2 wrong input.
     """
     from howard_nodes.farm.scheduler import find_scheduler
 
     submission = _latest(job)
     find_scheduler(submission.scheduler).cancel(submission)
     print(
-        f"{submission.bundle.name}: cancelled; what is done stays in {Path(submission.bundle.output).parent}"
+        f"{submission.bundle.name}: cancelled; finished frames stay in "
+        f"{Path(submission.bundle.output).parent}"
     )
 
 
 @app.command()
 def run(
     job: _JOB,
-    step: Annotated[str, typer.Option(help="Fit, Matte or Verify.")],
-    task: Annotated[int | None, typer.Option(metavar="N", help="Which task, from 0; by default all.")] = None,
+    step: Annotated[str, typer.Option(help="Fit, Adapt, Matte or Verify.")],
+    task: Annotated[
+        int | None, typer.Option(metavar="N", help="Task number, from 0. By default all.")
+    ] = None,
 ) -> None:
-    """Run a task here, with Open Job Description's own engine: what adapters hand to schedulers.
+    """Run a task on this machine, as schedulers do, with Open Job Description's own runner.
 
     Exit codes: 0 done, 1 failed, 2 wrong input.
     """
@@ -223,13 +237,15 @@ def run(
 
 @app.command()
 def check(
-    output: Annotated[str, typer.Argument(metavar="OUT", help="Pattern of the result.")],
-    job_id: Annotated[str, typer.Option(metavar="ID", help="The job's.")],
+    output: Annotated[
+        str, typer.Argument(metavar="OUT", help="The job's output, such as out/shot.####.exr.")
+    ],
+    job_id: Annotated[str, typer.Option(metavar="ID", help="ID of the job.")],
     version: Annotated[str, typer.Option(help="The version of howard that made the job.")],
 ) -> None:
-    """Make sure that this machine is fit for a job's tasks; every task begins with this.
+    """Check that this machine can run a job's tasks; every task starts with this.
 
-    Exit codes: 0 it is, 2 it is not.
+    Exit codes: 0 it can, 2 it cannot.
     """
     from howard_nodes import __version__
     from howard_nodes.errors import InputError
@@ -237,14 +253,16 @@ def check(
 
     here = os.uname().nodename
     if version != __version__:
-        raise InputError(f"{here} has howard {__version__}, the job was made by {version}: install that one.")
+        raise InputError(
+            f"{here} has howard {__version__}, the job was made with {version}: install that version."
+        )
     check_claim(output, job_id)
     print(f"openjd_status: howard {__version__} on {here}", flush=True)
 
 
 @app.command(hidden=True)
 def work(folder: Annotated[Path, typer.Argument(metavar="SUBMISSION")]) -> None:
-    """Have a submission's tasks run on this machine: the local scheduler's process in the background."""
+    """Run a submission's tasks on this machine: the local scheduler's background process."""
     from howard_nodes.farm.local import work as run_all
 
     raise typer.Exit(run_all(folder))
@@ -263,7 +281,7 @@ def _latest(job: Path) -> Submission:
 
     submission = Submission.latest(Bundle.load(job))
     if submission is None:
-        raise InputError(f"{job}: was handed to no scheduler yet: howard farm submit does that.")
+        raise InputError(f"{job}: has not been submitted yet: use howard farm submit.")
     return submission
 
 
@@ -311,13 +329,13 @@ def _show(submission: Submission, found: Status, as_json: bool) -> None:
         }
         again = sum(max(0, one.attempts - 1) for one in of_step)
         said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        rows.append((step.name, f"{len(of_step)} tasks", said + (f"; {again} times again" if again else "")))
-    print_table(("step", "tasks", "how they stand"), rows)
+        rows.append((step.name, f"{len(of_step)} tasks", said + (f"; {again} retries" if again else "")))
+    print_table(("step", "tasks", "status"), rows)
     worst = [one for one in found.tasks if one.message and one.state != "done"]
     for one in worst[:_MOST_MESSAGES]:
         warn(f"{one.task.step} {one.task.number}: {one.message}")
     if len(worst) > _MOST_MESSAGES:
-        warn(f"and {len(worst) - _MOST_MESSAGES} more: their logs are in {submission.folder / 'logs'}")
+        warn(f"and {len(worst) - _MOST_MESSAGES} more: see the logs in {submission.folder / 'logs'}")
 
 
 def _line(found: Status) -> str:

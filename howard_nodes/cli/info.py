@@ -24,17 +24,17 @@ def info(
         str, typer.Argument(metavar="FILE|PATTERN", help="plate.1001.exr, plate.####.exr or take.mov")
     ],
     colorspace: Annotated[
-        str | None, typer.Option(metavar="NAME", help="As for matte: see what it comes to.")
+        str | None, typer.Option(metavar="NAME", help="Colour space to assume, as for howard matte.")
     ] = None,
     ocio: Annotated[
-        str | None, typer.Option(metavar="CONFIG", help="OpenColorIO configuration, as for matte.")
+        str | None, typer.Option(metavar="CONFIG", help="OpenColorIO configuration, as for howard matte.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Show what a file, sequence or movie is.
+    """Show what is in a file, sequence or movie.
 
     Parts, layers, channels, windows, compression, metadata, missing frames; codec, rate, timecode and tags of
-    a movie; and the colour space that Howard would take it to be in, with the reason.
+    a movie; and the colour space that Howard would use, with the reason.
 
     [bold]Example:[/bold]  howard info plate.####.exr
     """

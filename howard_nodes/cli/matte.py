@@ -25,7 +25,7 @@ def matte(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> No
 
     howard matte plate.####.png --clean clean.####.png -o out/shot.####.png --layers alpha,foreground
 
-    Exit codes: 0 all done, 1 some frames failed (the others are there), 2 wrong input, 130 interrupted.
+    Exit codes: 0 all done, 1 some frames failed (the rest are written), 2 wrong input, 130 interrupted.
     """
     run_job(as_job(values), as_json=as_json, as_openjd=as_openjd)
 
@@ -40,7 +40,7 @@ def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
     as_json : bool
         Events as JSON lines on stdout instead of progress for people.
     as_openjd : bool
-        As a farm's task: progress as Open Job Description's engines read it, and the output's folder must be
+        As a farm task: progress as Open Job Description's engines read it, and the output's folder must be
         there.
 
     Raises

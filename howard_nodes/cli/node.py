@@ -11,7 +11,7 @@ from howard_nodes.cli.console import print_pairs, print_table
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="What the node is: its sockets and knobs.")
+app = typer.Typer(no_args_is_help=True, help="The node's sockets and knobs.")
 
 
 @app.callback()
@@ -22,11 +22,13 @@ def _node() -> None:
 @app.command()
 def describe(
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document, as hosts build their nodes from.")
+        bool, typer.Option("--json", help="Print the JSON document that hosts build their nodes from.")
     ] = False,
-    as_schema: Annotated[bool, typer.Option("--schema", help="The JSON schema of that document.")] = False,
+    as_schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of that document.")
+    ] = False,
 ) -> None:
-    """Describe the node: inputs, outputs, knobs, and the options of jobs on files."""
+    """List the node's inputs, outputs and knobs, and the options for files."""
     from howard_nodes.description import INPUTS, KNOBS, OPTIONS, OUTPUTS, Knob, schema
     from howard_nodes.description import describe as document
 
@@ -48,7 +50,7 @@ def describe(
     for title, sockets in (("Inputs", INPUTS), ("Outputs", OUTPUTS)):
         print(title)
         print_pairs((socket.name, f"{socket.help}{' Required.' * socket.required}") for socket in sockets)
-    for title, knobs in (("Knobs", KNOBS), ("Options of jobs on files", OPTIONS)):
+    for title, knobs in (("Knobs", KNOBS), ("Options for files", OPTIONS)):
         print(title)
         print_table(
             ("name", "group", "default", "values"),

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Json", "OpenJD", "as_job", "described"]
 
-Json = Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines on stdout.")]
 """The flag that all jobs have."""
 
 OpenJD = Annotated[
     bool,
     typer.Option(
-        "--openjd", help="As a farm's task: progress for OpenJD's engines; the output's folder must be there."
+        "--openjd", help="Run as a farm task: print OpenJD progress lines; the output folder must exist."
     ),
 ]
 """The flag of what runs as a farm's task."""
@@ -104,14 +104,17 @@ def _sockets(wanted: Callable[[str], bool]) -> Iterator[inspect.Parameter]:
             yield _socket(socket)
     if not wanted("output"):
         return
-    output = typer.Option("-o", "--output", metavar="OUT", help="out/shot.####.exr, or one file.")
+    output = typer.Option(
+        "-o", "--output", metavar="OUT", help="Output file or sequence, such as out/shot.####.exr."
+    )
     yield inspect.Parameter("output", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[str, output])
 
 
 def _socket(socket: Socket) -> inspect.Parameter:
     if not socket.flag:
         about: Any = typer.Argument(
-            metavar=socket.name.upper(), help=f"{socket.help} plate.####.exr, take.mov or one file."
+            metavar=socket.name.upper(),
+            help=f"{socket.help} A sequence (plate.####.exr), a movie or one file.",
         )
     else:
         about = typer.Option(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Make a clean plate fit, or build one from the take.")
+app = typer.Typer(no_args_is_help=True, help="Fit a clean plate to its plate, or build one from the take.")
 
 _FILES = ("output", "report", "depth", "compression")
 _BUILD = (*_FILES, "plate", "frames", "layer", "colorspace", "ocio", "weights", "device", "precision")
@@ -27,10 +27,10 @@ _BUILD = (*_FILES, "plate", "frames", "layer", "colorspace", "ocio", "weights", 
 @app.command()
 @described(only=(*FIT_NAMES, *_FILES, "fit"))
 def align(as_json: Json = False, **values: Any) -> None:
-    """Fit a clean plate to every frame of its plate: motion, exposure, and how well it worked.
+    """Fit a clean plate to every frame of its plate: registration, exposure and a verdict.
 
-    Writes R G B (the fitted clean plate), valid.A (1 where there is clean plate) and difference.R/G/B (what
-    still differs, to look at). howard matte --align off takes them as they are.
+    Writes R G B (the fitted clean plate), valid.A (1 where there is clean plate) and difference.R/G/B (its
+    difference from the plate). Use them with howard matte --align off --match-exposure off.
 
     [bold]Example:[/bold]  howard plate align plate.####.exr --clean clean.mov -o fit.####.exr
 
@@ -45,10 +45,10 @@ def align(as_json: Json = False, **values: Any) -> None:
 @app.command()
 @described(only=(*FIT_NAMES, "output"))
 def fit(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None:
-    """Find out how a clean plate fits its plate, and write that alone: howard matte --fit takes it.
+    """Find how a clean plate fits its plate, and save only that, for howard matte --fit.
 
-    On a farm it comes first, once for the whole shot: with it a frame has the same bits in any split. Clean
-    plates that fit badly are warnings, and their frames are matted all the same.
+    On a farm this runs first, once for the whole shot, so that frames do not depend on the chunks. A bad fit
+    is a warning; its frames are matted all the same.
 
     [bold]Example:[/bold]  howard plate fit plate.####.exr --clean clean.exr -o fit.json
 
@@ -68,11 +68,11 @@ def fit(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None
 @app.command()
 @described(only=_BUILD)
 def build(as_json: Json = False, **values: Any) -> None:
-    """Build a clean plate from the take itself, where none was shot.
+    """Build a clean plate from the take itself, if none was shot.
 
-    Works as far as the subject uncovers each place in some frame; what it never uncovers is filled, marked 0
-    in valid.A, and said. One output file is the clean plate as the middle of the move sees it, clean.####.exr
-    gives one a frame, for a moving camera.
+    Each part of the background must be uncovered in some frame; the rest is filled, set to 0 in
+    valid.A, and reported. A single output file is the clean plate from the middle of the move; clean.####.exr
+    is one per frame, for a moving camera.
 
     [bold]Example:[/bold]  howard plate build plate.####.exr -o clean.####.exr
 

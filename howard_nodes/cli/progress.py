@@ -99,14 +99,14 @@ class Reporter:
         worst = sorted(alike.values(), key=lambda frames: not fit.messages[frames[0]].startswith("failed"))
         for frames in worst[:_MOST_DOUBTS]:
             which = f"frame{'s' if len(frames) > 1 else ''} {format_frames(frames)}"
-            warn(f"{which}: the clean plate's fit is {fit.messages[frames[0]]}")
+            warn(f"{which}: clean plate fit {fit.messages[frames[0]]}")
         if len(worst) > _MOST_DOUBTS:
             rest = sum(map(len, worst[_MOST_DOUBTS:]))
-            warn(f"{rest} more frames do not fit well; --report lists them")
+            warn(f"{rest} more frames do not fit well; see them all with --report")
 
     def frame(self, done: FrameDone) -> None:
         """Print a frame that is on disk."""
-        what = "there already" if done.skipped else say_seconds(done.seconds)
+        what = "already there" if done.skipped else say_seconds(done.seconds)
         print(f"{done.frame}  {what}  {' '.join(map(str, done.paths))}", flush=True)
 
     def finish(self, finished: Finished) -> None:
@@ -131,11 +131,11 @@ class Reporter:
         if not self.total:
             return "nothing was written"
         if not self.complete:
-            return f"none of {self.total} frames is done; no partial file is left"
-        on = "; the same command with --resume goes on" if self.task == "matte" else ""
+            return f"none of {self.total} frames is done; no partial files are left"
+        on = "; to continue, run the same command with --resume" if self.task == "matte" else ""
         return (
-            f"{len(self.complete)} of {self.total} frames are done ({format_frames(self.complete)}), "
-            f"no partial file is left{on}"
+            f"{len(self.complete)} of {self.total} frames are done "
+            f"({format_frames(self.complete)}), no partial files are left{on}"
         )
 
     def _summary(self, finished: Finished) -> str:
@@ -148,7 +148,7 @@ class Reporter:
         rate = f", {done / finished.seconds:.3g} frames/s" if done and finished.seconds else ""
         text = f"{done} {'frame' if done == 1 else 'frames'} done in {say_seconds(finished.seconds)}{rate}"
         if skipped:
-            text += f"; {skipped} there already"
+            text += f"; {skipped} already there"
         if failed:
             text += f"; {failed} failed: {finished.failed}"
         return text

@@ -46,49 +46,61 @@ def train(
     stage: Annotated[
         Stage,
         typer.Option(
-            help="The coarse network alone, it with the refiner, or what weighs the light at edges, alone."
+            help=(
+                "coarse: the coarse network. joint: coarse network and refiner. light: only the "
+                "network that weighs light at edges."
+            )
         ),
     ] = Stage.COARSE,
-    backbone: Annotated[Backbone, typer.Option(help="The network.")] = Backbone.LITE0,
+    backbone: Annotated[Backbone, typer.Option(help="Backbone of the coarse network.")] = Backbone.LITE0,
     init: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights to begin from (.safetensors).")
+        Path | None, typer.Option(metavar="FILE", help="Weights to start from (.safetensors).")
     ] = None,
     pictures: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FOLDER", help="Places and materials; may be repeated. Without, all are drawn."),
+        typer.Option(
+            metavar="FOLDER", help="Backgrounds and textures; may be repeated. By default procedural."
+        ),
     ] = None,
     foregrounds: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FOLDER", help="Rendered subjects, straight RGBA EXR; may be repeated. Without, drawn."
+            metavar="FOLDER",
+            help="Rendered foregrounds, straight RGBA EXR; may be repeated. By default procedural.",
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Samples in the whole run; it may be made longer later.")
+        int, typer.Option(min=1, metavar="N", help="Samples in the whole run; may be raised later.")
     ] = 30_000,
     decay: Annotated[
         float,
         typer.Option(
-            min=0.0, max=1.0, help="Share at the end over which the learning rate falls to nothing."
+            min=0.0,
+            max=1.0,
+            help="Last part of the run, as a share, over which the learning rate falls to 0.",
         ),
     ] = 0.3,
-    size: Annotated[int, typer.Option(metavar="PIXELS", help="Side of a sample.")] = 192,
-    batch: Annotated[int, typer.Option(metavar="N", help="Samples a step.")] = 8,
+    size: Annotated[int, typer.Option(metavar="PIXELS", help="Width and height of a sample.")] = 192,
+    batch: Annotated[int, typer.Option(metavar="N", help="Samples per step.")] = 8,
     rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1.2e-3,
-    trunk_rate: Annotated[float, typer.Option(min=0.0, help="That of the pretrained trunk.")] = 3e-4,
+    trunk_rate: Annotated[
+        float, typer.Option(min=0.0, help="Peak learning rate of the pretrained trunk.")
+    ] = 3e-4,
     life: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, help="Share of samples as gentle as life; the others are harder."),
+        typer.Option(
+            min=0.0, max=1.0, help="Share of samples no harder than real shots; the rest are harder."
+        ),
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the samples.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed of the samples.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int, typer.Option(min=0, metavar="N", help="Processes that draw samples.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, metavar="N", help="Processes that make samples.")] = 1,
     minutes: Annotated[
-        float | None, typer.Option(min=0.0, help="Stop after this long; the same command goes on.")
+        float | None, typer.Option(min=0.0, help="Stop after N minutes; the same command continues.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Progress as JSON lines on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print progress as JSON lines on stdout.")] = False,
 ) -> None:
-    """Train weights, or go on with the run that --output holds.
+    """Train weights, or continue the run in --output.
 
     [bold]Example:[/bold]  howard train -o runs/coarse --pictures textures --samples 200000
 
@@ -124,7 +136,7 @@ def train(
         path = _run(trainer.train, settings, minutes, as_json)
     except KeyboardInterrupt as interrupt:
         raise type(interrupt)(
-            f"the checkpoint in {output} is at most two minutes old; the same command goes on from it"
+            f"the checkpoint in {output} is at most two minutes old; run the same command to continue from it"
         ) from None
     if as_json:
         print_json({"event": "exported", "path": path})

@@ -39,17 +39,20 @@ class _Checked:
 
 
 def verify(
-    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="out/shot.####.exr, as matte's -o.")],
+    pattern: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATTERN", help="Output to check, as given to howard matte -o: out/shot.####.exr."
+        ),
+    ],
     frames: Annotated[
-        str | None, typer.Option(metavar="RANGE", help="Frames that must be there; else first to last.")
+        str | None, typer.Option(metavar="RANGE", help="Frames that must exist. By default first to last.")
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write there, as JSON, what was found.")
-    ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the result as JSON.")] = None,
     contact_sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Put some of the frames on a PNG to look at.")
+        Path | None, typer.Option(metavar="FILE", help="Save a contact sheet of some frames, as PNG.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines on stdout.")] = False,
     as_openjd: OpenJD = False,
 ) -> None:
     """Check that every frame is there, can be read to its last pixel, and was made with the same settings.
@@ -138,7 +141,7 @@ def _show(pattern: str, frames: list[int], sheet: Path) -> None:
     from howard_nodes.sheets.overview import overview
 
     if not frames:
-        warn(f"{sheet}: was not made, there is no frame to look at")
+        warn(f"{sheet}: not made, there is no frame to show")
         return
     try:
         overview(pattern, tuple(frames), sheet)

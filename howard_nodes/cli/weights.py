@@ -17,12 +17,12 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="List, show and import weights.")
 
-_Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON lines on stdout.")]
 
 
 @app.command("list")
 def list_command(as_json: _Json = False) -> None:
-    """List the weights that --weights knows by name."""
+    """List installed weights, by the names that --weights takes."""
     from howard_nodes.network import list_weights, user_weights_folder
 
     found = list_weights()
@@ -31,7 +31,7 @@ def list_command(as_json: _Json = False) -> None:
             print_json(_plain(weights))
         return
     if not found:
-        print("There are no weights: import some, or train them.")
+        print("No weights are installed: import or train some.")
         return
     print_table(
         ("name", "network", "parameters", "size", "file"),
@@ -52,11 +52,15 @@ def list_command(as_json: _Json = False) -> None:
 @app.command()
 def show(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME|FILE]", help="As --weights takes it; without, the default.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME|FILE]",
+            help="Name or file, as for --weights. By default the weights that ship with Howard.",
+        ),
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Show what weights are: network, size, where they come from."""
+    """Show details of weights: network, size, origin."""
     from howard_nodes.network import describe_weights
 
     _show(describe_weights(name), as_json)
@@ -69,17 +73,22 @@ def import_command(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="A .safetensors file to write, instead."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write this .safetensors file instead of installing under a name.",
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The name it gets; else that of the file.")
+        str | None, typer.Option(metavar="NAME", help="Name to install it under. By default the file's name.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing weights.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Turn a checkpoint of BackgroundMattingV2 into weights for --weights.
+    """Import a BackgroundMattingV2 checkpoint, for use with --weights.
 
-    Only numbers are read; nothing in the file is run.
+    Only its numbers are read; no code in the file is run.
 
     [bold]Example:[/bold]  howard weights import pytorch_resnet50.pth --name resnet50
     """
@@ -90,7 +99,7 @@ def import_command(
         if output is not None:
             raise InputError("give either --name or --output")
         if not name or Path(name).name != name:
-            raise InputError(f"{name!r} is no name for weights; choose one without folders")
+            raise InputError(f"{name!r} cannot name weights; choose a name without folders")
         output = user_weights_folder() / f"{name.removesuffix('.safetensors')}.safetensors"
     _show(import_checkpoint(source, output, overwrite=overwrite), as_json)
 

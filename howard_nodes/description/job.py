@@ -76,7 +76,7 @@ class Job(FileOptions, ComputeSettings):
     def required_clean(self) -> str:
         """The clean plate, where a job cannot do without. Raises `InputError` where there is none."""
         if self.clean_plate is None:
-            raise InputError(f"{self.plate}: there is no clean plate; give one.")
+            raise InputError(f"{self.plate}: no clean plate; give one.")
         return self.clean_plate
 
     def pattern(self, name: str) -> str | None:

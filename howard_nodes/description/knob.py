@@ -125,7 +125,7 @@ class Knob:
             if value not in values:
                 raise self._refused(value, f"{_nearest(value, values)}{self._wanted()}")
         elif len(value) > _LONGEST or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in value):
-            raise self._refused(value, "is no text that can be used: too long, or with control characters")
+            raise self._refused(value, "is too long, or has control characters")
         return value
 
     def document(self) -> dict[str, Any]:
@@ -338,7 +338,7 @@ def named(name: object, known: Mapping[str, T], what: str) -> T:
     if isinstance(name, str) and name in known:
         return known[name]
     hint = _nearest(str(name), known)
-    raise InputError(f"unknown {what} '{_short(name)}': {hint}there are {', '.join(known)}.")
+    raise InputError(f"unknown {what} '{_short(name)}': {hint}choose from {', '.join(known)}.")
 
 
 def _nearest(value: str, values: Iterable[str]) -> str:

@@ -264,7 +264,7 @@ class ComputeSettings:
             "auto": ("Automatic", "The GPU if there is one, else the CPU."),
             "cpu": ("CPU", "The processor."),
             "cuda": ("CUDA", "An NVIDIA GPU."),
-            "mps": ("MPS", "Apple's GPU."),
+            "mps": ("MPS", "GPU of an Apple Mac."),
         },
     )
     precision: str = knob(

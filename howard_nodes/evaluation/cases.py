@@ -120,7 +120,7 @@ class Case:
         picture = read_frame(path, frame=frame)
         if picture.channels[:4] != ("R", "G", "B", "A"):
             raise FrameError(
-                f"a truth needs the channels R G B A, this has {' '.join(picture.channels)}.",
+                f"a ground truth needs the channels R G B A, this has {' '.join(picture.channels)}.",
                 path=path,
                 frame=frame,
             )
@@ -131,7 +131,7 @@ class Case:
         plate = inspect_file(self.folder / f"plate.{frame:04d}.exr").parts[0].data_window
         if (plate.width, plate.height) != (width, height):
             raise FrameError(
-                f"the truth is {width}x{height}, the plate {plate.width}x{plate.height}; "
+                f"the ground truth is {width}x{height}, the plate {plate.width}x{plate.height}; "
                 "give both the same size.",
                 path=path,
                 frame=frame,
@@ -186,17 +186,17 @@ def read_case(folder: Path) -> Case:
         about = json.loads(note.read_text(encoding="utf-8"))
         kind, made = about["kind"], about["made"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{note}: is no case's note ({error}); make the case again.") from error
+        raise InputError(f"{note}: is not a valid case file ({error}); make the case again.") from error
     for word, known in ((kind, KINDS), (made, MADE)):
         if word not in known:
-            raise InputError(f"{note}: {word!r} is none of {', '.join(known)}.")
+            raise InputError(f"{note}: {word!r} is unknown; choose from {', '.join(known)}.")
     plates, cleans, truths = (_frames(folder, what) for what in ("plate", "clean", "truth"))
     if not plates or not cleans:
         raise InputError(f"{folder}: has no {'clean' if plates else 'plate'}.0001.exr; make the case again.")
     for frame in plates:
         if frame not in truths:
             raise FrameError(
-                "no such file: this frame of the plate has no truth.",
+                "no such file: this frame of the plate has no ground truth.",
                 path=folder / f"truth.{frame:04d}.exr",
                 frame=frame,
             )

@@ -113,7 +113,7 @@ def evaluate(
     labels = [label(one, weights) for one in weights]
     twice = [one for one in labels if labels.count(one) > 1]
     if twice:
-        raise InputError(f"{twice[0]}: these weights are there twice; name each once.")
+        raise InputError(f"{twice[0]}: these weights are named twice; name each once.")
     scores: list[Score] = []
     error_maps: dict[str, ErrorMap] = {}
     knobs: dict[str, str] = {}

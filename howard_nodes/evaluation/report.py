@@ -62,19 +62,19 @@ _MEASURES = (
 
 _LEGEND = """
 <ul>
-<li>Every case goes through the node with its defaults, from EXR files: the clean plate is registered and
-its exposure matched, coarse matte, refinement, foreground in linear light. Each case counts alike; a sequence
-counts with the mean of its frames. Lower is better.</li>
+<li>Every case runs through the node with default settings, from EXR files: the clean plate is registered and
+its exposure matched, coarse matte, refinement, foreground in linear light. Each case counts the same; a
+sequence counts as the mean of its frames. Lower is better.</li>
 <li>MAD and MSE of alpha x 1000; the unknown band is within 10 pixels of coverage of 0.02 to 0.98. Grad and
 Conn / 1000, after Rhemann et al. (CVPR 2009), over the whole picture. dtSSD x 100, after Erofeev et al. (BMVC
 2015).</li>
 <li>Foreground MSE x 1000: straight foregrounds in scene-linear light, both times the true alpha, where that
-is above 0.05; of the middle case, since light has no upper end.</li>
+is above 0.05; of the middle case, since light has no upper limit.</li>
 <li>Partial: MAD where true coverage is partial, 0.02 to 0.98. Fringe: comps over black, grey, white, red,
 green and blue beside the true ones, in the unknown band: mean difference x 1000 in linear light (of the
 middle case), and as CIE 1976 ΔE on a display.</li>
 <li>The rivals get the clean plate that the node fitted with the first weights, and the knobs with the least
-MAD on this very set. Their time is the key's alone, without the fit.</li>
+MAD on this set. Their time is the key's alone, without the fit.</li>
 </ul>
 """
 
@@ -122,7 +122,7 @@ class ReportPage:
         """
         body = "\n".join(
             (
-                "<h1>Howard: the benchmark</h1>",
+                "<h1>Howard: benchmark</h1>",
                 _LEGEND,
                 *_tables(evaluation),
                 *_error_maps(evaluation),
@@ -131,9 +131,8 @@ class ReportPage:
             )
         )
         page = (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-            f"<title>Howard: the benchmark</title><style>{_STYLE}</style></head>\n<body>"
-            f"\n{body}\n</body></html>\n"
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Howard: '
+            f"benchmark</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
         )
         write_file(self.folder / "results.json", json.dumps(evaluation.document(), indent=1) + "\n")
         write_file(self.folder / "index.html", page)
@@ -157,8 +156,8 @@ def _tables(evaluation: Evaluation) -> Iterable[str]:
                 for method in evaluation.methods
             ],
         )
-    yield "<h2>Where the error sits</h2><p>Parts of the MAD: in the unknown band, holes in the subject, "
-    yield "ghosts in the place behind it.</p>"
+    yield "<h2>Where the error is</h2><p>Parts of the MAD: in the unknown band, holes in the subject, "
+    yield "ghosts in the background.</p>"
     for method in evaluation.methods:
         places = (("band", "mad_in_band"), ("holes", "mad_holes"), ("ghosts", "mad_ghosts"))
         yield f"<h3>{escape(method)}</h3>"
@@ -178,8 +177,10 @@ def _tables(evaluation: Evaluation) -> Iterable[str]:
 def _error_maps(evaluation: Evaluation) -> Iterable[str]:
     if not evaluation.error_maps:
         return
-    yield "<h2>Is the error map honest?</h2><p>Mean true error of the coarse matte over predicted error, on "
-    yield "the coarse grid (filled) and at full size (hollow); larger dots stand for more pixels. An honest "
+    yield (
+        "<h2>Is the error map accurate?</h2><p>Mean true error of the coarse matte over predicted error, on "
+    )
+    yield "the coarse grid (filled) and at full size (hollow); larger dots are more pixels. An accurate "
     yield "map follows the diagonal.</p><div class=row>"
     for method, found in evaluation.error_maps.items():
         note = (
@@ -189,14 +190,14 @@ def _error_maps(evaluation: Evaluation) -> Iterable[str]:
         )
         plot = _plot(found.coarse, found.full)
         yield f"<figure>{plot}<figcaption>{escape(note)}</figcaption></figure>"
-    yield "</div><p>MAD by what was refined, of first frames. Won: the share of the gain of refining "
-    yield "everything that the tenth with the highest predicted error wins.</p>"
+    yield "</div><p>MAD by share refined, of first frames. Gain: the share of the gain of refining "
+    yield "everything that refining the tenth with the highest predicted error gives.</p>"
     rows = []
     for method, found in evaluation.error_maps.items():
         refining = found.refining
         values = [refining.nothing, refining.everything, refining.tenth, refining.random, refining.best]
         rows.append((method, [*values, refining.won]))
-    header = ("", "nothing", "everything", "predicted tenth", "random tenth", "best tenth", "won")
+    header = ("", "nothing", "everything", "predicted tenth", "random tenth", "best tenth", "gain")
     yield _table(header, rows, mark=False)
 
 
@@ -205,8 +206,10 @@ def _sequences(evaluation: Evaluation) -> Iterable[str]:
     if not scores:
         return
     yield "<h2>Steadiness</h2><p>Change: how much a matte changes from frame to frame (root mean square x "
-    yield "100). Floor: the matte's change on the first frame shown again and again with other grain, which "
-    yield f"is what grain alone does. The aim is a change of at most the truth's plus {_FLOORS} floors.</p>"
+    yield "100). Floor: the matte's change on the first frame repeated with different grain, which "
+    yield (
+        f"is the effect of grain alone. The aim is a change of at most the truth's plus {_FLOORS} floors.</p>"
+    )
     rows = []
     for score in scores:
         values = score.values
@@ -222,7 +225,7 @@ def _cases(evaluation: Evaluation) -> Iterable[str]:
     for score in evaluation.scores:
         by_case.setdefault(score.case, {})[score.method] = score
     order = sorted(by_case, key=lambda name: -by_case[name][first].values["mad"])
-    yield f"<h2>Cases, those worst for {escape(first)} first</h2><p>Difference: red where alpha is too high, "
+    yield f"<h2>Cases, worst for {escape(first)} first</h2><p>Difference: red where alpha is too high, "
     yield "blue where it is too low.</p>"
     for name in order:
         scores = by_case[name]

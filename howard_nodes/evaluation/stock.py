@@ -100,5 +100,5 @@ def read_stock(foregrounds: Path | None, pictures: Path | None) -> Stock:
         if path.suffix.lower() == ".exr"
     }
     if foregrounds is not None and not found:
-        raise InputError(f"{foregrounds}: holds no EXR; give a folder of rendered foregrounds.")
+        raise InputError(f"{foregrounds}: has no EXR; give a folder of rendered foregrounds.")
     return Stock(found, tuple(places))

@@ -173,7 +173,7 @@ class Bundle:
             frames = parse_frames(str(values[FRAMES]))
             output = f"{values['OutputFolder']}/{values['OutputName']}"
         except (ValueError, KeyError) as error:
-            raise InputError(f"{folder}: is no job of Howard's that can be run: {error}") from error
+            raise InputError(f"{folder}: is not a Howard job that can be run: {error}") from error
         read = cls(folder, str(job.name), made, output, frames, values)
         with suppress(WriteError):  # a folder that may only be read is read anew each time
             _remember(read, mark)
@@ -185,7 +185,7 @@ class Bundle:
             if step.name == name:
                 return step
         there = ", ".join(step.name for step in self.steps)
-        raise InputError(f"{self.folder}: has no step {name}; there is {there}.")
+        raise InputError(f"{self.folder}: has no step {name}; it has {there}.")
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -260,7 +260,7 @@ def openjd_model() -> Any:
 
 def _no_job(path: Path) -> InputError:
     return InputError(
-        f"{path.parent}: is no job: there is no {path.name} in it. howard farm bundle makes one."
+        f"{path.parent}: is not a Howard job, {path.name} is missing; make one with howard farm bundle."
     )
 
 
@@ -312,7 +312,7 @@ def _values(path: Path) -> dict[str, Any]:
         # Names with a colon are an engine's own: deadline:priority.
         return {one["name"]: one["value"] for one in document["parameterValues"] if ":" not in one["name"]}
     except (TypeError, KeyError) as error:
-        raise InputError(f"{path}: is no list of parameter values: {error}") from error
+        raise InputError(f"{path}: is not a list of parameter values: {error}") from error
 
 
 def _step(model: Any, step: Any) -> FarmStep:

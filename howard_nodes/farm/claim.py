@@ -51,10 +51,10 @@ def check_free(output: str, layers: tuple[str, ...], job_id: str) -> None:
     known = _read(_path(output))
     there = _frames(output, layers)
     if there and known.get("job") != job_id:
-        whose = f"of the job {known['name']} ({known['made']})" if known else "not made by a farm's job"
+        whose = f"of the job {known['name']} ({known['made']})" if known else "not made by a farm job"
         raise InputError(
-            f"{output}: frames {format_frames(there)} are there already, {whose}: choose another output, or "
-            "use --overwrite: matching frames are kept, the rest are rendered again."
+            f"{output}: already holds frames {format_frames(there)}, {whose}; choose another "
+            "output, or use --overwrite: matching frames are kept, the rest are rendered again."
         )
 
 
@@ -102,12 +102,12 @@ def check_claim(output: str, job_id: str) -> None:
     """
     path = _path(output)
     if not path.parent.is_dir():
-        raise InputError(f"{path.parent}: is not there; is its disk mounted on {os.uname().nodename}?")
+        raise InputError(f"{path.parent}: does not exist; is its disk mounted on {os.uname().nodename}?")
     known = _read(path)
     if not known:
         raise InputError(
             f"{path}: is missing or damaged; is the right disk mounted on {os.uname().nodename}? "
-            "howard farm bundle writes it anew."
+            "howard farm bundle writes it again."
         )
     if known.get("job") != job_id:
         raise InputError(

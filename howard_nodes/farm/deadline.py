@@ -78,7 +78,7 @@ class DeadlineCloud:
         bundle = submission.bundle
         priority = 50 if options.priority is None else options.priority
         if not 0 <= priority <= 100:
-            raise InputError(f"priority {priority}: Deadline Cloud's go from 0 to 100.")
+            raise InputError(f"priority {priority}: Deadline Cloud takes 0 to 100.")
         farm, queue = _setting("farm_id"), options.partition or _setting("queue_id")
         with _answers(InputError):
             _client().get_queue(farmId=farm, queueId=queue)
@@ -101,9 +101,7 @@ class DeadlineCloud:
         job = re.search(r"^job-\w+$", done.stdout, re.MULTILINE)
         if done.returncode or job is None:
             why = "\n".join(done.stdout.strip().splitlines()[-_LAST:])
-            raise FarmError(
-                f"{bundle.folder}: Deadline Cloud did not take the job (all of it in {log}):\n{why}"
-            )
+            raise FarmError(f"{bundle.folder}: Deadline Cloud refused the job (full output in {log}):\n{why}")
         return {"farm": farm, "queue": queue, "job": job[0]}
 
     def states(self, submission: Submission) -> dict[tuple[str, int], State]:
@@ -148,8 +146,7 @@ def _deadline() -> Any:
         import deadline.client.config
     except ImportError as error:
         raise InputError(
-            "Deadline Cloud needs Amazon's client beside Howard: pip install deadline; "
-            "or choose another --scheduler."
+            "Deadline Cloud needs Amazon's client: pip install deadline, or choose another --scheduler."
         ) from error
     return deadline.client
 
@@ -163,8 +160,8 @@ def _setting(name: str) -> str:
     if not value:
         what = name.removesuffix("_id")
         raise InputError(
-            f"no {what} is chosen for Deadline Cloud: deadline {what} list shows them, "
-            f"deadline config set defaults.{name} {what}-... chooses one."
+            f"no {what} is set for Deadline Cloud: list them with deadline {what} list, set one "
+            f"with deadline config set defaults.{name} {what}-..."
         )
     return value
 
@@ -179,8 +176,8 @@ def _answers(kind: type[HowardError]) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise kind(
-            f"Deadline Cloud does not answer: {error} Look at deadline auth status, and at farm, queue and "
-            "profile in deadline config show."
+            f"Deadline Cloud does not answer: {error} Check deadline auth status, and farm, queue "
+            "and profile in deadline config show."
         ) from error
 
 

@@ -50,7 +50,7 @@ class Local:
             if process.poll() is not None or time.monotonic() > deadline:
                 said = (submission.folder / "local.log").read_text(encoding="utf-8", errors="replace")
                 raise FarmError(
-                    f"the local scheduler did not start: {said.strip()[-500:] or 'it said nothing'}"
+                    f"the local scheduler did not start: {said.strip()[-500:] or 'it printed nothing'}"
                 )
             time.sleep(0.02)
         return {"pid": process.pid, "host": os.uname().nodename}
@@ -70,13 +70,13 @@ class Local:
         if not _is_held(lock):
             return
         if submission.known.get("host") != os.uname().nodename:
-            raise FarmError(f"it runs on {submission.known.get('host')}: cancel it there.")
+            raise FarmError(f"the job runs on {submission.known.get('host')}: cancel it there.")
         with suppress(ProcessLookupError):
             os.kill(int(submission.known["pid"]), signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS + 10
         while _is_held(lock):
             if time.monotonic() > deadline:
-                raise FarmError(f"process {submission.known['pid']} does not end; end it by hand.")
+                raise FarmError(f"process {submission.known['pid']} does not stop; kill it by hand.")
             time.sleep(0.1)
 
 

@@ -65,14 +65,14 @@ def make_bundle(
     chunks = -(-len(frames) // farming.chunk)
     if chunks > MOST_CHUNKS:
         raise InputError(
-            f"{len(frames)} frames in chunks of {farming.chunk} are {chunks} tasks, more than {MOST_CHUNKS}: "
-            f"make chunks of at least {-(-len(frames) // MOST_CHUNKS)} frames."
+            f"{len(frames)} frames in chunks of {farming.chunk} are {chunks} tasks, more than "
+            f"{MOST_CHUNKS}: use chunks of at least {-(-len(frames) // MOST_CHUNKS)} frames."
         )
     listed = _expression(frames)
     if len(listed) > _LONGEST_VALUE:
         raise InputError(
-            f"the frames {listed[:40]}... take {len(listed)} letters to write, Open Job Description allows "
-            f"{_LONGEST_VALUE}: make several jobs of them."
+            f"the frame list {listed[:40]}... is {len(listed)} characters long, Open Job "
+            f"Description allows {_LONGEST_VALUE}: split it into several jobs."
         )
     made = Making(job, frames, farming)
     if not farming.overwrite:
@@ -101,7 +101,7 @@ def _checked(job: Job, on_event: Callable[[Event], None]) -> tuple[int, ...]:
         missing = () if footage is None else footage.missing(frames)
         if missing:
             raise InputError(
-                f"{pattern}: frames {format_frames(missing)} of the {label.lower()} are not there: "
+                f"{pattern}: frames {format_frames(missing)} of the {label.lower()} are missing: "
                 "wait for them, or leave them out of --frames."
             )
     return frames
@@ -133,4 +133,4 @@ def _check_folder(folder: Path) -> None:
     if not folder.exists() or (folder / TEMPLATE).is_file():
         return
     if not folder.is_dir() or any(folder.iterdir()):
-        raise InputError(f"{folder}: holds something else; name a new folder for the job.")
+        raise InputError(f"{folder}: holds other files; choose a new folder for the job.")

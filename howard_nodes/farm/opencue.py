@@ -130,11 +130,11 @@ def make_spec(submission: Submission, options: Options) -> str:
     """
     outline, bundle = _pyoutline(), submission.bundle
     if options.extra:
-        raise InputError(f"{shlex.join(options.extra)}: OpenCue takes no further arguments.")
+        raise InputError(f"{shlex.join(options.extra)}: OpenCue takes no extra arguments.")
     count = len(bundle.tasks)
     if count > _MOST_TASKS:
         raise InputError(
-            f"{bundle.folder}: has {count} tasks, OpenCue takes {_MOST_TASKS}: make larger chunks."
+            f"{bundle.folder}: has {count} tasks, OpenCue takes {_MOST_TASKS}: use larger chunks."
         )
     made = outline.Outline(_job_name(bundle.name), name_unique=True, show=options.partition)
     layers: dict[str, Any] = {}
@@ -190,8 +190,8 @@ def _pyoutline() -> Any:
         import outline.modules.shell
     except ImportError as error:
         raise InputError(
-            f"OpenCue needs its library beside Howard ({error}): pip install opencue-pyoutline packaging; "
-            "or choose another --scheduler."
+            f"OpenCue needs its Python library ({error}): pip install opencue-pyoutline "
+            "packaging, or choose another --scheduler."
         ) from error
     return outline
 

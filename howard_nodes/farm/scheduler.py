@@ -104,7 +104,7 @@ def find_scheduler(name: str) -> Scheduler:
         There is none of that name.
     """
     if name not in SCHEDULERS:
-        raise InputError(f"there is no scheduler '{name}'; there is {', '.join(SCHEDULERS)}.")
+        raise InputError(f"unknown scheduler '{name}'; choose from {', '.join(SCHEDULERS)}.")
     module, kind = SCHEDULERS[name]
     made: Scheduler = getattr(importlib.import_module(module), kind)()
     return made

@@ -100,7 +100,9 @@ _ADVICE = {
     "account": "name one with --option=--account=NAME",
     "partition": "sinfo --summarize lists the partitions",
     "node configuration": "make the job with --cores and --memory that a machine of that partition has",
-    "generic resource": "Slurm knows of no such GPUs; choose another --partition, or a job with --device cpu",
+    "generic resource": (
+        "Slurm has no such GPUs; choose another --partition, or make the job with --device cpu"
+    ),
     "time limit": "make the job with a smaller --chunk or less --seconds-a-frame",
     "ermission denied": "only operators may set a --priority; leave it out",
 }
@@ -157,8 +159,8 @@ class Slurm:
         count = len(bundle.tasks)
         if count > most:
             raise InputError(
-                f"{bundle.folder}: {count} tasks are more than this Slurm holds (MaxJobCount {most}): "
-                "make the job with a larger --chunk."
+                f"{bundle.folder}: {count} tasks are more than this Slurm allows (MaxJobCount "
+                f"{most}): make the job with a larger --chunk."
             )
         # A power of ten: then a log's name is the array's, with the last digits from Slurm.
         digits = len(str(array_size)) - 1
@@ -189,7 +191,7 @@ class Slurm:
                     command += [*options.extra, str(script), str(first), str(options.retries)]
                     # Its number comes last, and the script knows it.
                     command += task_command(bundle, tasks[0])[:-1]
-                    job = _ask(command, f"Slurm did not take the step {step.name}").partition(";")[0]
+                    job = _ask(command, f"Slurm refused the step {step.name}").partition(";")[0]
                     arrays.append(_Array(step.name, first, len(tasks), int(job)))
         except BaseException:
             if arrays:
@@ -252,9 +254,7 @@ def _dependency(jobs: Sequence[int]) -> list[str]:
 def _log_pattern(first: Path, digits: int) -> str:
     """Name the logs of an array by its first task's: of `Matte.0120.log`, `Matte.012%1a.log`."""
     if "\\" in str(first):
-        raise InputError(
-            f"{first.parent}: Slurm takes no backslash in the path of a log; rename that folder."
-        )
+        raise InputError(f"{first.parent}: Slurm allows no backslash in a log's path; rename that folder.")
     stem = str(first.with_suffix("")).replace("%", "%%")
     return f"{stem[:-digits]}%{digits}a{first.suffix}"
 
@@ -271,7 +271,7 @@ def _limits() -> tuple[int, int]:
     array_size, jobs = (int(one[1]) if one is not None else 0 for one in found.values())
     if array_size < 10:
         raise InputError(
-            f"this Slurm takes no arrays of tasks (MaxArraySize {array_size}): ask whoever runs it for 1001."
+            f"this Slurm allows no job arrays (MaxArraySize {array_size}): ask its administrator to set 1001."
         )
     return array_size, jobs
 
@@ -281,7 +281,7 @@ def _queue(jobs: Sequence[int], *flags: str) -> Iterator[tuple[int, int, str, st
     ids = ",".join(map(str, jobs))
     command = ["squeue", "--noheader", "--array", "--format=%F|%K|%T|%r", f"--jobs={ids}", *flags]
     try:
-        said = _ask(command, "Slurm does not say how the job stands")
+        said = _ask(command, "Slurm does not report the job's status")
     except FarmError as error:
         # Of a single job that it forgot; of several it says nothing then.
         if "Invalid job id" in str(error):
@@ -302,8 +302,8 @@ def _end(jobs: Sequence[int]) -> None:
     while left := sum(state != "COMPLETING" for *_, state, _ in _queue(jobs)):
         if time.monotonic() > end:
             raise FarmError(
-                f"Slurm did not cancel {left} tasks: {said or 'it said nothing'}; "
-                f"squeue --jobs={ids} shows them, scancel {ids.replace(',', ' ')} ends them."
+                f"Slurm did not cancel {left} tasks: {said or 'it printed nothing'}; list them "
+                f"with squeue --jobs={ids}, end them with scancel {ids.replace(',', ' ')}."
             )
         time.sleep(0.2)
 
@@ -334,8 +334,9 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         )
     except FileNotFoundError as error:
         raise InputError(
-            f"{command[0]} is not here: submit from a machine that belongs to a Slurm cluster (Debian: "
-            "apt-get install slurm-client, and the cluster's slurm.conf), or choose another --scheduler."
+            f"{command[0]} was not found: submit from a machine of a Slurm cluster (Debian: "
+            "apt-get install slurm-client, and the cluster's slurm.conf), or choose another "
+            "--scheduler."
         ) from error
     except subprocess.TimeoutExpired as error:
         raise FarmError(

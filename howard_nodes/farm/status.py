@@ -147,7 +147,7 @@ def _task(task: Task, known: State | None, submission: Submission) -> TaskStatus
         reasons = _FAIL.findall(text) or _ERROR.findall(text)
         message = reasons[-1].strip() if reasons else ""
         if state == "failed" and not message:
-            message = f"it ended without a word on {attempts[-1][2]}: see {log}"
+            message = f"it ended without a message on {attempts[-1][2]}: see {log}"
     return TaskStatus(
         task=task,
         state=state,

@@ -67,7 +67,7 @@ class Submission:
             parts = {name: kept[name] for name in ("retries", "made", "known")}
             scheduler = kept["engine"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: cannot be read ({error}): is it a submission's folder?") from error
+            raise InputError(f"{path}: cannot be read ({error}): is it a submission folder?") from error
         return cls(
             folder=folder, scheduler=scheduler, bundle=bundle or Bundle.load(folder.parents[1]), **parts
         )

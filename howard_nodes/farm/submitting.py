@@ -78,7 +78,7 @@ def check_over(bundle: Bundle) -> Submission | None:
         return earlier  # a scheduler that does not answer must not keep a job from another one
     if {"waiting", "running"} & set(states.values()):
         raise InputError(
-            f"{bundle.folder}: is running on {earlier.scheduler}; see howard farm status, or end it with "
-            "howard farm cancel."
+            f"{bundle.folder}: is already running on {earlier.scheduler}; check it with howard "
+            "farm status, or stop it with howard farm cancel."
         )
     return earlier

@@ -39,7 +39,7 @@ class Farming:
     name : str
         For people; empty: the output's.
     chunk : int
-        Frames a task.
+        Frames per task.
     chunk_seconds : int
         Engines that can adapt the size of a chunk aim for tasks of this length; 0 keeps `chunk`.
     cores : int
@@ -49,7 +49,7 @@ class Farming:
     seconds_a_frame : int
         A task that takes longer than this for each of its frames is given up.
     howard : str
-        The command on the workers.
+        The howard command on the workers.
     adapt : int
         Steps in which the weights learn the shot first, 0 for none; where that does not help, they are used
         as they are.
@@ -104,7 +104,7 @@ class Making:
         self._flags = {knob.name: self._flag(knob) for knob in (*OPTIONS, *KNOBS) if knob.name not in _OWN}
         self._given_fit = None
         if job.fit is not None:
-            self._given_fit = self._path("Fit", "Fit", job.fit, "The clean plate's fit, made before.")
+            self._given_fit = self._path("Fit", "Fit", job.fit, "Clean plate fit, made earlier.")
 
     # Parameters.
 
@@ -136,32 +136,36 @@ class Making:
             "OutputFolder",
             "PATH",
             str(output.parent),
-            "The result goes there.",
+            "Folder of the output.",
             objectType="DIRECTORY",
             dataFlow="OUT",
             userInterface={"control": "CHOOSE_DIRECTORY", "label": "Output folder"},
         )
         name = self._define(
-            "OutputName", "STRING", output.name, "Name of the result's files; #### is the frame number."
+            "OutputName", "STRING", output.name, "Name of the output files; #### is the frame number."
         )
         beside = self._define(
-            "OutputStem", "STRING", stem(job.output), "Name of what lies beside the result: fit, report."
+            "OutputStem", "STRING", stem(job.output), "Base name of the files beside the output: fit, report."
         )
         self._adapted = f"{folder}/{beside}.adapted.safetensors"
         self._output, self._beside = f"{folder}/{name}", f"{folder}/{beside}"
         self._all = self._define(
             FRAMES, "STRING", _expression(self.frames), "Frames, as 1001-1240 or 1001-1100:2,1150."
         )
-        self._chunk = self._define("ChunkSize", "INT", farming.chunk, "Frames a task.", minValue=1)
+        self._chunk = self._define("ChunkSize", "INT", farming.chunk, "Frames per task.", minValue=1)
         self._chunk_seconds = self._define(
             "ChunkSeconds",
             "INT",
             farming.chunk_seconds,
-            "Length of a task that engines aim for which can adapt the size of a chunk; 0 keeps it.",
+            "Target task length in seconds, for schedulers that adapt the chunk size; 0 keeps the size.",
             minValue=0,
         )
-        self._howard = self._define("HowardCommand", "STRING", farming.howard, "The command on the workers.")
-        self._id = self._define("JobId", "STRING", self.job_id, "Equal for jobs that make the same frames.")
+        self._howard = self._define(
+            "HowardCommand", "STRING", farming.howard, "The howard command on the workers."
+        )
+        self._id = self._define(
+            "JobId", "STRING", self.job_id, "The same for jobs that make the same frames."
+        )
 
     def _input(self, socket: Socket) -> str:
         pattern = self.job.pattern(socket.name)
@@ -182,7 +186,10 @@ class Making:
             userInterface={"control": "CHOOSE_DIRECTORY", "label": f"{socket.label}, folder"},
         )
         file = self._define(
-            f"{name}Name", "STRING", Path(pattern).name, f"{socket.label}. {socket.help} #### is the number."
+            f"{name}Name",
+            "STRING",
+            Path(pattern).name,
+            f"{socket.label}. {socket.help} #### is the frame number.",
         )
         return f"{folder}/{file}"
 
@@ -249,7 +256,7 @@ class Making:
         check = ["farm", "check", self._output, "--job-id", self._id, "--version", __version__]
         return {
             "name": "Howard",
-            "description": "The worker has the right version of howard and sees the output folder.",
+            "description": "Checks howard's version and the output folder on the worker.",
             # Readers, the network and writers keep to the cores that were asked for.
             "variables": {"OMP_NUM_THREADS": str(self.farming.cores)},
             "script": {"actions": {"onEnter": {"command": self._howard, "args": check, "timeout": 120}}},
@@ -262,13 +269,13 @@ class Making:
         seconds = len(self.frames) * _FIT_SECONDS
         return {
             "name": "Fit",
-            "description": "How the clean plate fits, for the whole shot.",
+            "description": "Fits the clean plate, for the whole shot.",
             "hostRequirements": self._host(),
             "script": self._script(args, seconds),
         }
 
     def _adapt_step(self) -> dict[str, Any]:
-        about = "Steps in which the weights learn the shot."
+        about = "Training steps to adapt the weights to the shot."
         steps = self._define("AdaptSteps", "INT", self.farming.adapt, about, minValue=1)
         args = ["adapt", *self._plates(), "-o", self._adapted, "--frames", self._all]
         wanted = (*FIT_NAMES, "quality", "backbone_scale")
@@ -276,7 +283,7 @@ class Making:
         args += [*self._fitted(), "--steps", steps, "--resume", "--always", "--openjd"]
         step = {
             "name": "Adapt",
-            "description": "The weights learn the shot; where that does not help, they stay as they are.",
+            "description": "Adapts the weights to the shot; if that does not help, keeps them as they are.",
             "hostRequirements": self._host(),
             "script": self._script(args, _ADAPT_SECONDS),
         }
@@ -308,7 +315,9 @@ class Making:
         }
         step = {
             "name": "Matte",
-            "description": "The frames, in chunks. A retry makes only what is missing.",
+            "description": (
+                "Mattes the frames, in chunks. A retry renders only the frames that are missing."
+            ),
             "hostRequirements": self._host(),
             "parameterSpace": {"taskParameterDefinitions": [chunk]},
             "script": self._script(args, farming.chunk * farming.seconds_a_frame),
@@ -321,7 +330,7 @@ class Making:
         args += ["--contact-sheet", f"{self._beside}.contact_sheet.png", "--openjd"]
         return {
             "name": "Verify",
-            "description": "All frames are there, whole, and made with the same settings.",
+            "description": "Checks that all frames are there, complete, and made with the same settings.",
             "dependencies": [{"dependsOn": "Matte"}],
             "hostRequirements": self._host(gpu=False),
             "script": self._script(args, len(self.frames) * _VERIFY_SECONDS),

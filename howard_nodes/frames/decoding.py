@@ -187,7 +187,7 @@ def _timing_from_packets(container: Any, stream: Any, path: Path, nominal: Fract
     made_up = container.format.name == "avi" and stream.codec_context.name in ("h264", "hevc", "vc1")
     counts = made_up or None in pts or len(set(pts)) != len(pts)
     if counts:
-        notes = (*notes, "has no usable time stamps; frames are counted from the first, jumping is slow")
+        notes = (*notes, "has no usable time stamps; frames are counted from the first, seeking is slow")
         places = np.arange(len(pts), dtype=np.int64)
         return Timing(
             places, np.zeros(1, np.int64), stream.time_base, nominal, counts=True, lost=lost, notes=notes
@@ -208,9 +208,7 @@ def _ends_early(stream: Any, pts: list[int | None]) -> tuple[str, ...]:
             promised = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
     there = float((max(known) - min(known)) * stream.time_base) if known else 0.0
     if there and promised - there > 1.0 + 0.02 * promised:
-        return (
-            f"says that it lasts {promised:.1f} s, but its frames end at {there:.1f} s; is it cut short?",
-        )
+        return (f"should last {promised:.1f} s, but its frames end at {there:.1f} s; is it cut short?",)
     return ()
 
 

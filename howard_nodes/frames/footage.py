@@ -159,7 +159,7 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
     frames = expected_frames(footage.frames) if wanted is None else parse_frames(wanted)
     if not footage.select(frames):
         have = format_frames(footage.frames)
-        raise InputError(f"{footage.pattern}: none of the frames {wanted} is there, only {have}.")
+        raise InputError(f"{footage.pattern}: has none of the frames {wanted}, only {have}.")
     return frames
 
 

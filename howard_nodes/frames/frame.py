@@ -96,7 +96,7 @@ class Frame:
             single = self.pixels[..., self.channels.index(colour[0])]
             return np.ascontiguousarray(np.broadcast_to(single[..., None], (*single.shape, 3)))
         raise FrameError(
-            f"channels {', '.join(self.channels)} are not a colour picture; name another layer",
+            f"channels {', '.join(self.channels)} are not a colour image; choose another layer",
             path=self.path,
             frame=self.frame,
         )

@@ -62,7 +62,7 @@ class Held:
         """Make sure that there is a frame, and no layer asked for."""
         self._held(frame)
         if layer is not None:
-            raise FrameError(f"a picture in memory has no layer '{layer}'.", path=self._name, frame=frame)
+            raise FrameError(f"an image in memory has no layer '{layer}'.", path=self._name, frame=frame)
 
     def read(self, frame: int, *, layer: str | None = None) -> Frame:
         """Give a copy of one frame: who holds the original may go on to change it."""
@@ -109,5 +109,5 @@ class Held:
 
     def _held(self, frame: int) -> Frame:
         if not self.exists(frame):
-            raise FrameError("there is no such frame.", path=self._name, frame=frame)
+            raise FrameError("no such frame.", path=self._name, frame=frame)
         return self._pictures[self._number(frame)]

@@ -132,8 +132,8 @@ def explain(message: str) -> str:
     text = "; ".join(lines) or "the end of the file is missing"
     if "Subsampled channels" in text:
         return (
-            "luminance-chroma EXR (subsampled RY, BY channels) cannot be read; convert it to RGB first, "
-            "for example by writing it again from Nuke or Blender"
+            "luminance-chroma EXR (subsampled RY, BY channels) cannot be read; convert it to RGB "
+            "first, for example by re-rendering it from Nuke or Blender"
         )
     return text
 
@@ -166,12 +166,12 @@ def _opened(file: Path, path: Path, frame: int | None) -> Iterator[oiio.ImageInp
         raise FrameError("the name is not valid UTF-8; rename the file", path=path, frame=frame) from error
     if source is None:
         reason = explain(message_of(oiio.geterror))
-        raise FrameError(f"cannot be read as a picture: {reason}", path=path, frame=frame)
+        raise FrameError(f"cannot be read as an image: {reason}", path=path, frame=frame)
     try:
         name = source.format_name()
         if name not in FORMATS:
             raise UnsupportedError(
-                f"{name} files are not read; convert it to one of {', '.join(FORMATS.values())}",
+                f"{name} files are not supported; convert it to one of {', '.join(FORMATS.values())}",
                 path=path,
                 frame=frame,
             )

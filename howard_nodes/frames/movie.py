@@ -243,7 +243,7 @@ class Movie:
         """Make sure that there is such a channel; all else was found out when the movie was opened."""
         if layer and layer not in self._look.channels:
             there = ", ".join(self._look.channels)
-            raise UnsupportedError(f"has no layer {layer!r}; there is {there}", path=self._path, frame=frame)
+            raise UnsupportedError(f"has no layer {layer!r}; it has {there}", path=self._path, frame=frame)
 
     def display_size(self, frame: int) -> tuple[int, int]:  # noqa: ARG002
         """Width and height as shown, of the first frame: nothing is decoded."""

@@ -89,11 +89,11 @@ class PixelFormat:
         Raises
         ------
         ValueError
-            If it is one that is not read (palettes, Bayer, floats, samples that share bytes).
+            If it is one that is not supported (palettes, Bayer, floats, samples that share bytes).
         """
         made = _planar(name) or _semi_planar(name) or _packed(name)
         if made is None:
-            raise ValueError(f"pixel format {name} is not read")
+            raise ValueError(f"pixel format {name} is not supported")
         return made
 
     @property

@@ -165,20 +165,20 @@ def _no_such(
             path=path,
             frame=frame,
         )
-    return UnsupportedError(f"has no {asked}; there is {there}", path=path, frame=frame)
+    return UnsupportedError(f"has no {asked}; it has {there}", path=path, frame=frame)
 
 
 def _refuse(
     spec: oiio.ImageSpec, names: tuple[str, ...], chosen: list[int], path: Path, frame: int | None
 ) -> None:
     if spec.deep:
-        raise UnsupportedError("deep pixels are not read; flatten the file first", path=path, frame=frame)
+        raise UnsupportedError("deep EXR is not supported; flatten the file first", path=path, frame=frame)
     if spec.depth > 1:
-        raise UnsupportedError("is a volume, not a picture", path=path, frame=frame)
+        raise UnsupportedError("is a volume, not an image", path=path, frame=frame)
     prefix = names[chosen[0]].rpartition(".")[0]
     if {short_name(names[i]) for i in chosen} <= {"Y", "A"} and f"{prefix}.RY".lstrip(".") in names:
         raise UnsupportedError(
-            "luminance-chroma pictures (Y, RY, BY) are not read; convert it to RGB first",
+            "luminance-chroma EXR (Y, RY, BY) is not supported; convert it to RGB first",
             path=path,
             frame=frame,
         )
@@ -286,7 +286,7 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
             raise FrameError("is truncated, the end of the file is missing", path=path)
         for index, spec in enumerate(parts_of(source)):
             if spec.deep:
-                raise FrameError("deep pixels are not read; flatten the file first", path=path)
+                raise FrameError("deep EXR is not supported; flatten the file first", path=path)
             source.seek_subimage(index, 0)
             step = -(-_BAND // spec.tile_height) * spec.tile_height if spec.tile_height else _BAND
             starts = range(0, spec.height, step)

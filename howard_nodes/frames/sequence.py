@@ -57,7 +57,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
         if step == 0:
             raise InputError(f"a step of 0 in the frame list {text!r}; {hint}")
         if len(frames) + abs(last - first) // step >= MAX_FRAMES:
-            raise InputError(f"the frame list {text!r} holds more than {MAX_FRAMES} frames; is it a slip?")
+            raise InputError(f"the frame list {text!r} holds more than {MAX_FRAMES} frames; is it a typo?")
         direction = 1 if last >= first else -1
         frames.update(range(first, last + direction, step * direction))
     return tuple(sorted(frames))
@@ -151,7 +151,7 @@ class Sequence:
         if inline:
             frames &= set(parse_frames(inline))
             if not frames:
-                raise InputError(f"{text}: none of the frames {inline} is there")
+                raise InputError(f"{text}: has none of the frames {inline}")
         return cls(text, tuple(sorted(frames)), False, made._prefix, suffix, made._width)
 
     @classmethod
@@ -271,4 +271,4 @@ def _what_lies_in(folder: Path, most: int = 5) -> str:
     if not names:
         return "; the folder is empty"
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"; there is: {', '.join(names[:most])}{more}"
+    return f"; found: {', '.join(names[:most])}{more}"

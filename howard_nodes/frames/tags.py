@@ -140,11 +140,11 @@ class Look:
             matrix = 1
             untagged["matrix"] = "BT.709"
         elif matrix not in MATRICES:
-            raise ValueError(f"the matrix {in_words(MATRIX_NAMES, matrix)} is not read")
+            raise ValueError(f"the matrix {in_words(MATRIX_NAMES, matrix)} is not supported")
         if untagged:
             verb = "are" if len(untagged) > 1 else "is"
             what, taken = " and ".join(untagged), ", ".join(reversed(untagged.values()))
-            notes.append(f"its {what} {verb} not tagged; taken as {taken}")
+            notes.append(f"its {what} {verb} not tagged; assumed {taken}")
         colorspace, colour_note = _tagged(primaries, transfer)
         notes += [colour_note] if colour_note else []
         orientation = _orientation(picture)
@@ -211,14 +211,14 @@ def _tagged(primaries: int, transfer: int) -> tuple[str | None, str]:
     if transfer == _UNSPECIFIED:
         if gamut == "rec709":
             return None, ""
-        return None, f"its transfer is not tagged ({names}); if it is a camera log, say --colorspace"
+        return None, f"its transfer is not tagged ({names}); if it is a camera log, set --colorspace"
     if curve in ("pq", "hlg") and primaries == _UNSPECIFIED:
         gamut = "rec2020"  # what BT.2100 defines them with
     space = TAGGED_SPACES.get((curve or "", gamut or ""))
     if space is None:
-        return None, f"no colour space is known for its tags ({names}); say --colorspace"
+        return None, f"no colour space is known for its tags ({names}); set --colorspace"
     if primaries in (5, 6, 7):
-        return space, f"its primaries, {in_words(PRIMARIES, primaries)}, are taken for BT.709"
+        return space, f"its primaries, {in_words(PRIMARIES, primaries)}, are treated as BT.709"
     return space, ""
 
 

@@ -57,7 +57,7 @@ def validate_layers(names: str | Iterable[str]) -> tuple[str, ...]:
         if name not in LAYERS:
             near = difflib.get_close_matches(name, LAYERS, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
-            raise InputError(f"unknown layer '{name}': {hint}there are {', '.join(LAYERS)}")
+            raise InputError(f"unknown layer '{name}': {hint}choose from {', '.join(LAYERS)}")
     if not wanted:
         raise InputError(f"no layers to write: choose from {', '.join(LAYERS)}")
     return tuple(name for name in LAYERS if name in wanted)

@@ -40,11 +40,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not content:
-        raise WeightsError(f"{path}: holds no state dict but {type(content).__name__}.")
+        raise WeightsError(f"{path}: holds a {type(content).__name__}, not a state dict.")
     state = {str(name).removeprefix("module."): value for name, value in content.items()}
     for name, value in state.items():
         if not isinstance(value, Tensor) or value.layout != torch.strided:
-            raise WeightsError(f"{path}: {name} is no plain tensor; a state dict is needed.")
+            raise WeightsError(f"{path}: {name} is not a plain tensor; a state dict is needed.")
     return state
 
 
@@ -138,7 +138,7 @@ def _read_torchscript(path: Path) -> dict[str, Tensor]:
         ]
         root = _ScriptUnpickler(archive, folder).load()
     if not isinstance(root, _Module):
-        raise WeightsError(f"{path}: a TorchScript file that holds no module.")
+        raise WeightsError(f"{path}: a TorchScript file without a module.")
     state: dict[str, Tensor] = {}
     waiting = [("", root)]
     seen = set()

@@ -226,11 +226,9 @@ def import_checkpoint(
     source = Path(source)
     target = user_weights_folder() / f"{source.stem}{_SUFFIX}" if target is None else Path(target)
     if target.suffix != _SUFFIX:
-        raise WeightsError(f"{target}: weights are written as {_SUFFIX}; choose such a name.")
+        raise WeightsError(f"{target}: the name of weights must end in {_SUFFIX}.")
     if target.exists() and not overwrite:
-        raise WeightsError(
-            f"{target}: is there already; remove it, choose another name, or ask to overwrite it."
-        )
+        raise WeightsError(f"{target}: already exists; remove it, choose another name, or overwrite it.")
     state = read_checkpoint(source)
     kinds = sorted(
         {str(value.dtype).removeprefix("torch.") for value in state.values() if value.is_floating_point()}
@@ -264,14 +262,14 @@ def _find(name_or_path: str | Path | None) -> Path:
         return path
     if name == DEFAULT_WEIGHTS:
         raise WeightsError(
-            f"{shipped_weights_folder() / (_DEFAULT_FILE + _SUFFIX)}: the default weights are missing; "
-            "install Howard again or name a weights file."
+            f"{shipped_weights_folder() / (_DEFAULT_FILE + _SUFFIX)}: the default weights are "
+            "missing; reinstall Howard, or name a weights file."
         )
     near = difflib.get_close_matches(name, named, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise WeightsError(
-        f"no weights named {name!r}.{hint} There are: {', '.join(named) or 'none'}. "
-        "Give one of these names or a .safetensors file; howard weights import reads other checkpoints."
+        f"no weights named {name!r}.{hint} Installed: {', '.join(named) or 'none'}. Give one of "
+        "these names or a .safetensors file; import other checkpoints with howard weights import."
     )
 
 
@@ -285,10 +283,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _unreadable(path: Path, error: Exception) -> WeightsError:
-    hint = (
-        "a checkpoint of another program is read by howard weights import" if path.suffix != _SUFFIX else ""
-    )
-    hint = hint or "it is damaged or no safetensors file; copy it again"
+    hint = "import checkpoints of other programs with howard weights import" if path.suffix != _SUFFIX else ""
+    hint = hint or "it is damaged or not a safetensors file; copy it again"
     return WeightsError(f"{path}: cannot be read as weights ({error}); {hint}.")
 
 
@@ -327,8 +323,9 @@ def _recognise(shapes: Mapping[str, tuple[int, ...]], path: Path) -> tuple[str, 
         backbone = "resnet50"
     else:
         raise WeightsError(
-            f"{path}: no weights of lite0 or of BackgroundMattingV2's mobilenetv2, resnet50, resnet101; "
-            f"it holds {len(shapes)} tensors: {', '.join(list(shapes)[:3]) or 'none'} ..."
+            f"{path}: not weights of lite0 or of BackgroundMattingV2's mobilenetv2, resnet50, "
+            f"resnet101; it holds {len(shapes)} tensors: {', '.join(list(shapes)[:3]) or 'none'} "
+            "..."
         )
     try:
         widths = tuple(shapes[f"refiner.conv{i}.weight"][0] for i in (1, 2, 3))
@@ -345,7 +342,7 @@ def _build(state: Mapping[str, Tensor], path: Path) -> MattingNetwork:
     shapes = {name: tuple(value.shape) for name, value in state.items()}
     backbone, features, widths = _recognise(shapes, path)
     if features < 1 or features > 1024 or max(widths) > 1024:
-        raise WeightsError(f"{path}: {features} features and refiner widths {widths} make no sense.")
+        raise WeightsError(f"{path}: {features} features and refiner widths {widths} are not valid.")
     signed = shapes.get("lite0.trunk.stem.0.weight", (0, 9))[1:2] != (6,)
     # Every number is replaced: drawing first ones takes longer than all the rest.
     with torch.device("meta"):

@@ -53,7 +53,7 @@ class TextureBank:
                 # A file's own bytes, because OpenCV opens no non-ASCII names on some systems.
                 decoded = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
                 if decoded is None:
-                    raise InputError(f"{file}: not a picture OpenCV reads; remove it from the folder.")
+                    raise InputError(f"{file}: not an image that OpenCV reads; remove it from the folder.")
                 picture = _srgb_to_linear(decoded[:, :, ::-1].astype(np.float32) / 255.0)
             longest = max(picture.shape[:2])
             if longest > limit:
@@ -227,11 +227,11 @@ def list_pictures(*folders: Path) -> list[Path]:
     found = []
     for folder in folders:
         if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder of pictures.")
+            raise InputError(f"{folder}: no such folder.")
         inside = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
         # Hidden folders are unfinished work.
         seen = sorted(path for path in inside if not any(part.startswith(".") for part in path.parts))
         if not seen:
-            raise InputError(f"{folder}: holds no picture ({', '.join(sorted(PICTURES))}).")
+            raise InputError(f"{folder}: has no images ({', '.join(sorted(PICTURES))}).")
         found += [folder / path for path in seen]
     return found

@@ -128,7 +128,7 @@ def contact_sheet(tiles: Sequence[Tile], *, columns: int = 3, tile_width: int = 
         No pictures.
     """
     if not tiles:
-        raise InputError("a contact sheet needs at least one picture")
+        raise InputError("a contact sheet needs at least one image")
     height, width = tiles[0].pixels.shape[:2]
     tile_height = round(tile_width * height / width)
     columns = min(columns, len(tiles))

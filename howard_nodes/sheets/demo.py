@@ -35,7 +35,7 @@ def shot_folder() -> Path:
     """
     folder = Path(str(files("howard_nodes") / "data" / "demo"))
     if not (folder / _CLEAN).is_file():
-        raise InputError(f"{folder}: the demo shot is missing from this installation; install Howard again.")
+        raise InputError(f"{folder}: the demo shot is missing from this installation; reinstall Howard.")
     return folder
 
 

@@ -45,7 +45,7 @@ def overview(pattern: str, frames: tuple[int, ...], sheet: Path) -> None:
     rows = [list(_tiles(pattern, frame, config)) for frame in dict.fromkeys(chosen)]
     rows = [row for row in rows if row]
     if not rows:
-        raise InputError(f"{pattern}: has no layer that can be shown: neither rgba nor alpha.")
+        raise InputError(f"{pattern}: has no rgba or alpha layer to show.")
     columns = max(map(len, rows))
     # A row that lacks a layer keeps its place.
     tiles = [tile for row in rows for tile in row + [row[-1]] * (columns - len(row))]

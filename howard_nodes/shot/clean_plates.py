@@ -179,7 +179,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     output = _output(job, plate.footage.frames, (plate,), one_file=True)
     if plate.footage.is_still:
         raise InputError(
-            f"{job.plate}: one picture does not show what is behind its subject; give a sequence or a movie."
+            f"{job.plate}: one image does not show what is behind the subject; give a sequence or a movie."
         )
     present = plate.footage.select(frames)
     check_readable(plate.footage, present[0], layer=job.layer)
@@ -207,7 +207,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     )
     on_event(Note(str(built), warning=built.unseen_box is not None or bool(built.untrusted) or built.cut))
     for frame, reason in built.untrusted.items():
-        on_event(Note(f"was not used: {reason or 'it could not be registered'}", True, frame))
+        on_event(Note(f"not used: {reason or 'it could not be registered'}", True, frame))
     done: list[int] = []
     failed: dict[int, str] = {}
     for frame in (built.reference,) if output.is_still else present:

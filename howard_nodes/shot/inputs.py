@@ -275,13 +275,15 @@ class Connected:
                     known = (read or self.read)(number, other)
                     seen = self.remember(number, known, self.predicted(known))
                 except FrameError as error:
-                    self._tell(Note(f"frame {frame} is not steadied by {number}: {error}", True, frame))
+                    self._tell(
+                        Note(f"frame {frame} is smoothed without frame {number}: {error}", True, frame)
+                    )
                     continue
             window, key, picture = seen
             if window == inputs.header.data_window:
                 found.append((key, picture))
             else:
-                message = f"frame {frame} is not steadied by {number}: that has another data window."
+                message = f"frame {frame} is smoothed without frame {number}: its data window differs."
                 self._tell(Note(message, True, frame))
         if found:
             own = self._seen.get(frame) or self.remember(frame, inputs, self.predicted(inputs))
@@ -310,7 +312,7 @@ class Connected:
         pixels, bad = sanitize(picture.pixels)
         if bad:
             path = footage.path(frame)
-            self._tell(Note(f"{path}: {bad} pixels are NaN or Inf; taken as 0.", True, frame))
+            self._tell(Note(f"{path}: {bad} pixels are NaN or Inf; set to 0.", True, frame))
         check_size(name.replace("_", " "), picture, plate, frame)
         window = carried_over(picture.data_window, picture.display_window, plate.display_window)
         pixels = fit_window(pixels, window, plate.data_window)

@@ -76,7 +76,7 @@ def check_output(
     path = Path(output)
     if len(frames) > 1 and Sequence.output(output).is_still and not one_file:
         better = path.with_name(f"{path.stem}.####{path.suffix}")
-        raise InputError(f"{path}: {len(frames)} frames need a number in the name, as {better}.")
+        raise InputError(f"{path}: {len(frames)} frames need a frame number in the name, such as {better}.")
     made = [file for frame in frames for file in output_paths(output, layers, frame)]
     if report is not None:
         made.append(Path(report))

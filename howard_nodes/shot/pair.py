@@ -87,7 +87,7 @@ class Plates:
             except FrameError:
                 return  # said again, with the frame, when it is read
         if sizes[0] != sizes[1]:
-            turned = " (is one of them turned on its side?)" if sizes[0] == sizes[1][::-1] else ""
+            turned = " (is one of them rotated?)" if sizes[0] == sizes[1][::-1] else ""
             raise InputError(
                 f"{path}: the clean plate is {sizes[1][0]}x{sizes[1][1]}, the plate "
                 f"{self.plate.footage.path(first)} {sizes[0][0]}x{sizes[0][1]}{turned}; "

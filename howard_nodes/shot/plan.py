@@ -150,4 +150,4 @@ def _check_spaces(job: Job, config: ColorConfig) -> None:
 
 def _check_suffix(output: str) -> None:
     if Path(output).suffix.lower() not in _SUFFIXES:
-        raise InputError(f"{output}: write to a name that ends in .exr or .png.")
+        raise InputError(f"{output}: the output must end in .exr or .png.")

@@ -113,7 +113,7 @@ def steadied(own: Glimpse, neighbours: Iterable[Glimpse], free: Array | None = N
     for other in neighbours:
         if other.alpha.shape != own.alpha.shape:
             sizes = [f"{alpha.shape[1]}x{alpha.shape[0]}" for alpha in (own.alpha, other.alpha)]
-            raise InputError(f"a frame is {sizes[0]}, its neighbour {sizes[1]}: give both one size.")
+            raise InputError(f"a frame is {sizes[0]}, its neighbour {sizes[1]}: give both the same size.")
         moved, counts = _brought_here(own, other)
         total += counts * moved
         weight += counts

@@ -215,11 +215,11 @@ def adapt(
     began = time.monotonic()
     output = Path(job.output)
     if output.suffix != ".safetensors":
-        raise InputError(f"{output}: weights are written as .safetensors; choose such a name.")
+        raise InputError(f"{output}: the name of weights must end in .safetensors.")
     check_folder(output)
     base = describe_weights(job.weights)
     if output.exists() and output.samefile(base.path):
-        raise InputError(f"{output}: would overwrite the weights it begins from; choose another name.")
+        raise InputError(f"{output}: would overwrite the weights it starts from; choose another name.")
     config = ColorConfig.load(job.ocio)
     shot, contents = _open(job, config, most_frames, on_event)
     made_of = key_of(
@@ -231,7 +231,7 @@ def adapt(
         [steps, seed],
     )
     if job.resume and output.is_file() and (known := _made_before(output, made_of)):
-        on_event(Note(f"{output}: was made of the same; it stays."))
+        on_event(Note(f"{output}: was made from the same inputs and settings; kept."))
         return known
     pictures, factor = _look(job, shot, contents, config, on_event)
     network = load_weights(job.weights, fused=False)
@@ -244,15 +244,15 @@ def adapt(
         _learn(network, ShotSamples(learnt, seed=seed, size=SIZE), steps, factor, on_event)
         after = _error(network, trial, factor)
         trouble = (
-            f"{base.name}: learning this shot does not help (held-out compositions of it: {after:.2f} after, "
-            f"{before:.2f} before, MAD x 1000)"
+            f"{base.name}: adapting to this shot does not help (MAD x 1000 on held-out comps of "
+            f"it: {after:.2f} after, {before:.2f} before)"
         )
     else:
-        trouble = f"{job.plate}: nobody is in the frames that were looked at"
+        trouble = f"{job.plate}: no subject found in the frames that were checked"
     if not pictures or after > _HELPS * before:
         if not always:
             raise NotBetterError(f"{trouble}; nothing was written. Use the weights as they are.")
-        on_event(Note(f"{trouble}; {output} holds the weights as they were.", warning=True))
+        on_event(Note(f"{trouble}; {output} holds the original weights.", warning=True))
         network, after = load_weights(job.weights, fused=False), before
     save_weights(
         network,

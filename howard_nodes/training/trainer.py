@@ -145,7 +145,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(
-                    f"{folder}: another training run writes here; stop it first, or choose another --output."
+                    f"{folder}: another training run is writing here; stop it first, or choose "
+                    "another --output."
                 ) from None
         yield
 
@@ -154,7 +155,7 @@ def _check(settings: TrainSettings) -> None:
     if settings.stage not in STAGES:
         raise InputError(f"stage {settings.stage!r}: use one of {', '.join(STAGES)}.")
     if settings.stage == "light" and settings.init is None:
-        raise InputError("stage light needs weights to begin from: give --init.")
+        raise InputError("stage light needs weights to start from: set --init.")
     if settings.size < 64 or settings.size % 8:
         raise InputError(f"size {settings.size}: use a multiple of 8, at least 64.")
     if settings.batch < 2 and settings.stage != "light":

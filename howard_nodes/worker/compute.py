@@ -138,7 +138,7 @@ def _told(error: Exception) -> RequestError:
     if isinstance(error, MemoryError):
         return RequestError(
             Code.FRAME,
-            "there is not enough memory",
+            "out of memory",
             remedy="Choose a lower quality, or close other programs.",
             type=name,
         )

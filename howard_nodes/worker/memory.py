@@ -45,7 +45,7 @@ def attach(name: str, block: Block) -> np.ndarray:
         raise RequestError(
             Code.REFUSED,
             f"{name}: the shared memory {block.memory} cannot be opened ({error.strerror})",
-            remedy="Keep the memory until the answer is there.",
+            remedy="Keep the memory until the answer has come.",
         ) from None
     try:
         size = os.fstat(descriptor).st_size

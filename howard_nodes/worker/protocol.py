@@ -55,17 +55,17 @@ class Code(IntEnum):
 
 
 _REMEDIES = {
-    Code.PARSE: "Send one JSON object a line, in UTF-8.",
+    Code.PARSE: "Send one JSON object per line, in UTF-8.",
     Code.INVALID_REQUEST: 'Send {"jsonrpc": "2.0", "id": 1, "method": "status", "params": {}}.',
     Code.UNKNOWN_METHOD: "Compare with docs/worker-protocol.md; is the plug-in newer than this Howard?",
-    Code.INVALID_PARAMS: "Correct the value that is named.",
+    Code.INVALID_PARAMS: "Correct the value named in the message.",
     Code.INTERNAL: "This is a bug in Howard: please report it, with the worker's log.",
-    Code.REFUSED: "Correct the file or setting that is named, then evaluate again.",
-    Code.PROTOCOL: "Install plug-in and Howard of the same version.",
+    Code.REFUSED: "Correct the file or setting named in the message, then evaluate again.",
+    Code.PROTOCOL: "Install the same version of plug-in and Howard.",
     Code.BUSY: "Wait for an evaluation to end, or cancel one.",
-    Code.CANCELLED: "Evaluate again; the option resume leaves finished frames alone.",
-    Code.CRASHED: "Evaluate again; if it happens again, look at the worker's log, or choose a lower quality.",
-    Code.FRAME: "Look at the inputs of this frame.",
+    Code.CANCELLED: "Evaluate again; the option resume keeps finished frames.",
+    Code.CRASHED: "Evaluate again; if it happens again, check the worker's log, or choose a lower quality.",
+    Code.FRAME: "Check the inputs of this frame.",
 }
 
 
@@ -207,9 +207,9 @@ def request_of(value: Any) -> RpcRequest:
         raise RequestError(Code.INVALID_REQUEST, why)
 
     if isinstance(value, list):
-        refuse("batches are not taken: send one message a line.")
+        refuse("batches are not supported: send one message per line.")
     if not isinstance(value, dict):
-        refuse("a request is an object.")
+        refuse("a request must be an object.")
     if value.get("jsonrpc") != "2.0":
         refuse('"jsonrpc" must be "2.0".')
     if "id" in value and id_of(value) is None:
@@ -258,7 +258,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 
 def _not_finite(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _finite(text: str) -> float:

@@ -146,22 +146,22 @@ class RangeRun:
         if working:
             self._without_progress = 0
             some = f"frame{'s' if len(working) > 1 else ''} {', '.join(map(str, working))}"
-            self._note(f"the compute process died ({crash}) with {some} in work; tried again one at a time")
+            self._note(f"the compute process crashed ({crash}) on {some}; retrying one frame at a time")
             for frame in working:
                 self._alone(frame)
             return
         self._without_progress += 1
         if self._without_progress == 1:
-            self._note(f"the compute process died ({crash}) before a frame was in work; tried again")
+            self._note(f"the compute process crashed ({crash}) before any frame was started; retrying")
         elif self._is_read:
             raise RequestError(
                 Code.CRASHED,
-                f"the compute process died ({crash}), each time before a frame was in work",
-                remedy="Look at the worker's log. Set align and match exposure to off, or give a fit that "
-                "was made before.",
+                f"the compute process crashed ({crash}), each time before any frame was started",
+                remedy="Check the worker's log. Set align and match exposure to off, or use a "
+                "fit saved earlier.",
             )
         else:
-            self._note(f"the compute process died again ({crash}); each frame is read alone")
+            self._note(f"the compute process crashed again ({crash}); reading each frame alone")
             self._is_read = True
             self._read_each()
 
@@ -173,7 +173,7 @@ class RangeRun:
         except Crashed as crash:
             self._crashes += 1
             self._working = []
-            self._fail(frame, f"the compute process died of this frame ({crash}), twice; look at its files")
+            self._fail(frame, f"the compute process crashed twice on this frame ({crash}); check its files")
         except RequestError as error:
             if error.code != Code.REFUSED:
                 raise
@@ -188,7 +188,7 @@ class RangeRun:
             self._attempt("warm", {"knobs": knobs, "ocio": ocio}, self._see)
         except Crashed as crash:
             raise RequestError(
-                Code.CRASHED, f"the compute process dies of loading the network ({crash})"
+                Code.CRASHED, f"the compute process crashes when it loads the network ({crash})"
             ) from None
         if self._frames is None:
             self._frames = self._listed()
@@ -207,12 +207,12 @@ class RangeRun:
                 if not reading or in_a_row == _MOST_IN_A_ROW:
                     raise RequestError(
                         Code.CRASHED,
-                        f"the compute process dies of reading every frame ({crash})",
-                        remedy="Look at the clean plate's files, and at the worker's log.",
+                        f"the compute process crashes when it reads any frame ({crash})",
+                        remedy="Check the clean plate's files and the worker's log.",
                     ) from None
                 frame = reading[-1]["frame"]
                 self._fail(
-                    frame, f"the compute process dies of reading this frame ({crash}); look at its files"
+                    frame, f"the compute process crashes when it reads this frame ({crash}); check its files"
                 )
                 left = left[left.index(frame) + 1 :]
 

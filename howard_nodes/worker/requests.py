@@ -187,7 +187,7 @@ def members(params: Mapping[str, Any], *names: str) -> None:
         if name not in names:
             near = difflib.get_close_matches(name[:64], names, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
-            there = f"there are {', '.join(names)}" if names else "there are none"
+            there = f"choose from {', '.join(names)}" if names else "there are no parameters"
             _refuse(f"unknown parameter {reprlib.repr(name)}: {hint}{there}.")
 
 
@@ -235,7 +235,7 @@ def evaluation(params: Mapping[str, Any], session: Session) -> FileRequest | Pix
         except UnicodeEncodeError:
             is_name = False
         if not is_name:
-            _refuse(f"{name.replace('_', ' ')} {reprlib.repr(pattern)}: cannot be a file's name.")
+            _refuse(f"{name.replace('_', ' ')} {reprlib.repr(pattern)}: cannot be a file name.")
     try:
         request = FileRequest(inputs_checked(inputs), str(output), knobs, options)
         request.job()
@@ -262,7 +262,7 @@ def _pixels(params: Mapping[str, Any], session: Session) -> PixelRequest:
     wanted = _object(params, "outputs")
     for name in wanted:
         if name not in made:
-            _refuse(f"unknown output {reprlib.repr(name)}: there are {', '.join(made)}.")
+            _refuse(f"unknown output {reprlib.repr(name)}: choose from {', '.join(made)}.")
     outputs = {name: _block(name, block, made[name], read=False) for name, block in wanted.items()}
     if not outputs:
         _refuse(f'"outputs" names none of {", ".join(made)}.')
@@ -298,7 +298,7 @@ def _block(name: str, value: Any, socket: Socket, *, read: bool) -> Block:
         _refuse(f"{name.replace('_', ' ')}: {why}")
 
     if not isinstance(value, dict):
-        refuse(f"{reprlib.repr(value)} is no block of shared memory.")
+        refuse(f"{reprlib.repr(value)} is not a block of shared memory.")
     members(value, "memory", "offset", "shape", "dtype")
     memory, offset = value.get("memory"), value.get("offset", 0)
     shape, dtype = value.get("shape"), value.get("dtype", "float32")
@@ -339,7 +339,7 @@ def _object(params: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _frame(number: int) -> int:
     if abs(number) >= _LARGEST_FRAME:
-        _refuse(f"frame {reprlib.repr(number)}: there is no such frame.")
+        _refuse(f"frame {reprlib.repr(number)}: no such frame.")
     return number
 
 

@@ -119,7 +119,7 @@ class Runner:
         """
         with self._changed:
             if len(self._tasks) >= QUEUE_LIMIT:
-                raise RequestError(Code.BUSY, f"{QUEUE_LIMIT} requests are waiting already")
+                raise RequestError(Code.BUSY, f"{QUEUE_LIMIT} requests are already waiting")
             self._tasks.append(task)
             self._changed.notify()
 
@@ -251,12 +251,12 @@ class Runner:
         try:
             return attempt(method, params, tell)
         except Crashed as first:
-            message = f"the compute process died ({first}) of {what}; tried again"
+            message = f"the compute process crashed ({first}) on {what}; retrying"
             tell({"event": "note", "message": message, "warning": True, "frame": None})
         try:
             return attempt(method, params, tell)
         except Crashed as second:
-            message = f"the compute process died ({second}) of {what}, twice"
+            message = f"the compute process crashed twice ({second}) on {what}"
             raise RequestError(Code.CRASHED, message) from None
 
     def _attempt(
@@ -315,7 +315,7 @@ class Runner:
             raise RequestError(
                 Code.CRASHED,
                 f"the compute process does not start ({how})",
-                remedy="The worker's log says why; Howard may not be installed completely.",
+                remedy="See the worker's log; Howard may not be fully installed.",
             ) from None
         return compute
 

@@ -103,7 +103,7 @@ class _Supervisor:
             if self._runner.knows(request.id):
                 raise RequestError(
                     Code.INVALID_REQUEST,
-                    f"request {request.id!r} is not answered yet: give each an id of its own",
+                    f"request {request.id!r} is still open: give each request its own id",
                 )
         except RequestError as error:
             # Nobody waits for the answer to a notification.
@@ -124,7 +124,7 @@ class _Supervisor:
             if method is None:
                 named = reprlib.repr(request.method)
                 raise RequestError(
-                    Code.UNKNOWN_METHOD, f"no method {named}; there are {', '.join(self._methods)}"
+                    Code.UNKNOWN_METHOD, f"no method {named}; choose from {', '.join(self._methods)}"
                 )
             if not self._greeted and request.id is not None and request.method != "hello":
                 raise RequestError(
@@ -159,12 +159,12 @@ class _Supervisor:
                 Code.PROTOCOL,
                 f"the plug-in speaks protocol {reprlib.repr(asked)}, Howard {__version__} speaks protocol "
                 f"{PROTOCOL}",
-                remedy=f"Update {older}: plug-in and Howard must be of the same version.",
+                remedy=f"Update {older}: plug-in and Howard must be the same version.",
                 protocol=PROTOCOL,
                 howard=__version__,
             )
         self._greeted = True
-        print(f"howard worker: {reprlib.repr(client or 'a host')} says hello", file=sys.stderr, flush=True)
+        print(f"howard worker: {reprlib.repr(client or 'a host')} connected", file=sys.stderr, flush=True)
         return {"protocol": PROTOCOL, "howard": __version__, "pid": os.getpid()}
 
     def _describe(self, request: RpcRequest) -> dict[str, Any]:

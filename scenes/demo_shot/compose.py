@@ -246,12 +246,14 @@ def compose(passes: Path, output: Path, gain: float, softness: float, compressio
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("passes", type=Path, help="folder with clean.exr, fg, alpha and shade sequences")
+    parser.add_argument(
+        "passes", type=Path, help="folder with clean.exr and the fg, alpha and shade sequences"
+    )
     parser.add_argument("output", type=Path)
-    parser.add_argument("--gain", type=float, default=1.3, help="exposure, a factor")
-    parser.add_argument("--softness", type=float, default=0.5, help="sigma of the lens blur, pixels")
+    parser.add_argument("--gain", type=float, default=1.3, help="exposure factor")
+    parser.add_argument("--softness", type=float, default=0.5, help="sigma of the lens blur, in pixels")
     parser.add_argument("--compression", default="dwaa:130")
-    parser.add_argument("--count", type=int, default=8, help="frames to make of a single rendered one")
+    parser.add_argument("--count", type=int, default=8, help="frames to make from a single rendered frame")
     arguments = parser.parse_args()
     compose(
         arguments.passes,

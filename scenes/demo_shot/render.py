@@ -126,7 +126,9 @@ def main() -> None:
     parser.add_argument("--frames", default=",".join(map(str, range(FRAMES))))
     parser.add_argument("--passes", default="clean,fg,alpha,shade")
     parser.add_argument("--scale", type=int, default=100)
-    parser.add_argument("--samples", type=int, default=10, help="of fg; the others follow")
+    parser.add_argument(
+        "--samples", type=int, default=10, help="samples of fg; the other passes follow from it"
+    )
     arguments = parser.parse_args()
     passes = arguments.passes.split(",")
     work = arguments.work

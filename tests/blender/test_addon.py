@@ -223,7 +223,7 @@ def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
     assert said["lines"] == ["a frame", "has", "/a/very/lo", "ng/path in", "it"]
     message, kept = said["test"]
     assert kept in message
-    assert "does not speak as a Howard worker does" in kept
+    assert "is not a Howard worker" in kept
     # Nothing but what was pulled, no half files.
     assert sorted(path.name for path in result.iterdir()) == [
         f"Howard_Matte.{n}.exr" for n in (1001, 1002, 1003)
@@ -383,11 +383,11 @@ def test_previews(act: Callable[..., Any], tmp_path: Path) -> None:
 def test_runs_that_do_not_go_to_their_end(act: Callable[..., Any], tmp_path: Path) -> None:
     said = act("ends.py")
     project = tmp_path / "project"
-    assert said["cancelled"] == [["CANCELLED"], "Cancelled; no frame was done"]
+    assert said["cancelled"] == [["CANCELLED"], "Cancelled; no frame was finished"]
     done, status, files = said["cancelled half-way"]
     assert done == ["CANCELLED"]
     last = 1100 + files
-    assert status == f"Cancelled; done before: frames 1101-{last}"
+    assert status == f"Cancelled; finished before: frames 1101-{last}"
     assert 1101 < last < 1140
     assert "The Howard worker has ended (signal 9)" in said["killed"]
     assert "Start it again" in said["killed"]

@@ -77,13 +77,13 @@ def test_requested_space_and_other_configuration(howard, shot):
 def test_wrong_input(howard, shot, tmp_path):
     ended = howard("info", tmp_path / "none.####.exr")
     assert ended.code == 2
-    assert "none.####.exr: no file matches; there is: " in ended.err
+    assert "none.####.exr: no file matches; found: " in ended.err
     assert howard("info", shot.clean, "--colorspace", "nonsense").code == 2
     broken = tmp_path / "broken.exr"
     broken.write_bytes(b"no picture")
     ended = howard("info", broken)
     assert ended.code == 1
-    assert f"howard: error: {broken}: cannot be read as a picture" in ended.err
+    assert f"howard: error: {broken}: cannot be read as an image" in ended.err
 
 
 def make_movie(path, tags=(1, 9, 9, 18)):
@@ -131,7 +131,7 @@ def test_movie_that_says_nothing(howard, tmp_path):
     path = make_movie(tmp_path / "take.mp4", (0, 2, 2, 2))
     text = " ".join(howard("info", path).out.split())
     assert "matrix not tagged, primaries not tagged, transfer not tagged" in text
-    assert "take.mp4: its range and matrix are not tagged; taken as BT.709, limited range" in text
+    assert "take.mp4: its range and matrix are not tagged; assumed BT.709, limited range" in text
     assert "Rec.1886 Rec.709 - Display, by file rule Movies of howard.ocio" in text
     assert "applelog" not in text
     asked = json.loads(howard("info", path, "--colorspace", "applelog", "--json").out)

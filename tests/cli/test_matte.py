@@ -115,8 +115,8 @@ def test_resume_skips_what_is_complete(matte, shot):
     skipped = {event["frame"]: event["skipped"] for event in events(ended) if event["event"] == "frame_done"}
     assert skipped == {1001: True, 1002: False, 1003: False, 1004: False}
     ended = matte(shot, "--resume")
-    assert "1001  there already" in ended.out
-    assert "; 4 there already" in ended.out
+    assert "1001  already there" in ended.out
+    assert "; 4 already there" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_unknown_layer_of_the_plate(matte, shot):
     ended = matte(shot, "--layer", "diffuse", "--frames", "1001")
     assert ended.code == 2
     assert "plate.1001.exr" in ended.err
-    assert "has no layer 'diffuse'; there is (main)" in ended.err
+    assert "has no layer 'diffuse'; it has (main)" in ended.err
     assert shot.results() == []
 
 

@@ -192,13 +192,13 @@ def test_a_broken_frame_fails_alone(align, folder):
 @pytest.mark.parametrize(
     ("more", "patterns", "said"),
     [
-        ([], {"output": "fit.exr"}, ["4 frames need a number", "fit.####.exr"]),
+        ([], {"output": "fit.exr"}, ["4 frames need a frame number", "fit.####.exr"]),
         ([], {"output": "fit.####.png"}, ["fit.####.png", "written as EXR"]),
         ([], {"output": "plate.####.exr"}, ["plate.1001.exr", "would overwrite an input"]),
         ([], {"output": "clean.exr/fit.####.exr"}, ["clean.exr", "choose another folder"]),
         ([], {"clean": "nothing.exr"}, ["nothing.exr"]),
         ([], {"clean": "small.exr"}, ["small.exr", "the clean plate is 60x34", "208x118"]),
-        ([], {"clean": "turned.exr"}, ["turned.exr", "118x208", "turned on its side"]),
+        ([], {"clean": "turned.exr"}, ["turned.exr", "118x208", "is one of them rotated"]),
         ([], {"clean": "broken.mov"}, ["broken.mov"]),
         (["--frames", "7-9"], {}, ["7-9", "1001-1004"]),
         (["--fit", "{}/plate.1001.exr"], {}, ["plate.1001.exr", "damaged or no JSON"]),
@@ -269,7 +269,7 @@ def test_a_built_plate_mattes_its_own_take(build, howard, folder):
 @pytest.mark.parametrize(
     ("more", "patterns", "said"),
     [
-        ([], {"plate": "plate.1001.exr"}, ["plate.1001.exr", "one picture does not show"]),
+        ([], {"plate": "plate.1001.exr"}, ["plate.1001.exr", "one image does not show"]),
         ([], {"output": "built.png"}, ["built.png", "written as EXR"]),
         ([], {"output": "plate.####.exr"}, ["would overwrite an input"]),
         (["--frames", "7-9"], {}, ["7-9", "1001-1004"]),

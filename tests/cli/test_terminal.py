@@ -51,7 +51,7 @@ def test_a_bar_with_frames_a_second(monkeypatch):
     assert "frames/s" in seen
     assert "left" in seen
     assert "howard: warning: frame 1002: plate.1002.exr: 3 pixels" in seen
-    assert "2 frames done in 2.00 s, 1 frames/s; 1 there already; 1 failed: 1002" in seen
+    assert "2 frames done in 2.00 s, 1 frames/s; 1 already there; 1 failed: 1002" in seen
     assert seen.rstrip().endswith("plate.1002.exr, frame 1002: is truncated")
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1  # the cursor comes back
 

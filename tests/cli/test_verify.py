@@ -97,7 +97,7 @@ def test_json(howard, result):
 def test_wrong_input(howard, result):
     ended = howard("verify", result.output.replace("shot", "shto"))
     assert ended.code == 2
-    assert "shto.####.exr: no file matches; there is: shot.####.exr" in ended.err
+    assert "shto.####.exr: no file matches; found: shot.####.exr" in ended.err
     assert howard("verify", result.output, "--frames", "first-last").code == 2
     ended = howard("verify", _frame(result, 1001), "--frames", "1001-1008")
     assert ended.code == 2
@@ -142,4 +142,4 @@ def test_a_contact_sheet_of_what_there_is(howard, png_shot, matte):
     sheet.unlink()
     ended = howard("verify", png_shot.plate, "--contact-sheet", sheet)
     assert (ended.code, sheet.exists()) == (0, False)
-    assert "has no layer that can be shown" in ended.err
+    assert "has no rgba or alpha layer to show" in ended.err

@@ -40,7 +40,7 @@ def test_import_list_show(howard, checkpoint, folder):
     # A second time it would replace what is there.
     ended = howard("weights", "import", checkpoint, "--name", "mobile")
     assert ended.code == 2
-    assert "is there already" in ended.err
+    assert "already exists" in ended.err
     assert howard("weights", "import", checkpoint, "--name", "mobile", "--overwrite").code == 0
 
 

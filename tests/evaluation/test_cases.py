@@ -49,13 +49,15 @@ def test_a_folder_without_cases_says_how_to_make_some(tmp_path):
 
 def test_a_frame_without_truth_is_named(case):
     (case / "truth.0002.exr").unlink()
-    with pytest.raises(FrameError, match=r"truth\.0002\.exr, frame 2.*no truth"):
+    with pytest.raises(FrameError, match=r"truth\.0002\.exr, frame 2.*no ground truth"):
         read_case(case)
 
 
 def test_a_truth_of_another_size_is_named(case):
     write_image(case / "truth.0002.exr", np.zeros((10, 30, 4), np.float32), "RGBA", colorspace=SPACE)
-    with pytest.raises(FrameError, match=r"truth\.0002\.exr, frame 2: the truth is 30x10, the plate 30x20"):
+    with pytest.raises(
+        FrameError, match=r"truth\.0002\.exr, frame 2: the ground truth is 30x10, the plate 30x20"
+    ):
         read_case(case).truth(2)
 
 
@@ -80,9 +82,9 @@ def test_a_truth_that_is_not_a_number_is_named(case):
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"kind": "blurry"}, "'blurry' is none of plain"),
-        ({"made": "found"}, "'found' is none of rendered"),
-        ({"kind": None}, "None is none of plain"),
+        ({"kind": "blurry"}, "'blurry' is unknown; choose from plain"),
+        ({"made": "found"}, "'found' is unknown; choose from rendered"),
+        ({"kind": None}, "None is unknown; choose from plain"),
     ],
 )
 def test_a_note_that_says_something_else_is_refused(case, change, word):
@@ -93,7 +95,7 @@ def test_a_note_that_says_something_else_is_refused(case, change, word):
         read_case(case)
     del about["made"]
     note.write_text(json.dumps(about))
-    with pytest.raises(InputError, match=r"case\.json: is no case's note \('made'\)"):
+    with pytest.raises(InputError, match=r"case\.json: is not a valid case file \('made'\)"):
         read_case(case)
 
 

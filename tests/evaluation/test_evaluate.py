@@ -195,5 +195,5 @@ def test_weights_of_one_name_are_told_apart_by_their_folder(random_weights, tmp_
 
 
 def test_the_same_weights_twice_are_refused(cases):
-    with pytest.raises(InputError, match="howard-lite0: these weights are there twice"):
+    with pytest.raises(InputError, match="howard-lite0: these weights are named twice"):
         evaluate(find_cases([cases]), (None, None), rivals=False)

@@ -186,7 +186,7 @@ def test_a_shot_with_steps_is_cut_into_chunks_of_that_many_frames(job, tmp_path)
 
 def test_what_is_refused_before_anything_is_submitted(job, tmp_path):
     folder = tmp_path / "job"
-    with pytest.raises(InputError, match=r"frames 1007-1009 of the plate are not there"):
+    with pytest.raises(InputError, match=r"frames 1007-1009 of the plate are missing"):
         make_bundle(Job(**{**vars(job), "frames": "1005-1009"}), folder, Farming())
     with pytest.raises(InputError, match=r"chunk 0: must be at least 1"):
         Farming(chunk=0)
@@ -198,9 +198,9 @@ def test_what_is_refused_before_anything_is_submitted(job, tmp_path):
     assert not folder.exists()
     (tmp_path / "full").mkdir()
     (tmp_path / "full/thesis.txt").touch()
-    with pytest.raises(InputError, match=r"holds something else"):
+    with pytest.raises(InputError, match=r"holds other files"):
         make_bundle(job, tmp_path / "full", Farming())
-    with pytest.raises(InputError, match=r"is no job.*howard farm bundle"):
+    with pytest.raises(InputError, match=r"is not a Howard job.*howard farm bundle"):
         Bundle.load(tmp_path / "full")
 
 
@@ -215,7 +215,7 @@ def test_more_than_an_engine_takes(make_shot, random_weights, tmp_path):
         output=str(tmp_path / "out/s.####.exr"),
         weights=str(random_weights),
     )
-    with pytest.raises(InputError, match=r"allows 1024: make several jobs"):
+    with pytest.raises(InputError, match=r"allows 1024: split it into several jobs"):
         make_bundle(job, tmp_path / "job", Farming())
 
 
@@ -227,15 +227,13 @@ def test_an_output_folder_with_another_jobs_frames(job, tmp_path):
         Job(**{**vars(job), "frames": "1001-1003"}), tmp_path / "job", Farming(chunk=2)
     )  # the same job
     other = Job(**{**vars(job), "depth": "float"})
-    with pytest.raises(
-        InputError, match=r"frames 1003 are there already, of the job shot matte.*--overwrite"
-    ):
+    with pytest.raises(InputError, match=r"already holds frames 1003, of the job shot matte.*--overwrite"):
         make_bundle(other, tmp_path / "other", Farming())
     assert not (tmp_path / "other").exists()
     taken = make_bundle(other, tmp_path / "other", Farming(overwrite=True))
     assert taken.values["JobId"] != bundle.values["JobId"]
     Path(job.output).with_name("shot.job.json").unlink()
-    with pytest.raises(InputError, match=r"not made by a farm's job"):
+    with pytest.raises(InputError, match=r"not made by a farm job"):
         make_bundle(job, tmp_path / "job", Farming())
 
 
@@ -250,7 +248,7 @@ def test_what_a_worker_checks_before_each_task(job, howard, tmp_path):
     assert check(job_id)[0] == 0
     code, said = check(job_id, "9.9")
     assert code == 2
-    assert "the job was made by 9.9: install that one" in said
+    assert "the job was made with 9.9: install that version" in said
     code, said = check("another")
     assert (code, "belongs to the job shot matte" in said) == (2, True)
     claim = Path(job.output).with_name("shot.job.json")
@@ -281,7 +279,7 @@ def test_parameters_can_be_changed_by_hand(job, tmp_path):
     path.write_text(path.read_text(encoding="utf-8").replace("value: 2\n", "value: 6\n"), encoding="utf-8")
     assert [len(task.frames) for task in Bundle.load(bundle.folder).step("Matte").tasks] == [6]
     path.write_text("parameterValues: [{name: Frames}]", encoding="utf-8")
-    with pytest.raises(InputError, match=r"parameter_values.yaml: is no list of parameter values"):
+    with pytest.raises(InputError, match=r"parameter_values.yaml: is not a list of parameter values"):
         Bundle.load(bundle.folder)
     (bundle.folder / "template.yaml").write_text("name: [", encoding="utf-8")
     with pytest.raises(InputError, match=r"template.yaml: cannot be read"):

@@ -168,7 +168,7 @@ def test_says_what_to_look_at_where_the_service_knows_no_such_farm_or_queue(serv
 
 
 def test_priority_that_the_service_does_not_know(service, bundle):
-    with pytest.raises(InputError, match="priority 101: Deadline Cloud's go from 0 to 100"):
+    with pytest.raises(InputError, match="priority 101: Deadline Cloud takes 0 to 100"):
         _submit(bundle, Options(priority=101))
     assert not service.jobs
 
@@ -178,6 +178,6 @@ def test_what_the_service_refuses_is_said_in_its_words(service, bundle):
     template = yaml.safe_load(path.read_text(encoding="utf-8"))
     template["extensions"].append("FROM_THE_FUTURE")
     path.write_text(yaml.safe_dump(template), encoding="utf-8")
-    with pytest.raises(FarmError, match="(?s)did not take the job.*FROM_THE_FUTURE"):
+    with pytest.raises(FarmError, match="(?s)refused the job.*FROM_THE_FUTURE"):
         _submit(bundle)
     assert not service.jobs

@@ -183,6 +183,6 @@ def test_says_how_to_install_its_library(monkeypatch):
 
 
 def test_refuses_arguments_it_has_no_place_for(cue, make):
-    with pytest.raises(InputError, match="--nice 5: OpenCue takes no further arguments"):
+    with pytest.raises(InputError, match="--nice 5: OpenCue takes no extra arguments"):
         _submit(make(fitting=AS_IT_IS), Options(extra=("--nice", "5")))
     assert not cue.specs

@@ -218,7 +218,7 @@ def test_where_there_is_no_slurm(tmp_path, monkeypatch):
         with pytest.raises(InputError, match="Slurm does not answer: .*Unable to contact"):
             ENGINE.check()
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match=r"scontrol is not here: .*slurm-client.*--scheduler"):
+    with pytest.raises(InputError, match=r"scontrol was not found: .*slurm-client.*--scheduler"):
         ENGINE.check()
 
 
@@ -276,7 +276,7 @@ def test_cancelled_in_the_middle_and_taken_up_again(slurm, make_job):
     fits = FitSettings(align="off", match_exposure="off")
     bundle = make_job(161, fits, Farming(chunk=80, cores=1, memory=1024))
     first = submit(bundle, ENGINE, Options())
-    with pytest.raises(InputError, match="is running on slurm"):
+    with pytest.raises(InputError, match="is already running on slurm"):
         submit(bundle, ENGINE, Options())
     output = Path(bundle.output).parent
     wait_for(lambda: len(list(output.glob("shot.*.exr"))) > 3)

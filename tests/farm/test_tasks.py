@@ -78,7 +78,7 @@ def finish(command: list[str], folder: Path, before: dict[Path, int]) -> None:
     """A further attempt makes what is missing, and that alone."""
     ended = end(begin(command))
     assert ended.code == 0, ended.said
-    assert ended.said.count("there already") == len(before) + 1  # in lines of frames, and in the summary
+    assert ended.said.count("already there") == len(before) + 1  # in lines of frames, and in the summary
     assert len(frames(folder)) == len(FRAMES)
     for path in frames(folder):
         verify_file(path)

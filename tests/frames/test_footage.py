@@ -80,7 +80,7 @@ def test_what_is_not_there(movie_file: Path, pattern: str, tmp_path: Path) -> No
         open_footage(pattern).digest(3)
     with pytest.raises(FrameError, match=r"take\.MOV, frame 9: has no such frame"):
         open_footage(movie_file).digest(9)
-    with pytest.raises(InputError, match=r"gone\.mov: no such file; there is: .*take\.MOV"):
+    with pytest.raises(InputError, match=r"gone\.mov: no such file; found: .*take\.MOV"):
         open_footage(tmp_path / "gone.mov")
 
 

@@ -284,7 +284,9 @@ def test_limited_rgb_and_gray(tmp_path: Path) -> None:
 def test_other_pixel_formats_are_named(tmp_path: Path) -> None:
     planes = [np.zeros((16, 48), np.uint8)]
     path = write(tmp_path / "a.nut", [planes], codec="rawvideo", pixels="rgb565le")
-    with pytest.raises(InputError, match=r"a\.nut: pixel format rgb565le is not read \(rawvideo\); convert"):
+    with pytest.raises(
+        InputError, match=r"a\.nut: pixel format rgb565le is not supported \(rawvideo\); convert"
+    ):
         Movie(path)
     for name in ("pal8", "bayer_rggb8", "monob", "gbrpf32le", "x2rgb10le", "yuv444p10msble", "xyz12le"):
         with pytest.raises(ValueError, match=name):
@@ -295,7 +297,7 @@ def test_constant_luminance_is_refused(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.mkv", [noise("yuv420p10le", (24, 16), 1)], pixels="yuv420p10le", tags=(1, 10, 9, 14)
     )
-    with pytest.raises(InputError, match="matrix BT.2020 constant luminance is not read"):
+    with pytest.raises(InputError, match="matrix BT.2020 constant luminance is not supported"):
         Movie(path)
 
 
@@ -562,8 +564,8 @@ def test_pixel_aspect(tmp_path: Path) -> None:
     ("tags", "space", "note"),
     [
         ((1, 1, 1, 1), "g24_rec709_display", ""),
-        ((1, 6, 6, 6), "g24_rec709_display", "BT.601 525 lines, are taken for BT.709"),
-        ((1, 5, 5, 6), "g24_rec709_display", "BT.601 625 lines, are taken for BT.709"),
+        ((1, 6, 6, 6), "g24_rec709_display", "BT.601 525 lines, are treated as BT.709"),
+        ((1, 5, 5, 6), "g24_rec709_display", "BT.601 625 lines, are treated as BT.709"),
         ((1, 9, 9, 14), "g24_rec2020_display", ""),
         ((1, 1, 12, 1), "g24_p3d65_display", ""),
         ((1, 1, 1, 13), "srgb_rec709_scene", ""),
@@ -572,7 +574,7 @@ def test_pixel_aspect(tmp_path: Path) -> None:
         ((1, 9, 9, 16), "pq_rec2020_display", ""),
         ((1, 9, 9, 18), "hlg_rec2020_display", ""),
         ((1, 1, 2, 2), None, ""),
-        ((1, 9, 9, 2), None, "if it is a camera log, say --colorspace"),
+        ((1, 9, 9, 2), None, "if it is a camera log, set --colorspace"),
         ((1, 1, 11, 1), None, "no colour space is known for its tags (primaries DCI-P3, transfer BT.709)"),
     ],
 )

@@ -66,7 +66,7 @@ def test_layers_are_found_by_name(tmp_path: Path) -> None:
 def test_missing_layer_says_what_is_there(tmp_path: Path) -> None:
     write_image(tmp_path / "nine.exr", _ramp(9), NINE)
     with pytest.raises(
-        FrameError, match=r"nine\.exr, frame 7: has no layer 'depth'; there is .*foreground"
+        FrameError, match=r"nine\.exr, frame 7: has no layer 'depth'; it has .*foreground"
     ) as info:
         read_frame(tmp_path / "nine.exr", layer="depth", frame=7)
     assert info.value.frame == 7
@@ -113,7 +113,7 @@ def test_vectors_are_no_colour(tmp_path: Path) -> None:
     write_image(tmp_path / "motion.exr", _ramp(5), ("R", "G", "B", "forward.u", "forward.v"))
     motion = read_frame(tmp_path / "motion.exr", layer="forward")
     assert motion.channels == ("u", "v")
-    with pytest.raises(FrameError, match="u, v are not a colour picture"):
+    with pytest.raises(FrameError, match="u, v are not a colour image"):
         _ = motion.rgb
 
 
@@ -144,7 +144,7 @@ def test_multi_part(tmp_path: Path, parts_writer: Callable[..., Path]) -> None:
     info = inspect_file(path)
     assert [part.name for part in info.parts] == ["depth", "rgba", "fg"]
     assert info.parts[0].channels == {"Z": "float"}
-    with pytest.raises(FrameError, match=r"has no layer 'x'; there is part 'depth': \(main\); part 'rgba'"):
+    with pytest.raises(FrameError, match=r"has no layer 'x'; it has part 'depth': \(main\); part 'rgba'"):
         read_frame(path, layer="x")
 
 
@@ -392,13 +392,13 @@ def test_missing_empty_and_wrong_files(tmp_path: Path) -> None:
     ):
         (tmp_path / name).write_bytes(content)
         for look in (read_frame, inspect_file, read_attributes, verify_file):
-            with pytest.raises(FrameError, match=f"{name}: cannot be read as a picture"):
+            with pytest.raises(FrameError, match=f"{name}: cannot be read as an image"):
                 look(tmp_path / name)
 
 
 def test_other_formats_are_refused(tmp_path: Path, spec_writer: Callable[..., Path]) -> None:
     path = spec_writer(tmp_path / "x.tga", oiio.ImageSpec(8, 8, 3, "uint8"), _ramp(3, 8, 8))
-    with pytest.raises(FrameError, match="targa files are not read; convert it to one of EXR, PNG"):
+    with pytest.raises(FrameError, match="targa files are not supported; convert it to one of EXR, PNG"):
         read_frame(path)
 
 
@@ -494,7 +494,7 @@ def test_deep_files_are_refused(tmp_path: Path) -> None:
     assert output.write_deep_image(deep)
     assert output.close()
     for look in (read_frame, verify_file):
-        with pytest.raises(FrameError, match="deep pixels are not read"):
+        with pytest.raises(FrameError, match="deep EXR is not supported"):
             look(tmp_path / "deep.exr")
     assert inspect_file(tmp_path / "deep.exr").parts[0].layers[""] == ("R", "G", "B", "A")
 

@@ -166,7 +166,7 @@ def test_output_names_need_no_disk() -> None:
 
 def test_nothing_found_says_what_is_there(tmp_path: Path) -> None:
     _touch(tmp_path, "plate.0001.exr", "plate.0002.exr")
-    with pytest.raises(InputError, match=r"plat\.####\.exr: no file matches; there is: plate\.####\.exr"):
+    with pytest.raises(InputError, match=r"plat\.####\.exr: no file matches; found: plate\.####\.exr"):
         Sequence.find(tmp_path / "plat.####.exr")
     with pytest.raises(InputError, match="no such file"):
         Sequence.find(tmp_path / "plate.exr")

@@ -354,7 +354,7 @@ def test_full_disk(tmp_path: Path) -> None:
                         write_image(path, pixels, "RGB", compression=compression)
                     except WriteError as error:
                         refused += 1
-                        assert str(path) in str(error) and "larger than files may be" in str(error), error
+                        assert str(path) in str(error) and "exceeds the file size limit" in str(error), error
                     else:
                         raise AssertionError(f"{name} {compression} written into {room} bytes")
                     finally:

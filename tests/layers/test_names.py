@@ -40,11 +40,11 @@ def test_layers_are_written_in_one_order_each_once():
     [
         (
             "alpha,forground",
-            "unknown layer 'forground': did you mean 'foreground'\\? there are",
+            "unknown layer 'forground': did you mean 'foreground'\\? choose from",
         ),
         (
             "beauty",
-            "unknown layer 'beauty': there are rgba, foreground, alpha, coarse, error, doubt, region, clean",
+            "unknown layer 'beauty': choose from rgba, foreground, alpha, coarse, error, doubt, region",
         ),
         ("", "no layers to write: choose from rgba"),
         (" , ", "no layers to write"),

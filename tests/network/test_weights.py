@@ -86,7 +86,7 @@ def test_loaded_for_inference_by_default(lite0: MattingNetwork, tmp_path: Path) 
 
 def test_names(lite0: MattingNetwork, folders: Path) -> None:
     assert list_weights() == []
-    with pytest.raises(WeightsError, match=r"default weights are missing.*install Howard again"):
+    with pytest.raises(WeightsError, match=r"default weights are missing.*reinstall Howard"):
         load_weights()
     save_weights(lite0, folders / "shipped" / "howard-lite0.safetensors")
     save_weights(lite0, folders / "user" / "mine.safetensors")
@@ -130,7 +130,7 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
         load_weights(tmp_path / "none.safetensors")
     other = tmp_path / "other.safetensors"
     save_file({"layer.weight": torch.zeros(2)}, other)
-    with pytest.raises(WeightsError, match=r"other\.safetensors: no weights .* 1 tensors: layer\.w"):
+    with pytest.raises(WeightsError, match=r"other\.safetensors: not weights .* 1 tensors: layer\.w"):
         load_weights(other)
     pth = tmp_path / "net.pth"
     torch.save({"a": torch.zeros(2)}, pth)
@@ -312,10 +312,10 @@ def test_a_torchscript_file_with_missing_numbers(scripted: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([1, 2], "no state dict but list"),
-        ({}, "no state dict but dict"),
-        ({"a": 1}, "a is no plain tensor"),
-        ({"a": torch.zeros(1)}, "no weights of lite0"),
+        ([1, 2], "holds a list, not a state dict"),
+        ({}, "holds a dict, not a state dict"),
+        ({"a": 1}, "a is not a plain tensor"),
+        ({"a": torch.zeros(1)}, "not weights of lite0"),
     ],
 )
 def test_checkpoints_of_something_else(content: Any, message: str, tmp_path: Path) -> None:
@@ -329,10 +329,10 @@ def test_import_keeps_what_is_there(lite0: MattingNetwork, tmp_path: Path) -> No
     source, target = tmp_path / "a.pth", tmp_path / "a.safetensors"
     torch.save(lite0.state_dict(), source)
     assert import_checkpoint(source, target).backbone == "lite0"
-    with pytest.raises(WeightsError, match="is there already"):
+    with pytest.raises(WeightsError, match="already exists"):
         import_checkpoint(source, target)
     import_checkpoint(source, target, overwrite=True)
-    with pytest.raises(WeightsError, match=r"written as \.safetensors"):
+    with pytest.raises(WeightsError, match=r"must end in \.safetensors"):
         import_checkpoint(source, tmp_path / "a.pt")
     with pytest.raises(WeightsError, match="no such file"):
         import_checkpoint(tmp_path / "none.pth", tmp_path / "b.safetensors")

@@ -135,7 +135,7 @@ def test_a_missing_python_is_named(tmp_path):
 
 def test_pythons_that_lack_what_they_need_end_it_at_once(tmp_path):
     here = Path(sys.executable)
-    for people, said in ((0, "renders nothing"), (1, "poses no bodies")):
+    for people, said in ((0, "cannot render"), (1, "cannot pose bodies")):
         seed = next(s for s in range(500) if len(recipe.draw_recipe(s, 0)["people"]) == people)
         folder = tmp_path / str(people)
         with pytest.raises(batches.BatchError, match=said):

@@ -179,7 +179,7 @@ def test_a_sequence_of_a_kind_that_is_not_read_is_said_once(
             b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00"
             b"\x00\x02\x02D\x01\x00;"
         )
-    with pytest.raises(InputError, match="gif files are not read"):
+    with pytest.raises(InputError, match="gif files are not supported"):
         run(
             Job(
                 plate=shot.plate,

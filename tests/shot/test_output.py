@@ -16,7 +16,7 @@ def test_a_name_without_a_number_is_for_one_frame(tmp_path):
     check_output(one, (7,), [])
     check_output(one, (7, 8), [], one_file=True)
     with pytest.raises(
-        InputError, match=r"shot\.exr: 2 frames need a number in the name, as .*shot\.####\.exr"
+        InputError, match=r"shot\.exr: 2 frames need a frame number in the name, such as .*shot\.####\.exr"
     ):
         check_output(one, (7, 8), [])
 

@@ -374,7 +374,7 @@ def test_two_movies_as_they_were_shot(tmp_path):
 
 def test_a_movie_turned_on_its_side_is_refused(tmp_path):
     plate, clean = movies(tmp_path, rotation=90)
-    with pytest.raises(InputError, match=r"118x208.*208x118.*is one of them turned on its side\?"):
+    with pytest.raises(InputError, match=r"118x208.*208x118.*is one of them rotated\?"):
         Files(tmp_path, plate, clean).run()
 
 

@@ -160,7 +160,7 @@ def test_a_neighbour_that_cannot_be_read_is_named_and_done_without(make_shot):
     output = str(shot.folder / "steady" / "s.####.exr")
     report, events = _run(shot, SHIPPED, output=output, fit=fit, settings=MatteSettings(steadiness=1))
     assert (report.done, tuple(report.failed)) == ((1001, 1003, 1004), (1002,))
-    told = [one for one in _warnings(events) if "not steadied by 1002" in one]
+    told = [one for one in _warnings(events) if "without frame 1002" in one]
     assert [one.split()[1] for one in told] == ["1001", "1003"]
 
 

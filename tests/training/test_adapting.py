@@ -134,12 +134,12 @@ def test_what_does_not_help_is_not_written(shot: Shot, monkeypatch: pytest.Monke
 
 def test_a_shot_without_anybody_is_told(shot: Shot) -> None:
     job_of_nobody = empty(shot)
-    with pytest.raises(NotBetterError, match="nobody is in the frames"):
+    with pytest.raises(NotBetterError, match="no subject found in the frames"):
         adapt(job_of_nobody, steps=1)
     said: list[Any] = []
     found = adapt(job_of_nobody, steps=1, always=True, on_event=said.append)
     same_weights(found.path)
-    assert any("holds the weights as they were" in getattr(event, "message", "") for event in said)
+    assert any("holds the original weights" in getattr(event, "message", "") for event in said)
 
 
 def same_weights(path: Path) -> None:
@@ -157,7 +157,7 @@ def empty(shot: Shot) -> Job:
 
 @pytest.mark.parametrize(
     ("output", "said"),
-    [("shot.exr", "weights are written as .safetensors"), ("nowhere/deep/../x", "weights are written as")],
+    [("shot.exr", "must end in .safetensors"), ("nowhere/deep/../x", "must end in .safetensors")],
 )
 def test_a_name_that_is_none_of_weights(shot: Shot, output: str, said: str) -> None:
     ended = CliRunner().invoke(app, ["adapt", shot.plate, "--clean", shot.clean, "-o", output])

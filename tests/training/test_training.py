@@ -106,7 +106,7 @@ def test_two_runs_do_not_share_a_folder(settings):
 def test_a_folder_without_pictures_is_named_before_training(settings, tmp_path):
     (tmp_path / "empty" / ".making").mkdir(parents=True)
     (tmp_path / "empty" / ".making" / "half.exr").write_bytes(b"")
-    with pytest.raises(InputError, match=r"empty: holds no picture"):
+    with pytest.raises(InputError, match=r"empty: has no images"):
         train(replace(settings, foregrounds=(tmp_path / "empty",)))
 
 

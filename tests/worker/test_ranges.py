@@ -165,7 +165,7 @@ def test_whatever_dies_of_its_own_is_failed_and_all_else_is_made(
 
 def test_a_network_that_cannot_be_loaded_is_not_blamed_on_frames(tmp_path):
     simulated = Simulated(network=False)
-    with pytest.raises(RequestError, match="loading the network") as caught:
+    with pytest.raises(RequestError, match="loads the network") as caught:
         _run(simulated, tmp_path)
     assert caught.value.code == Code.CRASHED
     assert simulated.deaths == 3
@@ -173,7 +173,7 @@ def test_a_network_that_cannot_be_loaded_is_not_blamed_on_frames(tmp_path):
 
 def test_a_clean_plate_that_cannot_be_read_ends_it_soon(tmp_path):
     simulated = Simulated(unreadable=range(1001, 1101))
-    with pytest.raises(RequestError, match="every frame") as caught:
+    with pytest.raises(RequestError, match="any frame") as caught:
         _run(simulated, tmp_path, frames="1001-1100")
     assert "clean plate" in caught.value.data["remedy"]
     assert simulated.deaths < 12
@@ -187,7 +187,7 @@ def test_a_fit_that_dies_of_no_frame_is_given_up_with_a_remedy(tmp_path):
         fit(params, lambda event: simulated._die() if event["event"] == "plates_fitted" else see(event))
 
     simulated.evaluate = dies_of_fitting
-    with pytest.raises(RequestError, match="before a frame was in work") as caught:
+    with pytest.raises(RequestError, match="before any frame was started") as caught:
         _run(simulated, tmp_path)
     assert "align" in caught.value.data["remedy"]
     assert caught.value.data["done"] == ""

@@ -55,7 +55,7 @@ def extension_tool(python: str) -> Path:
     folder = subprocess.run([python, "-c", find], capture_output=True, text=True, check=True).stdout.strip()
     found = sorted(Path(folder).glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
     if not found:
-        raise SystemExit(f"There is no blender_ext.py below {folder}.")
+        raise SystemExit(f"No blender_ext.py under {folder}.")
     return found[-1]
 
 
@@ -67,7 +67,7 @@ def build(python: str, output: Path, *, repository: bool = False) -> Path:
     python : str
         A Python that has bpy.
     output : Path
-        Folder of the zip.
+        Output folder of the zip.
     repository : bool
         Write the listing of a static repository beside it.
 
@@ -106,9 +106,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--bpy-python", default=sys.executable, help="A Python that has bpy; else this one.")
-    parser.add_argument("--output", type=Path, default=Path("dist"), help="Folder of the zip.")
-    parser.add_argument("--repository", action="store_true", help="Write a static repository's listing too.")
+    parser.add_argument(
+        "--bpy-python", default=sys.executable, help="A Python that has bpy. By default this one."
+    )
+    parser.add_argument("--output", type=Path, default=Path("dist"), help="Output folder of the zip.")
+    parser.add_argument(
+        "--repository", action="store_true", help="Also write the listing of a static repository."
+    )
     arguments = parser.parse_args()
     print(build(arguments.bpy_python, arguments.output, repository=arguments.repository))
 

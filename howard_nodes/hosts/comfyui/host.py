@@ -82,7 +82,7 @@ def input_path(pattern: str) -> str:
         It is empty.
     """
     if not pattern.strip():
-        raise InputError("no file: name one, or a sequence such as plate.####.exr.")
+        raise InputError("no file: enter one, or a sequence such as plate.####.exr.")
     return os.path.join(_folder("input"), pattern.strip())  # noqa: PTH118 - a pattern, not a path
 
 
@@ -109,12 +109,12 @@ def output_path(pattern: str) -> str:
         It is empty or lies outside.
     """
     if not pattern.strip():
-        raise InputError("no file: name one, or a sequence such as shot.####.exr.")
+        raise InputError("no file: enter one, or a sequence such as shot.####.exr.")
     folder = os.path.abspath(_folder("output"))  # noqa: PTH100 - links inside are the owner's business
     path = os.path.abspath(os.path.join(folder, pattern.strip()))  # noqa: PTH100, PTH118
     if Path(folder) not in Path(path).parents:
         raise InputError(
-            f"{pattern}: lies outside ComfyUI's output folder {folder}. Name a file in it; to write "
+            f"{pattern}: is outside ComfyUI's output folder {folder}. Name a file in it; to write "
             "elsewhere, start ComfyUI with --output-directory."
         )
     return path

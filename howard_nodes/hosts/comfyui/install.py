@@ -75,13 +75,13 @@ def install(folder: Path) -> tuple[Path, ...]:
         The folder is not there, something else has the name, or it cannot be written.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; name ComfyUI's folder custom_nodes.")
+        raise InputError(f"{folder}: no such folder; give ComfyUI's custom_nodes folder.")
     inside = folder / "custom_nodes"
     target = (inside if inside.is_dir() else folder) / FOLDER
     if target.is_symlink() or (target.exists() and not _may_be_filled(target)):
         raise InputError(
-            f"{target}: is there and was not written by howard comfyui install; "
-            "move it away, then install again."
+            f"{target}: already exists and was not written by howard comfyui install; move it "
+            "away, then install again."
         )
     written = []
     for name, text in _contents().items():

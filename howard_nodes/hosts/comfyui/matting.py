@@ -59,8 +59,9 @@ class Matte(_GivesAll):
     """Howard Matte: plate and clean plate in; alpha, straight foreground, coarse matte and error map out."""
 
     DESCRIPTION = (
-        "Pulls a matte from a plate and a clean plate. A batch is a shot: the clean plate is fitted to all "
-        "of it. In masks 1 is the subject; those of ComfyUI's Load Image have it the other way round."
+        "Pulls a matte from a plate and a clean plate. A batch is a shot: the clean plate is "
+        "fitted to all of it. In masks 1 is the subject; masks from ComfyUI's Load Image are "
+        "inverted."
     )
     FUNCTION = "matte"
 
@@ -116,8 +117,8 @@ class Refine(_GivesAll):
     """Howard Refine: overrides on a matte that was made before; only refine and solve run again."""
 
     DESCRIPTION = (
-        "Goes on from Howard Matte with other overrides, inside and outside mattes, and another refinement; "
-        "what it does not replace stays. Coarse stage and clean plate's fit are kept, and not made again."
+        "Refines a Howard Matte again, with other overrides, inside and outside mattes and "
+        "refine settings; the rest stays. The coarse stage and the clean plate fit are reused."
     )
     FUNCTION = "refine"
 
@@ -125,7 +126,7 @@ class Refine(_GivesAll):
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """Declare inputs and widgets."""
         return {
-            "required": {"matte": (MATTED, {"tooltip": "From Howard Matte, or another Howard Refine."})},
+            "required": {"matte": (MATTED, {"tooltip": "From Howard Matte or another Howard Refine."})},
             "optional": {**_matte_inputs(), **widgets_of(_REFINING)},
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
@@ -163,15 +164,16 @@ class FitCleanPlate:
 
     CATEGORY = "Howard"
     DESCRIPTION = (
-        "Makes a clean plate fit every frame of a plate, as Howard Matte does by itself: to look at, to "
-        "mend, or for other nodes. Howard Matte takes it as it is with align and match_exposure off."
+        "Fits a clean plate to every frame of a plate, as Howard Matte does by itself: to check "
+        "it, repair it or use it in other nodes. To use it in Howard Matte, set align and "
+        "match_exposure to off."
     )
     RETURN_TYPES = ("IMAGE", "MASK", "STRING")
     RETURN_NAMES = ("fitted_clean_plate", "valid", "report")
     OUTPUT_TOOLTIPS = (
         next(socket.help for socket in OUTPUTS if socket.name == "fitted_clean_plate"),
         "1 where there is clean plate, 0 where it was filled.",
-        "How well it fits, in words.",
+        "How well it fits, as text.",
     )
     FUNCTION = "fit"
 
@@ -244,7 +246,10 @@ def _matte_inputs() -> dict[str, tuple[str, dict[str, Any]]]:
     for socket in _MATTES:
         declared |= inputs_of([socket])
         if socket.stage == "refine":
-            tooltip = f"1 where {socket.name} counts, 0 where the network's stays; without it, everywhere."
+            tooltip = (
+                f"1 where {socket.name} applies, 0 where the network's result stays. Not "
+                "connected: applies everywhere."
+            )
             declared[socket.name + WHERE] = ("MASK", {"tooltip": tooltip})
     return declared
 
@@ -259,15 +264,15 @@ def _painted(given: Mapping[str, Any]) -> dict[str, Painted]:
             painted[socket.name] = Painted(masks(socket.name, values), place)
         elif where is not None:
             raise InputError(
-                f"{socket.name}{WHERE}: says where {socket.name} counts, which is not connected; "
-                "connect it too."
+                f"{socket.name}{WHERE}: says where {socket.name} applies, but that is not "
+                "connected; connect it too."
             )
     return painted
 
 
 def _report(fit: ShotFit | None) -> str:
     if fit is None:
-        return "clean plate: used as it is"
+        return "clean plate: used as is"
     told = PlatesFitted.of(fit)
     frames = (f"frame {number}: {message}" for number, message in told.messages.items())
     return "\n".join((told.summary, *fit.notes, *frames))

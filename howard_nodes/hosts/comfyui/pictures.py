@@ -95,8 +95,7 @@ class Batch:
         if self.size != other.size:
             (width, height), (w, h) = self.size, other.size
             raise InputError(
-                f"{self.name} is {width}x{height}, {other.name} {w}x{h}: "
-                "scale one of them to the other's size."
+                f"{self.name} is {width}x{height}, {other.name} {w}x{h}: scale one to the size of the other."
             )
 
     def must_go_with(self, other: Batch) -> None:
@@ -110,7 +109,8 @@ class Batch:
         self.must_have_size_of(other)
         if len(self) not in (1, len(other)):
             raise InputError(
-                f"{self.name} has {len(self)} frames, {other.name} {len(other)}: give it one, or as many."
+                f"{self.name} has {len(self)} frames, {other.name} {len(other)}: it needs one "
+                "frame, or the same number."
             )
 
 
@@ -137,7 +137,7 @@ def images(name: str, value: Any) -> Batch:
     tensor = _tensor(name, value, "an IMAGE")
     tensor = tensor[None] if tensor.ndim == 3 else tensor
     if tensor.ndim != 4:
-        raise InputError(f"{name} has the shape {_shape(tensor)}: connect an IMAGE (B H W C).")
+        raise InputError(f"{name} has shape {_shape(tensor)}: connect an IMAGE (B H W C).")
     if tensor.shape[3] not in (3, 4):
         raise InputError(
             f"{name} has {tensor.shape[3]} channels: connect an IMAGE with three, red green blue, or four."
@@ -169,7 +169,7 @@ def masks(name: str, value: Any) -> Batch:
     tensor = tensor[None] if tensor.ndim == 2 else tensor
     if tensor.ndim != 3:
         raise InputError(
-            f"{name} has the shape {_shape(tensor)}: connect a MASK (B H W); Convert Image to Mask makes one."
+            f"{name} has shape {_shape(tensor)}: connect a MASK (B H W); Convert Image to Mask makes one."
         )
     return Batch(name, tensor)
 
@@ -224,8 +224,8 @@ def spaces() -> list[str]:
 def space_widget() -> dict[str, tuple[list[str], dict[str, Any]]]:
     """Declare the widget that says what the IMAGEs of a node are in: a part of what `INPUT_TYPES` gives."""
     tooltip = (
-        "Colour space of the IMAGEs. sRGB, 0 to 1: what ComfyUI's own nodes expect. scene-linear: light as "
-        "it is, values above 1 kept; only for nodes that know."
+        "Colour space of the IMAGEs. sRGB, 0 to 1: what ComfyUI's own nodes expect. "
+        "scene-linear: unclamped linear light; only for nodes that expect it."
     )
     return {"space": (spaces(), {"default": SRGB, "tooltip": tooltip})}
 
@@ -292,7 +292,7 @@ def _listed() -> tuple[Space, ...]:
 
 def _tensor(name: str, value: Any, wanted: str) -> Tensor:
     if not isinstance(value, Tensor):
-        raise InputError(f"{name} is no picture but {type(value).__name__}: connect {wanted}.")
+        raise InputError(f"{name} is not an image but {type(value).__name__}: connect {wanted}.")
     if value.numel() == 0:
         raise InputError(f"{name} is empty (its shape is {_shape(value)}): connect {wanted} with pixels.")
     return value

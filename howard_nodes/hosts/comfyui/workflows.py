@@ -99,10 +99,10 @@ def examples(shot: Path) -> dict[str, dict[int, WorkflowNode]]:
             {"pattern": "howard/shot.####.exr", "frames": Link(1, "frames"), **light}
             | {layer: Link(3, layer) for layer in layers},
         ),
-        5: WorkflowNode("HowardConvertColor", "For the eye", 2, {"image": Link(3, "image")}),
+        5: WorkflowNode("HowardConvertColor", "For display", 2, {"image": Link(3, "image")}),
         6: WorkflowNode("SplitImageWithAlpha", "Over black", 2, {"image": Link(5, "image")}),
         7: WorkflowNode("PreviewImage", "Image", 3, {"images": Link(6, "IMAGE")}),
-        8: WorkflowNode("MaskToImage", "Alpha as a picture", 2, {"mask": Link(3, "alpha")}),
+        8: WorkflowNode("MaskToImage", "Alpha as image", 2, {"mask": Link(3, "alpha")}),
         9: WorkflowNode("PreviewImage", "Alpha", 3, {"images": Link(8, "IMAGE")}),
     }
     refine = plates | {

@@ -91,10 +91,10 @@ def export_model(
     path = Path(path)
     script = path.with_suffix(".cat.nk")
     if path.suffix != ".pt":
-        raise InputError(f"{path}: Nuke's CatFileCreator takes .pt files; choose such a name.")
+        raise InputError(f"{path}: Nuke's CatFileCreator takes .pt files; use a name that ends in .pt.")
     for file in (path, script):
         if file.exists() and not overwrite:
-            raise InputError(f"{file}: is there already; choose another name, or say --overwrite.")
+            raise InputError(f"{file}: already exists; choose another name, or use --overwrite.")
     config = ColorConfig.load(ocio)
     space = config.space(_LINEAR_REC709 if colorspace is None else colorspace)
     info = describe_weights(weights)
@@ -278,7 +278,7 @@ def _matrices(config: ColorConfig, space: str) -> tuple[list[float], list[float]
     matrix = config.to_linear_rec709(units, space)[0].astype(np.float64).T
     probe = np.array([[[0.2, 3.0, -0.1], [0.0, 0.0, 0.0], [40.0, 8.0, 0.5]]], np.float32)
     if not np.allclose(config.to_linear_rec709(probe, space), probe @ matrix.T, rtol=1e-5, atol=1e-5):
-        raise InputError(f"{space} is no matrix away from linear Rec.709: another space is needed.")
+        raise InputError(f"{space} is not a matrix transform of linear Rec.709: choose another space.")
     return matrix.reshape(-1).tolist(), np.linalg.inv(matrix).reshape(-1).tolist()
 
 

@@ -54,8 +54,8 @@ def install_plugin(folder: str | Path, *, command: Sequence[str] | None = None, 
     target = folder / PLUGIN_FOLDER
     if target.exists() and not (target / _PACKAGE / _MARK).is_file() and not force:
         raise InputError(
-            f"{target}: is there already, and howard nuke install did not write it; choose another folder, "
-            "or say --force to replace it."
+            f"{target}: already exists and was not written by howard nuke install; choose another "
+            "folder, or use --force to replace it."
         )
     installed = {
         "version": 1,

@@ -118,7 +118,7 @@ def test_what_is_missing_is_named(make_shot: MakeShot) -> None:
     shot = make_shot(3)
     with pytest.raises(InputError, match="no frame 1007-1008, only 1001-1003"):
         LoadEXR().load(shot.plate, "sRGB", frames="1002,1007-1008")
-    with pytest.raises(InputError, match="name one, or a sequence"):
+    with pytest.raises(InputError, match="enter one, or a sequence"):
         LoadEXR().load(" ", "sRGB")
     with pytest.raises(ColorError, match="no colour space 'logc9'"):
         LoadEXR().load(shot.plate, "sRGB", colorspace="logc9")
@@ -217,15 +217,15 @@ def test_nothing_is_written_outside_the_output_folder(
         ({"frames": "1001-1003"}, "frames 1001-1003: are 3, image has 2"),
         ({"frames": "x"}, "cannot read 'x' in the frame list"),
         ({"pattern": "one.exr"}, "one file for 2 frames"),
-        ({"pattern": ""}, "no file: name one"),
+        ({"pattern": ""}, "no file: enter one"),
         ({"colorspace": "sRGB Encoded Rec.709 (sRGB)"}, "an EXR is scene-linear"),
         ({"alpha": torch.zeros(2, 5, 8)}, "alpha is 8x5, image 8x6"),
         ({"alpha": torch.zeros(3, 6, 8)}, "alpha has 3 frames, image 2"),
-        ({"alpha": torch.zeros(2, 6, 8, 3)}, "alpha has the shape 2 x 6 x 8 x 3: connect a MASK"),
+        ({"alpha": torch.zeros(2, 6, 8, 3)}, "alpha has shape 2 x 6 x 8 x 3: connect a MASK"),
         ({"foreground": torch.zeros(2, 6, 8)}, "foreground has 8 channels"),
         ({"image": torch.zeros(2, 6, 8, 1)}, "image has 1 channels"),
         ({"image": torch.zeros(0, 6, 8, 3)}, "image is empty"),
-        ({"image": None}, "image is no picture but NoneType"),
+        ({"image": None}, "image is not an image but NoneType"),
         ({"compression": "jpeg"}, "compression 'jpeg'"),
     ],
 )

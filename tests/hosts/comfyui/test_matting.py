@@ -212,7 +212,7 @@ def test_a_clean_plate_used_as_it_is_stays_as_it_is(knobs: dict[str, Any]) -> No
     fitted, valid, report = FitCleanPlate().fit(plates(2), clean(), LIGHT, device="cpu", **OFF)
     np.testing.assert_allclose(fitted, clean().expand(2, -1, -1, -1), atol=1e-6)
     assert bool((valid == 1).all())
-    assert report == "clean plate: used as it is"
+    assert report == "clean plate: used as is"
 
 
 # What does not fit
@@ -221,16 +221,19 @@ def test_a_clean_plate_used_as_it_is_stays_as_it_is(knobs: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"plate": torch.zeros(1, 72, 104)}, "plate has 104 channels|plate has the shape"),
+        ({"plate": torch.zeros(1, 72, 104)}, "plate has 104 channels|plate has shape"),
         ({"plate": torch.zeros(1, 72, 104, 2)}, "plate has 2 channels"),
         ({"plate": torch.zeros(0, 72, 104, 3)}, "plate is empty"),
-        ({"plate": "plate"}, "plate is no picture but str: connect an IMAGE"),
+        ({"plate": "plate"}, "plate is not an image but str: connect an IMAGE"),
         ({"clean_plate": torch.zeros(1, 36, 52, 3)}, "clean_plate is 52x36, plate 104x72"),
         ({"clean_plate": torch.zeros(3, 72, 104, 3)} | OFF, "clean_plate has 3 frames, plate 2"),
         ({"inside": torch.zeros(1, 64, 64)}, "inside is 64x64, plate 104x72"),
         ({"outside": torch.zeros(5, 72, 104)}, "outside has 5 frames, plate 2"),
-        ({"coarse_override": torch.zeros(1, 72, 104, 3)}, "coarse_override has the shape .* MASK"),
-        ({"error_override_where": torch.zeros(1, 72, 104)}, "error_override counts, which is not connected"),
+        ({"coarse_override": torch.zeros(1, 72, 104, 3)}, "coarse_override has shape .* MASK"),
+        (
+            {"error_override_where": torch.zeros(1, 72, 104)},
+            "error_override applies, but that is not connected",
+        ),
         ({"threshold": 7.0}, "threshold 7"),
         ({"space": "logc9"}, "no colour space 'logc9'"),
         ({"weights": "nobody"}, "nobody"),

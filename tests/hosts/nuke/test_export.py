@@ -291,7 +291,7 @@ def test_a_model_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest
 
 def test_files_that_are_there_stay(tmp_path: Path) -> None:
     (tmp_path / "howard.cat.nk").write_text("mine")
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="already exists"):
         export_model(tmp_path / "howard.pt")
     assert [path.name for path in tmp_path.iterdir()] == ["howard.cat.nk"]
 

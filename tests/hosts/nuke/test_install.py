@@ -73,7 +73,7 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     theirs = tmp_path / "howard"
     theirs.mkdir()
     (theirs / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="did not write it"):
+    with pytest.raises(InputError, match="was not written by howard nuke install"):
         install_plugin(tmp_path)
     assert (theirs / "notes.txt").read_text() == "mine"
     install_plugin(tmp_path, force=True)

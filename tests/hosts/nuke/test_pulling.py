@@ -229,7 +229,7 @@ def test_two_groups_and_one_worker(nuke: Any, make_group: Any, plugin: Any, tmp_
     press(nuke, second, "pull_range")
     nuke.pump(lambda: not plugin.pulling._RUNNING)
     (said,) = nuke.messages
-    assert "HowardMatte2 is being pulled already" in said
+    assert "HowardMatte2 is already being pulled" in said
     assert all("done: 1001-1002" in group["status"].value() for group in (first, second))
 
 

@@ -229,7 +229,7 @@ def units(modules: Iterable[nn.Module]) -> list[nn.Module]:
         elif isinstance(module, nn.ReLU):
             found[-1] = (*found[-1][:2], _RELU)
         elif not isinstance(module, nn.Dropout | nn.AdaptiveAvgPool2d):
-            raise TypeError(f"{type(module).__name__} has no form for the Inference node")
+            raise TypeError(f"{type(module).__name__} cannot be exported for the Inference node")
     return [Conv(*unit) for unit in found]
 
 

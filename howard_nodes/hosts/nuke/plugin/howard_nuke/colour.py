@@ -53,6 +53,7 @@ def working_space(asked: str, management: str, named: str) -> str:
         if part in letters:
             return space
     raise PluginError(
-        f"The project's working space is '{named}', which says nothing of its primaries. Name it in the "
-        "group, tab Files, working space: for example lin_ap1_scene (ACEScg) or lin_rec709_scene."
+        f"The project's working space is '{named}', which does not tell its primaries. Set it in "
+        "the group, tab Files, working space: for example lin_ap1_scene (ACEScg) or "
+        "lin_rec709_scene."
     )

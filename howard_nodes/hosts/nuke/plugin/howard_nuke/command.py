@@ -51,8 +51,8 @@ def howard(preference: str, environ: Mapping[str, str], installed: list[str]) ->
         origin, words = "the Howard that installed this plug-in", list(installed)
     if Path(words[0]).is_absolute() and not Path(words[0]).exists():
         raise PluginError(
-            f"{origin} is {words[0]}, which is not there. Name the howard command in Nuke's preferences "
-            "(tab Howard), or in the environment as HOWARD."
+            f"{origin} is {words[0]}, which is not there. Set the howard command in Nuke's "
+            "preferences (tab Howard), or in the environment variable HOWARD."
         )
     return words
 

@@ -38,7 +38,7 @@ def load(name: str = "node.json") -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise PluginError(f"{path} cannot be read ({error}): run howard nuke install again.") from error
     if not isinstance(document, dict) or document.get("version") != _VERSION:
-        raise PluginError(f"{path} is of another version than the plug-in: run howard nuke install again.")
+        raise PluginError(f"{path} and the plug-in are of different versions: run howard nuke install again.")
     return document
 
 

@@ -50,9 +50,9 @@ def _prepare(node: Any, what: str) -> _Pull:
     document = description.load()
     name = host.full_name(node)
     if name in _RUNNING:
-        raise PluginError(f"{name} is being pulled already: wait for it, or press Cancel.")
+        raise PluginError(f"{name} is already being pulled: wait for it, or press Cancel.")
     if host.is_proxy():
-        raise PluginError("The script is in proxy mode: switch it off, for mattes of full size.")
+        raise PluginError("The script is in proxy mode: switch it off to get full-size mattes.")
     values = host.values(node, panel.stored_names(document))
     missing = panel.own_names(document) - set(values)
     if missing:
@@ -148,7 +148,7 @@ class _Pull:
             outcome = self._waited(request, progress)
         except WorkerError as error:
             outcome = error.data
-            problem = "Cancelled; frames that are done stay." if error.code == CANCELLED else str(error)
+            problem = "Cancelled; finished frames are kept." if error.code == CANCELLED else str(error)
         except PluginError as error:
             problem = str(error)
         finally:
