@@ -250,7 +250,7 @@ class HowardMatte:
         Returns
         -------
         ShotFit or None
-            For `evaluate`; None where the knobs say that the clean plate is used as it is.
+            For `evaluate`; None where the knobs say that the clean plate is used as is.
 
         Raises
         ------

@@ -196,4 +196,4 @@ def test_somebody_left_in_the_clean_plate_is_said(node, demo):
     assert said(demo["plate"], demo["clean"]) == []
     # The takes mixed up: the person is in the clean plate.
     (note,) = said(demo["clean"], demo["plate"])
-    assert "is somebody still in it" in note
+    assert "is the subject still in it" in note

@@ -176,9 +176,9 @@ class ColorConfig:
             space = self.space(requested)
             left = ", values left alone" if self._is_data(space) else ""
             return Resolved(space, f"{file}: {space}, as asked for{left}")
-        silent = "the file does not say"
+        silent = "the file has no tag"
         if tagged and not self.knows(tagged):
-            silent = f"its tag {tagged} is no colour space of {self.name}"
+            silent = f"its tag {tagged} is not a colour space of {self.name}"
         elif tagged:
             space = self.space(tagged)
             if not self._is_data(space):
@@ -196,7 +196,7 @@ class ColorConfig:
             rule = self._config.getFileRules().getName(index)
         except OCIO_ERRORS as error:
             raise ColorError(
-                f"The file rules of {self.name} fail for {file}: {error}. Say --colorspace."
+                f"The file rules of {self.name} fail for {file}: {error}. Set --colorspace."
             ) from error
         if not self.knows(named) or self._is_data(self.space(named)):
             raise ColorError(

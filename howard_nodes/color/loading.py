@@ -53,7 +53,7 @@ def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]
         path = source
         name, description = Path(source).name, f"{source}{origin}"
         if not Path(source).is_file():
-            problem = "is a folder: name the .ocio file in it" if Path(source).is_dir() else "does not exist"
+            problem = "is a folder: give the .ocio file in it" if Path(source).is_dir() else "does not exist"
             raise ColorError(
                 f"The OpenColorIO configuration {source}{origin} {problem}. {_which_configs(origin)}"
             )
@@ -76,7 +76,7 @@ def _builtin_names() -> set[str]:
 
 def _which_configs(origin: str) -> str:
     unset = "unset $OCIO, or " if origin else ""
-    return f"Correct the path, {unset}use the one that ships (--ocio howard) or ocio://studio-config-latest."
+    return f"Correct the path, {unset}use the default one (--ocio howard) or ocio://studio-config-latest."
 
 
 def _load_message(source: str, error: str, origin: str) -> str:

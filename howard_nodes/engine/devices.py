@@ -34,7 +34,7 @@ def chosen_device(name: str) -> torch.device:
     if name == "auto":
         name = next(kind for kind, there in available.items() if there)
     if not available[name]:
-        raise InputError(f"device '{name}' is not there for this torch; use --device cpu.")
+        raise InputError(f"device '{name}' is not available in this torch; use --device cpu.")
     return torch.device(name)
 
 
@@ -43,7 +43,7 @@ def chosen_precision(name: str, device: torch.device) -> str:
     if name == "auto":
         return "float16" if device.type == "cuda" else "float32"
     if name == "float16" and device.type == "cpu":
-        raise InputError("precision 'float16' is for GPUs; use float32 or bfloat16 on the CPU.")
+        raise InputError("precision 'float16' needs a GPU; use float32 or bfloat16 on the CPU.")
     return name
 
 
@@ -108,10 +108,10 @@ class PlacedNetwork:
                     continue
                 if self.precision == "float32":
                     self.precision = "float16"
-                    self.on_note(f"{self.device} is out of memory: going on in float16.")
+                    self.on_note(f"{self.device} is out of memory: continuing in float16.")
                 else:
                     self.device, self.precision = torch.device("cpu"), "float32"
-                    self.on_note(f"the GPU is out of memory ({error}): going on with the CPU, slower.")
+                    self.on_note(f"the GPU is out of memory ({error}): continuing on the CPU, slower.")
                 self._place()
 
     def _place(self) -> None:

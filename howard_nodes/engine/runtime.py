@@ -180,7 +180,7 @@ class Warm:
 def _cache_bytes() -> int:
     text = os.environ.get(CACHE_VARIABLE, "1024")
     if not text.strip().isdecimal():
-        raise InputError(f"{CACHE_VARIABLE}={text}: must be a whole number of megabytes, as 1024.")
+        raise InputError(f"{CACHE_VARIABLE}={text}: must be a whole number of megabytes, such as 1024.")
     return int(text) << 20
 
 

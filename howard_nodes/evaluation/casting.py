@@ -164,7 +164,7 @@ def choose_subject(
     paths = stock.hairy() if kind in ("hair", "close-up") else list(stock.foregrounds)
     if made == "rendered" and not paths:
         raise InputError(
-            "no foreground shows hair, by their metadata (howard:shows): give others to --foregrounds."
+            "no foreground shows hair, by its metadata (howard:shows): give others to --foregrounds."
         )
     order = turn.order(len(paths), ahead=which[0] * _AHEAD)
     for attempt in range(_TRIES):

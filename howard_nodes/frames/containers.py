@@ -84,13 +84,11 @@ def open_container(path: Path) -> Any:
     except FFMPEG_ERRORS as error:
         raise InputError(
             _no_index(path)
-            or f"{path}: cannot be read as a movie ({reason(error)}); it is damaged or something else."
+            or f"{path}: cannot be read as a movie ({reason(error)}); it is damaged or not a movie."
         ) from error
     name = container.format.name
     if name.endswith("_pipe") or name in ("image2", "tty", "gif"):
-        raise InputError(
-            f"{path}: is not a movie but {name.removesuffix('_pipe')}; give it a name that says so."
-        )
+        raise InputError(f"{path}: is not a movie but {name.removesuffix('_pipe')}; rename it to match.")
     return container
 
 
@@ -108,7 +106,9 @@ def video_stream(container: Any, path: Path) -> Any:
         raise InputError(_no_index(path) or f"{path}: has no video, only {kinds}.")
     stream = streams[0]
     if stream.codec_context is None:
-        raise InputError(f"{path}: its codec is not read; convert it to ProRes or an image sequence first.")
+        raise InputError(
+            f"{path}: its codec is not supported; convert it to ProRes or an image sequence first."
+        )
     context = stream.codec_context
     context.thread_type = "AUTO"
     context.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)

@@ -319,9 +319,7 @@ class Movie:
 
     def _picture(self, frame: int) -> av.VideoFrame:
         if not self.exists(frame):
-            raise FrameError(
-                f"has no such frame; its frames are 1-{len(self.frames)}", path=self._path, frame=frame
-            )
+            raise FrameError(f"has no such frame, only 1-{len(self.frames)}", path=self._path, frame=frame)
         index = 0 if self.is_still else frame - 1
         try:
             picture = self._decoder.frame(index)
@@ -377,13 +375,13 @@ class Movie:
         for text in look.notes:
             self._note(text)
         if look.interlaced:
-            self._note("interlaced; fields are left as they are, deinterlace first where things move")
+            self._note("interlaced; fields are not separated, deinterlace first if anything moves")
         if look.orientation.rotation or look.orientation.mirrored:
             mirrored = " and mirrored" if look.orientation.mirrored else ""
-            self._note(f"turned by {look.orientation.rotation} degrees{mirrored}, as its header says")
+            self._note(f"rotated by {look.orientation.rotation} degrees{mirrored}, from its header")
         if first.pts is not None and not self._timing.counts and first.pts != self._timing.pts[0]:
             index = self._timing.index(first.pts)
             which = "frame 1" if index == 1 else f"frames 1-{index}"
             self._note(f"{which} cannot be decoded: the movie does not begin with a key frame")
         if sum(not is_cover(s) for s in self._container.streams.video) > 1:
-            self._note("has more than one video stream; the first is taken")
+            self._note("has more than one video stream; the first is used")

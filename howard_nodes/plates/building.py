@@ -106,7 +106,7 @@ class BuiltPlate:
         """
         if frame not in self.homographies:
             raise InputError(
-                f"frame {frame} is none of the {len(self.homographies)} the plate was built from"
+                f"frame {frame} is not one of the {len(self.homographies)} the clean plate was built from"
             )
         clean, valid = seen_from(self.canvas, self.seen, self.homographies[frame], self.size)
         gain = self.gains[frame]
@@ -128,7 +128,7 @@ class BuiltPlate:
         if self.untrusted:
             words.append(f"{len(self.untrusted)} frames could not be used")
         if self.cut:
-            words.append("the camera saw more than fits in memory: the rest is left out")
+            words.append("the camera move is too large for memory: the rest is left out")
         return "; ".join(words)
 
 

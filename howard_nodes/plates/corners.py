@@ -29,7 +29,7 @@ _NONE = 0.00006  # of the longer side: 0.12 px; a motion smaller than that is no
 
 
 def corners_of(size: tuple[int, int]) -> Array:
-    """Give the centres of a picture's corner pixels, 4 2, from the first one clockwise."""
+    """Give the centres of a picture's corner pixels, 4 2, clockwise from the first one."""
     right, bottom = size[0] - 1.0, size[1] - 1.0
     return np.array([[0.0, 0.0], [right, 0.0], [right, bottom], [0.0, bottom]])
 

@@ -112,7 +112,7 @@ class FrameFit:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the clean plate is used as it is, to the bit."""
+        """Whether the clean plate is used as is, to the bit."""
         return (
             len(self.sources) == 1
             and self.sources[0].homography == _IDENTITY
@@ -194,8 +194,7 @@ class ShotFit:
             )
         if self.size != size:
             raise InputError(
-                f"{where}: was made for pictures of {self.size[0]}x{self.size[1]}, the plate is "
-                f"{size[0]}x{size[1]}."
+                f"{where}: was made for {self.size[0]}x{self.size[1]}, the plate is {size[0]}x{size[1]}."
             )
         if self.space != space:
             raise InputError(
@@ -246,11 +245,9 @@ class ShotFit:
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
         except ValueError as error:
-            raise InputError(f"{path}: is damaged or no JSON ({error}).") from error
+            raise InputError(f"{path}: is damaged or not JSON ({error}).") from error
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
-            raise InputError(
-                f"{path}: is no fit of a clean plate; --report of howard matte or plate align makes one."
-            )
+            raise InputError(f"{path}: is not a clean plate fit; make one with howard plate fit.")
         if document.get("version") != _VERSION:
             raise InputError(
                 f"{path}: is of version {document.get('version')}, this Howard reads version {_VERSION}; "

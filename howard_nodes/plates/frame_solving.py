@@ -244,7 +244,7 @@ class FrameSolver:
         )
         flat = why.reason.startswith("too little texture") and relative < _FLAT
         verdict: Verdict = "doubtful" if flat else "failed"
-        word = "the clean plate is used as it is" if flat else "the clean plate is not aligned"
+        word = "the clean plate is used as is" if flat else "the clean plate is not aligned"
         # An exposure measured between pictures that do not fit means nothing.
         keep = flat and one.exposure is not None and one.exposure.trusted
         fit = replace(

@@ -198,5 +198,5 @@ def _by_number(takes: Takes, readable: list[int], note: Callable[[str, bool], No
         if pairs[frame] != same:
             missing.append(same)
     if missing:
-        note(f"missing in the clean plate: {format_frames(missing)}; neighbours stand in", True)
+        note(f"missing in the clean plate: {format_frames(missing)}; neighbouring frames are used", True)
     return pairs

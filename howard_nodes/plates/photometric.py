@@ -153,7 +153,9 @@ def match_exposure(plate: Array, clean: Array, background: Array, *, field: bool
         raise InputError(f"the background has shape {background.shape}, but the plate {plate.shape}")
     cells = measure_cells(plate, clean, background)
     if cells.count < FEWEST_CELLS or cells.light < 0.01:
-        return _untrusted("the pictures share too little background that is neither clipped nor black")
+        return _untrusted(
+            "plate and clean plate share too little background that is neither clipped nor black"
+        )
     start, rival = best_start(cells, field)
     flat = polish(cells, GainFit(start.gain, None, start.residual), 3)
     chosen = flat
@@ -171,16 +173,16 @@ def _judge(cells: Cells, fit: GainFit, rival: float) -> ExposureMatch:
     share = count / cells.count
     textured = near & (cells.texture > 0.5)
     if count < FEWEST_CELLS or share < 0.1:
-        return _untrusted("the plate and the clean plate agree on no common exposure", count, spread)
+        return _untrusted("no single exposure fits plate and clean plate", count, spread)
     if np.count_nonzero(textured) > 0.2 * count:
         if spread > 0.05 and float(np.median(cells.alike[textured])) < 0.3:
             return _untrusted("the plate and the clean plate show different things", count, spread)
     elif share < 0.4:
         return _untrusted("too little of the background agrees on one exposure", count, spread)
     if rival > RIVAL:
-        return _untrusted("two large parts of the picture ask for different exposures", count, spread)
+        return _untrusted("two large parts of the image need different exposures", count, spread)
     if np.abs(fit.gain).max() > LARGEST_GAIN:
-        return _untrusted("the exposures differ by more than three and a half stops", count, spread)
+        return _untrusted("the exposures differ by more than 3.5 stops", count, spread)
     gain = np.exp2(fit.gain)
     if fit.field is None and np.abs(gain - 1).max() < _SAME:
         gain = np.ones(3)

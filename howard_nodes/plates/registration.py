@@ -167,11 +167,11 @@ def _from_features(fixed: View, moving: View, background: Array | None) -> list[
     others, other_descriptors = moving.features
     few = min(len(points), len(others))
     if few < _LEAST_MATCHES:
-        return f"too little texture: {few} features in one of the pictures"
+        return f"too little texture: {few} features in plate or clean plate"
     pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, other_descriptors, k=2)
     near = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < _RATIO * pair[1].distance]
     if len(near) < _LEAST_MATCHES:
-        return f"the pictures have too little in common: {len(near)} features match"
+        return f"plate and clean plate have too little in common: {len(near)} features match"
     source = others[[match.trainIdx for match in near]]
     target = points[[match.queryIdx for match in near]]
     tolerance = max(1.0, _TOLERANCE * max(fixed.size))
@@ -180,7 +180,8 @@ def _from_features(fixed: View, moving: View, background: Array | None) -> list[
     )
     count = 0 if inliers is None else int(inliers.sum())
     if homography is None or count < _LEAST_INLIERS:
-        return f"the pictures have too little in common: {count} of {len(near)} features agree on a motion"
+        agree = f"{count} of {len(near)} features agree on a motion"
+        return f"plate and clean plate have too little in common: {agree}"
     chosen = inliers.ravel().astype(bool)
     similarity, _ = cv2.estimateAffinePartial2D(
         source[chosen], target[chosen], method=cv2.RANSAC, ransacReprojThreshold=2 * tolerance
@@ -189,7 +190,7 @@ def _from_features(fixed: View, moving: View, background: Array | None) -> list[
     if similarity is not None:
         guesses.append(np.vstack([similarity, [0.0, 0.0, 1.0]]))
     guesses = [guess for guess in guesses if _plausible(guess, moving.size)]
-    return guesses or "the pictures agree on no motion that a camera makes"
+    return guesses or "plate and clean plate differ by no plausible camera motion"
 
 
 def _plausible(homography: Array, size: tuple[int, int]) -> bool:
@@ -210,20 +211,20 @@ def _judged(
     fixed: View, moving: View, homography: Array, deviation: float, background: Array | None
 ) -> Registration:
     if not np.isfinite(homography).all() or not _plausible(homography, moving.size):
-        return _refused("the pictures agree on no motion that a camera makes")
+        return _refused("plate and clean plate differ by no plausible camera motion")
     seen = agreement(fixed, moving, homography, background)
     textured, alike = int(seen.textured.sum()), int(seen.alike.sum())
     share = alike / max(1, textured)
     longest = max(fixed.size)
     reason = ""
     if textured < _LEAST_TILES:
-        reason = f"too little texture: only {textured} parts of the background show anything to compare"
+        reason = f"too little texture: only {textured} parts of the background can be compared"
     elif alike < _LEAST_TILES or share < _LEAST_SHARE:
-        reason = f"the pictures do not show the same place: {alike} of {textured} parts are alike"
+        reason = f"plate and clean plate do not show the same place: {alike} of {textured} parts match"
     elif seen.residual > _FAR * longest:
         reason = f"parts are still {seen.residual:.1f} pixels apart"
     elif deviation > _MOST_DEVIATION * longest:
-        reason = f"the texture there is does not fix the motion: it may be {deviation:.1f} pixels off"
+        reason = f"too little texture to pin down the motion: it may be {deviation:.1f} pixels off"
     if reason:
         return _refused(reason, alike, seen.residual, share, deviation, seen)
     return Registration(homography, alike, seen.residual, share, deviation, True, "", seen)

@@ -135,7 +135,7 @@ class _Solver:
         return [
             f"the clean plate shows something that plate frame {frame} does not, "
             f"{round(found.width * scale)}x{round(found.height * scale)} pixels at {round(found.x * scale)}, "
-            f"{round(found.y * scale)}: is somebody still in it?"
+            f"{round(found.y * scale)}: is the subject still in it?"
             for found in find_leftovers(look.small, fitted, self._solver.matte, valid)[:1]
         ]
 

@@ -38,7 +38,7 @@ def judged(fit: FrameFit, exposure: ExposureMatch | None, size: tuple[int, int])
     """
     longest = max(size)
     doubts = []
-    said = {"none": "fits as it is", "off": "not aligned, as asked"}.get(fit.motion)
+    said = {"none": "fits as is", "off": "not aligned, as asked"}.get(fit.motion)
     if said is None:
         moved = np.abs(displaced(fit.sources[0].matrix, size))
         said = f"moved by up to {np.hypot(*moved.T).max():.1f} px"
@@ -51,16 +51,16 @@ def judged(fit: FrameFit, exposure: ExposureMatch | None, size: tuple[int, int])
             doubts.append(f"parts are still {fit.residual:.1f} px apart (parallax? a moving background?)")
     if exposure is not None:
         if not exposure.trusted:
-            doubts.append(f"exposure left alone: {exposure.reason}")
+            doubts.append(f"exposure not matched: {exposure.reason}")
         elif fit.gain != (1.0, 1.0, 1.0):
             facts.append("exposure " + "/".join(f"{np.log2(gain):+.2f}" for gain in fit.gain) + " stops")
         if fit.gain_field is not None:
-            facts.append("uneven light evened")
+            facts.append("uneven light corrected")
     if len(fit.sources) > 1:
         facts.append(f"{len(fit.sources)} clean frames")
     if fit.coverage < 1 - HOLE:
         facts.append(f"{100 * fit.coverage:.1f} % covered")
         if fit.coverage < _COVERED:
-            doubts.append(f"{100 * (1 - fit.coverage):.0f} % of the picture has no clean plate")
+            doubts.append(f"{100 * (1 - fit.coverage):.0f} % of the frame has no clean plate")
     verdict: Verdict = "doubtful" if doubts else "good"
     return replace(fit, verdict=verdict, message=f"{verdict}: {'; '.join(doubts + facts)}")

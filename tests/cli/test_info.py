@@ -58,7 +58,7 @@ def test_layers_windows_and_metadata_of_one_file(howard, tmp_path):
         "matte: A, float",
         "smpte:TimeCode = 01:02:03:04",
         "scene = 12",
-        "the file does not say",
+        "the file has no tag",
     ):
         assert words in ended.out
     assert "frames" not in ended.out
@@ -116,7 +116,7 @@ def test_movie(howard, tmp_path):
         "timecode 10:00:59:24",
         "tags range limited, matrix BT.2020, primaries BT.2020, transfer HLG",
         "colour take.mov: Rec.2100-HLG - Display, from the file's own tag hlg_rec2020_display",
-        "notes take.mov: turned by 270 degrees, as its header says",
+        "notes take.mov: rotated by 270 degrees, from its header",
     ):
         assert words in text
     found = json.loads(howard("info", path, "--json").out)
@@ -124,7 +124,7 @@ def test_movie(howard, tmp_path):
     assert found["movie"]["rate"] == "25/1"
     assert found["movie"]["colorspace"] == "hlg_rec2020_display"
     assert found["resolved"]["space"] == "Rec.2100-HLG - Display"
-    assert found["notes"] == ["take.mov: turned by 270 degrees, as its header says"]
+    assert found["notes"] == ["take.mov: rotated by 270 degrees, from its header"]
 
 
 def test_movie_that_says_nothing(howard, tmp_path):

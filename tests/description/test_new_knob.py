@@ -36,7 +36,7 @@ from howard_nodes import HowardMatte
 from howard_nodes.description import KNOBS, describe
 from howard_nodes.description.job import Job
 from howard_nodes.hosts.comfyui.widgets import widgets_of
-from howard_nodes.hosts.nuke.plugin.howard_nuke import layout
+from howard_nodes.hosts.nuke.plugin.howard_nuke import panel
 from howard_nodes.worker.requests import Session, evaluation
 
 rng = np.random.default_rng(1)
@@ -61,7 +61,7 @@ print(json.dumps({
     "ran": [where_it_does_not_count, where_it_counts],
     "job": job.settings.generosity,
     "comfyui": [name for name in widgets_of(KNOBS) if "generosity" in name],
-    "nuke": [(knob.name, knob.disabled) for knob in layout.knobs(describe()) if knob.name == "generosity"],
+    "nuke": [(knob.name, knob.disabled) for knob in panel.knobs(describe()) if knob.name == "generosity"],
 }))
 """
 
@@ -78,7 +78,7 @@ def howard(tmp_path_factory):
             (package / inside).symlink_to(path)
     for name, old, new in (
         ("description/settings.py", _BEFORE, _DECLARATION + _BEFORE),
-        ("engine/engine.py", _READ, _USED),
+        ("engine/refining.py", _READ, _USED),
     ):
         text = (PACKAGE / name).read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{name} has another text now: let this test follow"

@@ -183,7 +183,7 @@ def test_hair_needs_foregrounds_that_show_some(folders, tmp_path):
     with pytest.raises(InputError, match="shows hair"):
         list(compose_cases(tmp_path / "set", stock, count=1, seed=5, height=180, kinds=("hair",)))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty: holds no"):
+    with pytest.raises(InputError, match="empty: has no images"):
         read_stock(tmp_path / "empty", None)
 
 

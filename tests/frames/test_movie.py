@@ -323,7 +323,7 @@ def test_alpha_is_straight_and_full_range(tmp_path: Path) -> None:
     alone = Movie(path).read(1, layer="A")
     assert alone.channels == ("A",)
     np.testing.assert_array_equal(alone.pixels[..., 0], frame.alpha)
-    with pytest.raises(FrameError, match=r"frame 1: has no layer 'matte'; there is R, G, B, A"):
+    with pytest.raises(FrameError, match=r"frame 1: has no layer 'matte'; it has R, G, B, A"):
         Movie(path).read(1, layer="matte")
 
 
@@ -532,7 +532,7 @@ def test_rotation_is_applied(tmp_path: Path, degrees: int) -> None:
     assert movie.display_size(1) == (luma.shape[1], luma.shape[0]) == ((12, 8) if degrees == 180 else (8, 12))
     assert info.rotation == 360 - degrees
     assert frame.pixel_aspect == (2.0 if degrees == 180 else 0.5)
-    assert any(f"turned by {360 - degrees} degrees" in note for note in movie.notes())
+    assert any(f"rotated by {360 - degrees} degrees" in note for note in movie.notes())
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -716,7 +716,7 @@ def test_frames_that_are_not_there(tmp_path: Path) -> None:
         movie.frames,
     )
     assert (movie.exists(5), movie.exists(6), movie.is_still) == (True, False, False)
-    with pytest.raises(FrameError, match=r"a\.mkv, frame 6: has no such frame; its frames are 1-5"):
+    with pytest.raises(FrameError, match=r"a\.mkv, frame 6: has no such frame, only 1-5"):
         movie.read(6)
     assert movie.path(77) == tmp_path / "a.mkv"
 

@@ -410,4 +410,4 @@ def test_flat_pictures_that_agree_are_used_as_they_lie():
     flat = np.full((H, W, 3), 0.2, np.float32)
     shot, _ = solve({1: flat, 2: flat * 1.01}, {1: flat})
     assert {fit.verdict for fit in shot.frames.values()} == {"doubtful"}
-    assert all("used as it is" in fit.message for fit in shot.frames.values())
+    assert all("used as is" in fit.message for fit in shot.frames.values())

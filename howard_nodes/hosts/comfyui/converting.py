@@ -37,11 +37,14 @@ class ConvertColor:
         """Declare inputs and widgets."""
         return {
             "required": {
-                "image": ("IMAGE", {"tooltip": "The picture. An alpha stays as it is."}),
-                "space": (spaces(), {"default": SCENE_LINEAR, "tooltip": "Colour space that it is in."}),
+                "image": ("IMAGE", {"tooltip": "The image. Alpha is not changed."}),
+                "space": (spaces(), {"default": SCENE_LINEAR, "tooltip": "Its current colour space."}),
                 "to": (
                     spaces(),
-                    {"default": SRGB, "tooltip": "Colour space wanted. Other than scene-linear is 0 to 1."},
+                    {
+                        "default": SRGB,
+                        "tooltip": "Colour space to convert to. All except scene-linear are 0 to 1.",
+                    },
                 ),
             }
         }

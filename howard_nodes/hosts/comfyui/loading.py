@@ -30,16 +30,14 @@ class LoadEXR:
     """Load EXR: a picture, a sequence or a movie, with its colour space, as a batch."""
 
     CATEGORY = "Howard"
-    DESCRIPTION = (
-        "Reads EXR and what else Howard reads (PNG, TIFF, DPX, JPEG, movies); a sequence becomes a batch."
-    )
+    DESCRIPTION = "Loads EXR, PNG, TIFF, DPX, JPEG and movies; a sequence becomes a batch."
     RETURN_TYPES = ("IMAGE", "MASK", "STRING")
     RETURN_NAMES = ("image", "mask", "frames")
     OUTPUT_TOOLTIPS = (
         "Red, green, blue; those of an EXR with an alpha are premultiplied, as in the file.",
         "The file's alpha, or its one channel; 1 everywhere where there is neither. 1 is the subject: "
         "ComfyUI's Load Image has it the other way round.",
-        "Numbers of the frames, for Save EXR.",
+        "Frame numbers, for Save EXR.",
     )
     FUNCTION = "load"
 
@@ -64,7 +62,7 @@ class LoadEXR:
                     {
                         "default": "",
                         "placeholder": "all",
-                        "tooltip": "1001-1024, 1001-1024x2 or 1001,1005. Empty: all; all are in memory.",
+                        "tooltip": "1001-1024, 1001-1024x2 or 1001,1005. Empty: all. All stay in memory.",
                     },
                 ),
                 "layer": (
@@ -79,7 +77,7 @@ class LoadEXR:
                     [_FROM_FILE, *file_spaces()],
                     {
                         "default": _FROM_FILE,
-                        "tooltip": "Colour space of the file, in place of what it says itself.",
+                        "tooltip": "Colour space of the file. Overrides the file's own tag.",
                     },
                 ),
             },

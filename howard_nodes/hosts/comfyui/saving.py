@@ -48,9 +48,7 @@ class SaveEXR:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """Declare inputs and widgets."""
-        main = {
-            "tooltip": "The picture: R G B, and A where it has four channels, which are premultiplied then."
-        }
+        main = {"tooltip": "The image: R G B, or premultiplied R G B A with four channels."}
         return {
             "required": {
                 _MAIN.name: (socket_type(_MAIN), main),
@@ -69,8 +67,8 @@ class SaveEXR:
                     "STRING",
                     {
                         "default": "",
-                        "placeholder": "from the first on",
-                        "tooltip": "Numbers of the frames, as Load EXR gives them. Empty: from the first on.",
+                        "placeholder": "counted from first",
+                        "tooltip": "Frame numbers, from Load EXR. Empty: counted from first.",
                     },
                 ),
                 "first_frame": (
@@ -79,7 +77,7 @@ class SaveEXR:
                         "default": 1001,
                         "min": -MAX_FRAMES,
                         "max": MAX_FRAMES,
-                        "tooltip": "Number of the first frame, where frames is empty.",
+                        "tooltip": "Number of the first frame, if frames is empty.",
                     },
                 ),
                 "colorspace": (
@@ -138,7 +136,7 @@ class SaveEXR:
         numbers = _numbered(frames, first_frame, len(main))
         if output.is_still and len(main) > 1:
             raise InputError(
-                f"{pattern}: is one file for {len(main)} frames; name a sequence, as shot.####.exr."
+                f"{pattern}: is one file for {len(main)} frames; use a sequence, such as shot.####.exr."
             )
         target = space_named(config, colorspace)
         if not config.is_scene_linear(target):
@@ -187,6 +185,6 @@ def _numbered(frames: str, first: int, count: int) -> tuple[int, ...]:
     numbers = parse_frames(frames)
     if len(numbers) != count:
         raise InputError(
-            f"frames {frames}: are {len(numbers)}, image has {count}; give as many numbers as frames."
+            f"frames {frames}: {len(numbers)} numbers for {count} frames; give one number per frame."
         )
     return numbers

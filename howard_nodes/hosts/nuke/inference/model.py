@@ -44,7 +44,7 @@ class Quality(NamedTuple):
     Attributes
     ----------
     first_scale, least_scale : float
-        Of the coarse stage: it is halved from the first on, not below the least,
+        Of the coarse stage: it is halved counted from first, not below the least,
     longest_side : float
         until the coarse stage sees no more pixels than these on the longer side.
     looks : int

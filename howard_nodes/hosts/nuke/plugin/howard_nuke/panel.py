@@ -87,14 +87,14 @@ def knobs(document: dict[str, Any]) -> list[NukeKnob]:
             "PyScript_Knob",
             "pull_frame",
             "Pull Matte: this frame",
-            "Renders the inputs of the current frame and has Howard pull its matte.",
+            "Renders the inputs at the current frame and pulls the matte.",
             _CALL.format("pull(nuke.thisNode(), 'frame')"),
         ),
         NukeKnob(
             "PyScript_Knob",
             "pull_range",
             "Pull Matte: range",
-            "The same for all frames of the range below.",
+            "Pulls the matte for all frames of the range below.",
             _CALL.format("pull(nuke.thisNode(), 'range')"),
             beside=True,
         ),
@@ -102,7 +102,7 @@ def knobs(document: dict[str, Any]) -> list[NukeKnob]:
             "PyScript_Knob",
             "cancel",
             "Cancel",
-            "Stops between frames; those that are done stay.",
+            "Stops between frames; finished frames are kept.",
             _CALL.format("cancel(nuke.thisNode())"),
             beside=True,
         ),
@@ -112,10 +112,12 @@ def knobs(document: dict[str, Any]) -> list[NukeKnob]:
             "Enumeration_Knob",
             "show",
             "show",
-            "What the group shows in red, green and blue. All layers are there whatever it shows.",
+            "What the group shows in red, green and blue. All layers stay available.",
             items=tuple(name for name, _ in SHOWN),
         ),
-        NukeKnob("Text_Knob", "status", "status", "What was pulled last, and how the clean plate fits.", " "),
+        NukeKnob(
+            "Text_Knob", "status", "status", "Result of the last pull, and how the clean plate fits.", " "
+        ),
     ]
     groups: dict[str, list[NukeKnob]] = {}
     defaults = {knob["name"]: knob["default"] for knob in document["knobs"]}
@@ -133,7 +135,7 @@ def knobs(document: dict[str, Any]) -> list[NukeKnob]:
             "File_Knob",
             "folder",
             "folder",
-            "Results and rendered inputs go into a folder of the node's name in here.",
+            "Folder for results and rendered inputs, with a subfolder per node.",
             _FOLDER,
         ),
         NukeKnob(
@@ -148,7 +150,7 @@ def knobs(document: dict[str, Any]) -> list[NukeKnob]:
             "Boolean_Knob",
             "more_layers",
             "refine region and fitted clean plate",
-            "Writes the layers region and clean too.",
+            "Also writes the layers region and clean.",
             False,
         ),
         NukeKnob(
@@ -232,12 +234,12 @@ def _matte_knobs(socket: dict[str, Any]) -> list[NukeKnob]:
             "Channel_Knob",
             socket["name"] + CHANNEL,
             "channel",
-            socket["help"] + "\nThe channel of this input that is taken.",
+            socket["help"] + "\nChannel of this input to use.",
             "rgba.red" if override else "rgba.alpha",
         )
     ]
     if override:
-        tooltip = "Acts only where the input's alpha is (premultiplied paint); else everywhere."
+        tooltip = "Applies only where the input has alpha (premultiplied paint); else everywhere."
         made.append(
             NukeKnob(
                 "Boolean_Knob", socket["name"] + PAINTED, "only where painted", tooltip, False, beside=True
