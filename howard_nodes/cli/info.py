@@ -82,18 +82,25 @@ def _describe(file: FileInfo, config: ColorConfig, requested: str | None) -> dic
 def _describe_part(
     file: FileInfo, part: PartInfo, config: ColorConfig, requested: str | None
 ) -> dict[str, Any]:
-    colour = _resolved(config, file.path, part.colorspace, requested, part.metadata.get("chromaticities"))
+    colour = _resolved(
+        config,
+        file.path,
+        part.colorspace,
+        requested,
+        chromaticities=part.metadata.get("chromaticities"),
+        is_float=part.is_float,
+    )
     metadata = {name: _plain(value) for name, value in part.metadata.items()}
     return asdict(replace(part, metadata=metadata)) | {"resolved": colour}
 
 
 def _resolved(
-    config: ColorConfig, path: Path, tagged: str | None, requested: str | None, chromaticities: Any = None
+    config: ColorConfig, path: Path, tagged: str | None, requested: str | None, **more: Any
 ) -> dict[str, Any]:
     from howard_nodes.errors import ColorError
 
     try:
-        resolved = config.resolve(path, tagged, requested, chromaticities=chromaticities)
+        resolved = config.resolve(path, tagged, requested, **more)
     except ColorError as error:
         if requested:
             raise

@@ -84,6 +84,8 @@ class PartInfo:
         Tile width and height, None for scan lines.
     colorspace : str or None
         What the file's own tags say, see `read_frame`.
+    is_float : bool
+        Whether it holds floating-point numbers.
     metadata : dict
         What would be carried to an output.
     """
@@ -98,6 +100,7 @@ class PartInfo:
     compression: str
     tile: tuple[int, int] | None
     colorspace: str | None
+    is_float: bool
     metadata: dict[str, Any]
 
 

@@ -131,10 +131,15 @@ def read_frame(
             path=path,
             frame=frame,
             layer=layer_of(specs, index, chosen),
+            is_float=_is_float(str(spec.channelformat(chosen[0]))),
             straight_alpha=bool(
                 spec.get_int_attribute("oiio:UnassociatedAlpha") or source.format_name() in ("png", "webp")
             ),
         )
+
+
+def _is_float(stored: str) -> bool:
+    return stored in ("half", "float", "double")
 
 
 def _upright(source: oiio.ImageInput, spec: oiio.ImageSpec) -> tuple[Window, Window, float]:
@@ -210,6 +215,7 @@ def inspect_file(path: Path | str) -> FileInfo:
                     compression=text_of(spec, "compression"),
                     tile=(spec.tile_width, spec.tile_height) if spec.tile_width else None,
                     colorspace=tagged_colorspace(spec, source.format_name(), path),
+                    is_float=_is_float(str(spec.channelformat(0))),
                     metadata=carried_metadata(spec, path),
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +191,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
 
     def read(frame: int) -> np.ndarray:
         light = plate.light(frame, space)
-        headers[frame] = Light(light.header, light.file_space, space, np.empty((0, 0, 3), np.float32))
+        headers[frame] = replace(light, pixels=np.empty((0, 0, 3), np.float32))
         return light.on(display)[0]
 
     def subject(picture: np.ndarray, other: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -298,6 +298,7 @@ def _write(
         config=config,
         space=light.space,
         file_space=light.file_space,
+        guessed=light.guessed,
         depth=job.depth,
         compression=job.compression,
         about=about,

@@ -122,6 +122,7 @@ def open_plates(
         layer=job.clean_layer,
         colorspace=job.clean_colorspace,
         cache=cache,
+        beside=plate,
     )
     frames = choose_frames(plate.footage, job.frames)
     missing = plate.footage.missing(frames)

@@ -213,6 +213,7 @@ class Shot:
         common: dict[str, Any] = {
             "config": self._config,
             "file_space": inputs.read.file_space,
+            "guessed": inputs.read.guessed,
             "compression": job.compression,
             "about": {
                 FINGERPRINT_ATTRIBUTE: inputs.fingerprint,

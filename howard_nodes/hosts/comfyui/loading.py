@@ -192,5 +192,7 @@ def _for_graph(picture: Frame, space: str, requested: str | None) -> tuple[np.nd
     if picture.channels == ("A",):  # coverage: data, in every colour space the same
         return color, mask
     config, about = color_config(), picture.metadata.get("chromaticities")
-    found = config.resolve(str(picture.path), picture.colorspace, requested, chromaticities=about)
+    found = config.resolve(
+        str(picture.path), picture.colorspace, requested, chromaticities=about, is_float=picture.is_float
+    )
     return to_graph(config, color, found.space, space), mask
