@@ -77,6 +77,8 @@ class FrameFit:
         Factor on the clean plate, scene-linear, per channel.
     gain_field : tuple of floats, optional
         See `howard_nodes.plates.photometric.ExposureMatch`.
+    gain_rows : tuple of floats, optional
+        A gain that changes from row to row, see `howard_nodes.plates.gain_rows`.
     ceiling : tuple of three floats, optional
         Light at which the plate is clipped, per channel: the clean plate, made brighter, is clipped there
         too.
@@ -101,6 +103,7 @@ class FrameFit:
     flow: Array | None = None
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     gain_field: tuple[float, ...] | None = None
+    gain_rows: tuple[float, ...] | None = None
     ceiling: tuple[float, float, float] | None = None
     motion: str = "none"
     verdict: Verdict = "good"
@@ -119,6 +122,7 @@ class FrameFit:
             and self.flow is None
             and self.gain == (1.0, 1.0, 1.0)
             and self.gain_field is None
+            and self.gain_rows is None
             and self.ceiling is None
         )
 
@@ -127,6 +131,8 @@ class FrameFit:
         """A hash of what the fit does to the pixels; what it says about them is left out."""
         known = _to_json(self)
         does = {key: known[key] for key in ("sources", "flow", "gain", "gain_field", "ceiling")}
+        if self.gain_rows is not None:
+            does["gain_rows"] = known["gain_rows"]
         return hashlib.blake2b(json.dumps(does, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -301,6 +307,8 @@ def _from_json(entry: dict[str, Any]) -> FrameFit:
         known["ceiling"] = _numbers(known["ceiling"], 3)
     if known["gain_field"] is not None:
         known["gain_field"] = _numbers(known["gain_field"], 6)
+    if known.get("gain_rows") is not None:
+        known["gain_rows"] = _numbers(known["gain_rows"], len(known["gain_rows"]))
     return FrameFit(**known)
 
 

@@ -15,6 +15,7 @@ from howard_nodes.plates.alignment import Agreement, agreement
 from howard_nodes.plates.corners import farthest, no_motion, one_motion
 from howard_nodes.plates.fit import FrameFit, Source, Verdict
 from howard_nodes.plates.flow import residual_flow
+from howard_nodes.plates.light_left import find_light_left
 from howard_nodes.plates.photometric import ExposureMatch, match_exposure
 from howard_nodes.plates.registration import IDENTITY, Registration, refine, register
 from howard_nodes.plates.takes import Reduced, ReducedTakes, resized
@@ -210,6 +211,7 @@ class FrameSolver:
         ceiling = _ceiling(look.small) if exposure is not None and max(exposure.gain) > 1.0 else None
         if ceiling is not None:
             fitted = np.minimum(fitted, np.array(ceiling, np.float32))
+        left = None if exposure is None else find_light_left(look.small, fitted, valid)
         difference, _ = _difference(look.small, fitted, trusted_area)
         sources: tuple[Source, ...] = (Source.of(clean_frame, homography),)
         coverage = float(valid.mean())
@@ -225,6 +227,7 @@ class FrameSolver:
             flow=flow,
             gain=exposure.gain if exposure is not None else (1.0, 1.0, 1.0),
             gain_field=exposure.field if exposure is not None else None,
+            gain_rows=exposure.rows if exposure is not None else None,
             ceiling=ceiling,
             motion=motion,
             inliers=known.inliers if known is not None else 0,
@@ -232,7 +235,7 @@ class FrameSolver:
             difference=round(difference, 6),
             coverage=round(coverage, 6),
         )
-        fit = judged(fit, exposure, self._pictures.size)
+        fit = judged(fit, exposure, self._pictures.size, left)
         return Found(fit, homography if known is not None else None, exposure)
 
     def _failed(self, frame: int, look: Reduced, clean_frame: int, why: Registration) -> Found:
@@ -251,6 +254,7 @@ class FrameSolver:
             one.fit,
             gain=one.fit.gain if keep else (1.0, 1.0, 1.0),
             gain_field=one.fit.gain_field if keep else None,
+            gain_rows=one.fit.gain_rows if keep else None,
             ceiling=one.fit.ceiling if keep else None,
             verdict=verdict,
             message=f"{verdict}: {why.reason}; {word}",

@@ -8,6 +8,7 @@ import numpy as np
 
 from howard_nodes.plates.corners import displaced
 from howard_nodes.plates.fit import FrameFit, Verdict
+from howard_nodes.plates.light_left import LightLeft
 from howard_nodes.plates.photometric import ExposureMatch
 
 __all__ = ["HOLE", "judged"]
@@ -17,9 +18,17 @@ HOLE = 0.0005
 
 _GOOD = 0.0003  # of the longer side: a residual of 0.6 px in HD is still good
 _COVERED = 0.95
+_LIGHT = 0.1  # stops: what a network sees as something in front of the clean plate
+_CAUSES = {
+    "curve": "is the clean plate in another colour space? see --clean-colorspace",
+    "bands": "flicker?",
+    "light": "has the light changed?",
+}
 
 
-def judged(fit: FrameFit, exposure: ExposureMatch | None, size: tuple[int, int]) -> FrameFit:
+def judged(
+    fit: FrameFit, exposure: ExposureMatch | None, size: tuple[int, int], left: LightLeft | None = None
+) -> FrameFit:
     """Give a fit its verdict, and the verdict in words.
 
     Parameters
@@ -30,6 +39,8 @@ def judged(fit: FrameFit, exposure: ExposureMatch | None, size: tuple[int, int])
         The match that its gains are of; None where none was asked for.
     size : tuple of int
         Width and height of the picture.
+    left : LightLeft, optional
+        What is left of light in the background.
 
     Returns
     -------
@@ -56,6 +67,10 @@ def judged(fit: FrameFit, exposure: ExposureMatch | None, size: tuple[int, int])
             facts.append("exposure " + "/".join(f"{np.log2(gain):+.2f}" for gain in fit.gain) + " stops")
         if fit.gain_field is not None:
             facts.append("uneven light corrected")
+        if fit.gain_rows is not None:
+            facts.append("flicker in bands corrected")
+        if left is not None and left.stops > _LIGHT:
+            doubts.append(f"the background is still {left.stops:.2f} stops off ({_CAUSES[left.cause]})")
     if len(fit.sources) > 1:
         facts.append(f"{len(fit.sources)} clean frames")
     if fit.coverage < 1 - HOLE:

@@ -15,6 +15,7 @@ from howard_nodes.errors import InputError, WriteError
 from howard_nodes.frames import Window
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source
 from howard_nodes.plates.fitted import fitted_clean
+from howard_nodes.plates.photometric import ExposureMatch
 
 SIZE = (40, 24)
 DISPLAY = Window(0, 0, *SIZE)
@@ -395,3 +396,30 @@ def test_the_path_may_be_anywhere(tmp_path: Path):
     path = tmp_path / "Größe 'fit' 一.json"
     shot_of(fit_of()).save(path)
     assert ShotFit.load(path).frames[1001].changes_nothing
+
+
+def test_bands_are_kept_and_done_to_pixels_as_they_were_measured(tmp_path: Path) -> None:
+    rows = tuple(float(v) for v in 0.3 * np.sin(np.linspace(0, 9, 25)))
+    fit = fit_of(Source(0), gain=(1.2, 1.1, 0.9), gain_field=(0.1, -0.2, 0.0, 0.1, 0.0, 0.2), gain_rows=rows)
+    shot_of(fit).save(tmp_path / "fit.json")
+    again = ShotFit.load(tmp_path / "fit.json").frames[1001]
+    assert again.gain_rows == rows
+    assert again.fingerprint == fit.fingerprint != replace(fit, gain_rows=None).fingerprint
+    clean = noise()
+    match = ExposureMatch(fit.gain, fit.gain_field, 50, 0.0, True, rows=rows)
+    made = fitted_clean(fit, lambda _: (clean.copy(), None), DISPLAY, DISPLAY).clean
+    np.testing.assert_allclose(made, match.apply(clean), rtol=1e-5)
+    # Beyond the display window, the edge goes on.
+    wide = Window(0, -6, SIZE[0], SIZE[1] + 12)
+    flat = np.ones((wide.height, wide.width, 3), np.float32)
+    beyond = fitted_clean(replace(fit, gain_field=None), lambda _: (flat.copy(), None), wide, DISPLAY).clean
+    np.testing.assert_array_equal(beyond[:7], np.broadcast_to(beyond[6], beyond[:7].shape))
+
+
+def test_a_fit_from_before_bands_were_known_is_read(tmp_path: Path) -> None:
+    shot_of(fit_of()).save(tmp_path / "fit.json")
+    document = json.loads((tmp_path / "fit.json").read_text())
+    for frame in document["frames"]:
+        del frame["gain_rows"]
+    (tmp_path / "fit.json").write_text(json.dumps(document))
+    assert ShotFit.load(tmp_path / "fit.json").frames[1001].gain_rows is None
