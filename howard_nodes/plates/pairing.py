@@ -54,6 +54,8 @@ def paired(pictures: ReducedTakes, align: str, note: Callable[[str, bool], None]
     if align == "off":
         # A missing number is no clean plate: it is not this take's business to choose another.
         return {frame: takes.same_number(frame) for frame in takes.frames}
+    if takes.by_number:
+        return _by_number(takes, list(takes.clean_frames), note)
     readable, thumbnails = [], []
     for frame in takes.clean_frames:
         try:

@@ -239,6 +239,7 @@ class Plates:
             clean_frames=footage.frames[:1] if footage.is_still else footage.frames,
             clean=clean_light,
             same_number=lambda frame: frame + offset,
+            by_number=offset != 0,
             **seen_by(engine, space),
         )
         return fit_shot(

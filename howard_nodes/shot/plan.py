@@ -125,11 +125,27 @@ def open_plates(
         beside=plate,
     )
     frames = choose_frames(plate.footage, job.frames)
+    _check_apart(job, plate.footage, clean.footage)
     missing = plate.footage.missing(frames)
     if missing:
         many = f"frames {format_frames(missing)} are" if len(missing) > 1 else f"frame {missing[0]} is"
         tell(Note(f"{job.plate}: {many} missing.", warning=True))
     return Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset, reach=reach)
+
+
+def _check_apart(job: Job, plate: Footage, clean: Footage) -> None:
+    """Refuse a take that is its own clean plate, frame by frame. Raises `InputError`."""
+    # One of its frames, for all the others, may well be empty.
+    if job.clean_offset or (clean.is_still and len(plate.frames) > 1):
+        return
+    if not set(plate.frames) & set(clean.frames):
+        return
+    ours, others = plate.path(plate.frames[0]), clean.path(plate.frames[0])
+    if ours.exists() and others.exists() and ours.samefile(others):
+        raise InputError(
+            f"{job.clean_plate}: is the plate itself. Name an empty take or still; or say where in the plate "
+            "the frame is empty: with --clean-offset, or by naming one of its frames."
+        )
 
 
 def open_mattes(job: Job) -> dict[str, Footage]:
