@@ -30,6 +30,9 @@ _LEAST_BACKGROUND = 0.03
 _NEIGHBOURS = (1, 2, 4, 8, 16, 32, 64)
 _MOST_SOURCES = 4
 _MOST_TRIES = 6
+_PATIENCE = 2  # frames on which nothing was found, until no more is looked for
+_MORE = 1.5  # times what they lacked, from which it is looked for again
+_AGAIN = 16  # frames after which it is looked for again in any case
 _CLIPPED = 0.004  # share of a picture that is equally bright, and nothing brighter: clipped
 _FLAT = 0.06  # relative difference of plate and clean plate up to which flat pictures fit as they are
 
@@ -63,6 +66,7 @@ class FrameSolver:
         self._pictures, self._settings = pictures, settings
         self.matte: Array | None = None
         self._fills: list[int] = []  # offsets of clean frames that filled holes before
+        self._vain, self._lacked = 0, 0.0  # frames in a row that no clean frame filled, and what they lacked
         self._ratio: float | None = None  # light of the plate beside the clean plate's, as last seen
 
     def solve(
@@ -273,6 +277,9 @@ class FrameSolver:
         frames = self._pictures.takes.clean_frames
         here = frames.index(clean_frame)
         offsets = [*self._fills, *(s * step for step in _NEIGHBOURS for s in (1, -1))]
+        lacking = float(1 - valid.mean())
+        if self._is_vain(lacking):
+            offsets = [*self._fills]
         tries = 0
         matrix = sources[0].matrix
         for offset in dict.fromkeys(offsets):
@@ -297,7 +304,20 @@ class FrameSolver:
             sources = (*sources, Source.of(frames[here + offset], there.homography))
             valid = np.maximum(valid, also)
             self._fills = [offset, *(known for known in self._fills if known != offset)][:3]
+        if tries:
+            self._vain = 0 if len(sources) > 1 else self._vain + 1
+            self._lacked = max(self._lacked, lacking)
         return sources, float(valid.mean())
+
+    def _is_vain(self, lacking: float) -> bool:
+        """Whether other clean frames need not be tried: on the frames before, none had what this one lacks.
+
+        A clean plate whose camera stands as the plate's does never has.
+        """
+        if self._vain < _PATIENCE or lacking > _MORE * self._lacked:
+            return False
+        self._vain += 1
+        return self._vain % _AGAIN != 0
 
 
 def _ceiling(plate: Array) -> tuple[float, float, float] | None:

@@ -14,6 +14,7 @@ from takes import Subject, Take, make_take, place
 
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
+from howard_nodes.plates import frame_solving
 from howard_nodes.plates.fit import FrameFit, ShotFit
 from howard_nodes.plates.registration import IDENTITY
 from howard_nodes.plates.solving import fit_shot
@@ -411,3 +412,18 @@ def test_flat_pictures_that_agree_are_used_as_they_lie():
     shot, _ = solve({1: flat, 2: flat * 1.01}, {1: flat})
     assert {fit.verdict for fit in shot.frames.values()} == {"doubtful"}
     assert all("used as is" in fit.message for fit in shot.frames.values())
+
+
+def test_clean_frames_that_show_no_more_are_not_tried_for_every_frame(monkeypatch):
+    tried = []
+    usual = frame_solving.register
+
+    def counted(*views, **more):
+        tried.append(more.get("background") is not None)
+        return usual(*views, **more)
+
+    monkeypatch.setattr(frame_solving, "register", counted)
+    plate, clean = take(21, 16), take(22, 16, start=AT)
+    shot, _ = solve(plates(plate), cleans(clean, 1001))
+    assert all(fit.coverage < 1 - frame_solving.HOLE for fit in shot.frames.values())
+    assert sum(tried) <= 3 * frame_solving._MOST_TRIES
