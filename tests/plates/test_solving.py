@@ -427,3 +427,26 @@ def test_clean_frames_that_show_no_more_are_not_tried_for_every_frame(monkeypatc
     shot, _ = solve(plates(plate), cleans(clean, 1001))
     assert all(fit.coverage < 1 - frame_solving.HOLE for fit in shot.frames.values())
     assert sum(tried) <= 3 * frame_solving._MOST_TRIES
+
+
+def test_another_focus_is_called_that():
+    plate, clean = take(1, 3), take(2, 1, start=AT)
+    soft = {frame: cv2.GaussianBlur(picture, (0, 0), 2) for frame, picture in cleans(clean).items()}
+    shot, _ = solve(plates(plate), soft)
+    for fit in shot.frames.values():
+        assert "focus" in fit.message
+        assert "parallax" not in fit.message
+    shot, _ = solve(plates(plate), cleans(clean))
+    assert not any("focus" in fit.message for fit in shot.frames.values())
+
+
+def test_a_flash_and_a_black_leader_are_said():
+    plate, clean = plates(take(1, 9)), cleans(take(2, 1, start=AT))
+    plate[1005] = plate[1005] * 2.2
+    plate[1001] = np.zeros_like(plate[1001])
+    shot, _ = solve(plate, clean)
+    assert "1.1 stops brighter than the frames around it" in shot.frames[1005].message
+    assert shot.frames[1005].verdict == "doubtful"
+    assert "the frame is black" in shot.frames[1001].message
+    assert shot.frames[1001].verdict != "good"
+    assert shot.count("good") == 7
