@@ -269,3 +269,25 @@ def test_a_guess_is_never_written_as_a_tag(tmp_path: Path, random_weights: Path)
     assert read_frame(tmp_path / "out" / "b.1001.exr").colorspace == "lin_ap1_scene"
     run(replace(job, output=str(tmp_path / "out" / "c.####.exr"), output_colorspace="lin_rec709"))
     assert read_frame(tmp_path / "out" / "c.1001.exr").colorspace == "lin_rec709_scene"
+
+
+def test_overscan_without_a_clean_plate_is_said_once(
+    pull: Pull, plain: tuple[str, str], tmp_path: Path
+) -> None:
+    display, data = Window(0, 0, 104, 72), Window(-8, -6, 120, 84)
+    plate = picture(
+        tmp_path / "o.1001.exr",
+        np.pad(disc_over_gradient(0)[0], ((6, 6), (8, 8), (0, 0)), mode="edge"),
+        data_window=data,
+        display_window=display,
+    )
+    _, _, said = pull(plate, plain[1])
+    assert sum("overscan" in one for one in said) == 1
+    wide = picture(
+        tmp_path / "w.exr",
+        np.pad(gradient(), ((6, 6), (8, 8), (0, 0)), mode="edge"),
+        data_window=data,
+        display_window=display,
+    )
+    _, _, said = pull(plate, wide)
+    assert not any("overscan" in one for one in said)
