@@ -5,6 +5,7 @@ Whether it is a sequence, a still or a movie, and whatever colour space it comes
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import numpy as np
 
 from howard_nodes.color import ColorConfig, Resolved
 from howard_nodes.engine.cache import StageCache, key_of
-from howard_nodes.errors import FrameError
+from howard_nodes.errors import FrameError, HowardError
 from howard_nodes.frames import Footage, Frame, Window, carried_over, fit_window, open_footage, sanitize
 from howard_nodes.shot.events import Event, Note
 
@@ -22,6 +23,8 @@ __all__ = ["VALID_LAYER", "Light", "Take"]
 VALID_LAYER = "valid"
 """Layer of a clean plate that says where it is one; 0 where it was filled."""
 
+
+_LOG = logging.getLogger(__name__)
 
 _COVERED = 0.5  # alpha from which a pixel's colour is the picture's, once alpha is divided out
 
@@ -224,6 +227,19 @@ class Take:
 
     def _read(self, frame: int, space: str | None) -> Light:
         self._on_stage("read")
+        try:
+            return self._read_now(frame, space)
+        except HowardError:
+            raise
+        except Exception as error:
+            # Whatever a library raises is this frame's error: the others go on.
+            _LOG.debug("reading frame %d", frame, exc_info=True)
+            path = self.footage.path(frame)
+            raise FrameError(
+                f"cannot be read ({type(error).__name__}: {error}).", path=path, frame=frame
+            ) from error
+
+    def _read_now(self, frame: int, space: str | None) -> Light:
         footage = self.footage
         picture = footage.read(frame, layer=self.layer)
         pixels, bad = sanitize(picture.pixels)

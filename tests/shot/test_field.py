@@ -291,3 +291,36 @@ def test_overscan_without_a_clean_plate_is_said_once(
     )
     _, _, said = pull(plate, wide)
     assert not any("overscan" in one for one in said)
+
+
+@pytest.mark.parametrize("command", ["matte", "align", "fit"])
+def test_a_foreign_exception_is_one_frames_error(
+    make_shot: Callable[..., Shot], random_weights: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    from howard_nodes.shot import take
+    from howard_nodes.shot.clean_plates import align_plates, fit_plates
+
+    usual = take.sanitize
+    shot = make_shot(3)
+
+    def odd(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+        if np.array_equal(pixels, shot.light(1002)):
+            raise RuntimeError("basic_string: construction from null is not valid")
+        return usual(pixels)
+
+    monkeypatch.setattr(take, "sanitize", odd)
+    does = {"matte": run, "align": align_plates, "fit": fit_plates}[command]
+    output = "fit.json" if command == "fit" else "out/o.####.exr"
+    report = does(
+        Job(
+            plate=shot.plate,
+            clean_plate=shot.clean,
+            output=str(shot.folder / output),
+            weights=str(random_weights),
+            device="cpu",
+        )
+    )
+    assert report.done == (1001, 1003)
+    assert list(report.failed) == [1002]
+    if command != "fit":
+        assert "plate.1002.exr" in report.failed[1002]
