@@ -451,3 +451,20 @@ def test_a_movies_tag_is_rec1886_in_every_configuration(name):
     grey = np.full((1, 1, 3), 0.5, np.float32)
     linear = config.to_linear_rec709(grey, "g24_rec709_display")
     np.testing.assert_allclose(linear, 0.5**2.4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["  - !<ColorSpace> {name: B\xfcro}", "  - !<ColorSpace> {name: x, family: B\xfcro}"],
+)
+def test_names_that_are_not_utf8_are_told_at_once(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "config.ocio"
+    path.write_bytes((BARE + line + "\n").encode("latin-1"))
+    with pytest.raises(ColorError, match=r"config\.ocio has names that are not UTF-8.*Save it as UTF-8"):
+        ColorConfig.load(path)
+
+
+def test_a_description_in_any_letters_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "config.ocio"
+    path.write_bytes((BARE + "  - !<ColorSpace> {name: x, description: B\xfcro}\n").encode("latin-1"))
+    assert "x" in [space.name for space in ColorConfig.load(path).spaces()]
