@@ -43,7 +43,7 @@ FORMATS = {"openexr": "EXR", "png": "PNG", "tiff": "TIFF", "dpx": "DPX", "jpeg":
 
 
 # What OpenImageIO may raise of a header that makes no sense. No more, or mistakes here would pass for damage.
-_FOREIGN = (UnicodeError, RuntimeError, OverflowError, MemoryError)
+_FOREIGN = (UnicodeError, RuntimeError, OverflowError)
 
 _CANONICAL = {
     "r": "R",
@@ -194,6 +194,14 @@ def _opened(file: Path, path: Path, frame: int | None) -> Iterator[oiio.ImageInp
             )
         _check_promise(source, file, path, frame)
         yield source
+    except MemoryError as error:
+        spec = source.spec()
+        raise FrameError(
+            f"needs more memory than there is, for {spec.width}x{spec.height} pixels of {spec.nchannels} "
+            "channels; close other programs, or use a machine with more",
+            path=path,
+            frame=frame,
+        ) from error
     except _FOREIGN as error:
         raise FrameError(
             f"is damaged, it cannot be read ({type(error).__name__}: {error}); render or copy it again",

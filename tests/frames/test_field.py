@@ -204,6 +204,20 @@ def test_a_picture_beyond_the_limit_says_how_to_raise_it(tmp_path: Path) -> None
     read_frame(tmp_path / "x.exr")
 
 
+def test_a_picture_that_memory_cannot_hold_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from howard_nodes.frames import reading
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    write_image(tmp_path / "x.exr", _picture(), "RGB")
+    monkeypatch.setattr(reading, "_read_channels", full)
+    with pytest.raises(FrameError, match=r"x\.exr, frame 4: needs more memory .* 9x6 pixels of 3 channels"):
+        read_frame(tmp_path / "x.exr", frame=4)
+
+
 # DPX.
 
 
