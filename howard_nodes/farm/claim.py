@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from howard_nodes.atomic import write_file
+from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
 from howard_nodes.frames import Sequence, format_frames
 from howard_nodes.layers import file_patterns
@@ -122,8 +122,8 @@ def _path(output: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        document = read_json(path)
+    except InputError:
         return {}
     return document if isinstance(document, dict) and {"job", "name", "made"} <= document.keys() else {}
 

@@ -31,6 +31,8 @@ FFMPEG_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 def reason(error: BaseException) -> str:
     """Say what FFmpeg says, as a part of a sentence."""
+    if isinstance(error, av.error.PermissionError):
+        return "FFmpeg does not say why"  # its code for that is the system's for a lack of permission
     text = getattr(error, "strerror", None) or str(error)
     return text[:1].lower() + text[1:]
 

@@ -66,7 +66,7 @@ def attributes_of(spec: oiio.ImageSpec) -> Iterator[tuple[str, str, Any]]:
             value = cleaned(value)
         elif isinstance(value, tuple):
             value = tuple(cleaned(one) if isinstance(one, str) else one for one in value)
-        if value is not None and value != "":
+        if value is not None and not (isinstance(value, str) and not value):
             yield cleaned(name), kind, value
 
 

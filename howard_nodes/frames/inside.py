@@ -42,8 +42,8 @@ FORMATS = {"openexr": "EXR", "png": "PNG", "tiff": "TIFF", "dpx": "DPX", "jpeg":
 """Formats read, by OpenImageIO's name."""
 
 
-# What a library may raise of a header that makes no sense.
-_FOREIGN = (UnicodeError, RuntimeError, ValueError, OverflowError, MemoryError, TypeError, IndexError)
+# What OpenImageIO may raise of a header that makes no sense. No more, or mistakes here would pass for damage.
+_FOREIGN = (UnicodeError, RuntimeError, OverflowError)
 
 _CANONICAL = {
     "r": "R",
@@ -58,6 +58,13 @@ _CANONICAL = {
 
 
 _ORDER = ("R", "G", "B", "A")
+
+# What OpenImageIO says of headers that promise too much.
+_CLAIM = re.compile(r"header claims a (\d+) MB image from a (\d+) byte file")
+_EXCESS = re.compile(r"image size ([\d.]+) MB exceeds the (\d+) MB limit.*claimed to be (\d+x\d+)")
+
+# Bytes of pixels to one byte of a JPEG: black, progressive and with optimal codes, has half as many.
+_MOST_OF_JPEG = 2048
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,16 @@ def explain(message: str) -> str:
             "luminance-chroma EXR (subsampled RY, BY channels) cannot be read; convert it to RGB "
             "first, for example by re-rendering it from Nuke or Blender"
         )
+    if claim := _CLAIM.search(text):
+        return (
+            f"its header is damaged, it promises {claim[1]} MB of pixels in a file of {claim[2]} bytes; "
+            "render or copy it again"
+        )
+    if excess := _EXCESS.search(text):
+        return (
+            f"its header says {excess[3]}, {excess[1]} MB of pixels: it is damaged, or too large for this "
+            f"machine; if it is sound, set OPENIMAGEIO_OPTIONS=limits:imagesize_MB={2 * int(excess[2])}"
+        )
     return text
 
 
@@ -178,7 +195,16 @@ def _opened(file: Path, path: Path, frame: int | None) -> Iterator[oiio.ImageInp
                 path=path,
                 frame=frame,
             )
+        _check_promise(source, file, path, frame)
         yield source
+    except MemoryError as error:
+        spec = source.spec()
+        raise FrameError(
+            f"needs more memory than there is, for {spec.width}x{spec.height} pixels of {spec.nchannels} "
+            "channels; close other programs, or use a machine with more",
+            path=path,
+            frame=frame,
+        ) from error
     except _FOREIGN as error:
         raise FrameError(
             f"is damaged, it cannot be read ({type(error).__name__}: {error}); render or copy it again",
@@ -187,6 +213,21 @@ def _opened(file: Path, path: Path, frame: int | None) -> Iterator[oiio.ImageInp
         ) from error
     finally:
         source.close()
+
+
+def _check_promise(source: oiio.ImageInput, file: Path, path: Path, frame: int | None) -> None:
+    """Refuse a JPEG whose header says more than it can hold: its decoder makes up what is not there.
+
+    Of others the first rows that are missing end the reading.
+    """
+    spec, size = source.spec(), file.stat().st_size
+    if source.format_name() == "jpeg" and spec.image_bytes() > _MOST_OF_JPEG * size:
+        raise FrameError(
+            f"is damaged: its header says {spec.width}x{spec.height}, which its {size} bytes cannot hold; "
+            "render or copy it again",
+            path=path,
+            frame=frame,
+        )
 
 
 def windows(spec: oiio.ImageSpec) -> tuple[Window, Window]:

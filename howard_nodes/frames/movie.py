@@ -138,7 +138,9 @@ class Movie:
         try:
             self._open()
         except FFMPEG_ERRORS as error:
-            raise InputError(f"{self._path}: cannot be read as a movie ({reason(error)}).") from error
+            raise InputError(
+                f"{self._path}: cannot be read as a movie ({reason(error)}); it is damaged, copy it again."
+            ) from error
 
     def _open(self) -> None:
         self._container = open_container(self._path)
@@ -213,14 +215,23 @@ class Movie:
         with self._lock:
             picture = self._picture(frame)
             look = self._look_at(picture)
-        pixels, channels = to_pixels(
-            planes_of(picture),
-            (picture.width, picture.height),
-            look.pixel_format,
-            matrix=look.matrix,
-            full=look.full,
-            siting=look.siting,
-        )
+        size = (picture.width, picture.height)
+        try:
+            pixels, channels = to_pixels(
+                planes_of(picture),
+                size,
+                look.pixel_format,
+                matrix=look.matrix,
+                full=look.full,
+                siting=look.siting,
+            )
+        except MemoryError as error:
+            raise FrameError(
+                f"needs more memory than there is, for {size[0]}x{size[1]} pixels; close other programs, or "
+                "use a machine with more",
+                path=self._path,
+                frame=frame,
+            ) from error
         if layer:
             self.check(frame, layer=layer)
             pixels, channels = pixels[..., [channels.index(layer)]], (layer,)

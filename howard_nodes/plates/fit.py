@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from howard_nodes.atomic import write_file
+from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
 from howard_nodes.frames import format_frames
 
@@ -246,12 +246,7 @@ class ShotFit:
         InputError
             The file is missing, damaged, or no fit.
         """
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-        except ValueError as error:
-            raise InputError(f"{path}: is damaged or not JSON ({error}).") from error
+        document = read_json(path, "make it with howard plate fit")
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
             raise InputError(f"{path}: is not a clean plate fit; make one with howard plate fit.")
         if document.get("version") != _VERSION:
@@ -261,15 +256,15 @@ class ShotFit:
             )
         try:
             fits = [_from_json(entry) for entry in document["frames"]]
-            width, height = document["size"]
+            width, height = (_whole(side) for side in document["size"])
             return cls(
-                (int(width), int(height)),
+                (width, height),
                 str(document["space"]),
                 {fit.frame: fit for fit in fits},
                 bool(document["static"]),
-                tuple(document["notes"]),
+                tuple(map(str, document["notes"])),
             )
-        except (KeyError, TypeError, ValueError, zlib.error) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
             raise InputError(
                 f"{path}: is damaged ({type(error).__name__}: {error}); make it again."
             ) from error
@@ -293,15 +288,22 @@ def _to_json(fit: FrameFit) -> dict[str, Any]:
 
 def _from_json(entry: dict[str, Any]) -> FrameFit:
     known = dict(entry)
+    known["frame"] = _whole(known["frame"])
     known["sources"] = tuple(
-        Source(int(source["frame"]), _numbers(source["homography"], 9)) for source in known["sources"]
+        Source(_whole(source["frame"]), _numbers(source["homography"], 9)) for source in known["sources"]
     )
     if not known["sources"]:
         raise ValueError(f"frame {entry.get('frame')} has no sources")
     flow = known["flow"]
     if flow is not None:
-        values = np.frombuffer(zlib.decompress(base64.b64decode(flow["float32"])), "<f4")
-        known["flow"] = values.reshape(flow["rows"], flow["cols"], 2).astype(np.float32)
+        rows, cols = _whole(flow["rows"]), _whole(flow["cols"])
+        # No more than it says: a little that was zipped can become more than fits into memory.
+        unpacker = zlib.decompressobj()
+        unpacked = unpacker.decompress(base64.b64decode(flow["float32"]), rows * cols * 8 + 1)
+        values = np.frombuffer(unpacked, "<f4").reshape(rows, cols, 2).astype(np.float32)
+        if not unpacker.eof or not np.isfinite(values).all():
+            raise ValueError(f"frame {known['frame']} has a flow that is cut short or not finite")
+        known["flow"] = values
     known["gain"] = _numbers(known["gain"], 3)
     if known["ceiling"] is not None:
         known["ceiling"] = _numbers(known["ceiling"], 3)
@@ -309,7 +311,20 @@ def _from_json(entry: dict[str, Any]) -> FrameFit:
         known["gain_field"] = _numbers(known["gain_field"], 6)
     if known.get("gain_rows") is not None:
         known["gain_rows"] = _numbers(known["gain_rows"], len(known["gain_rows"]))
+    if known["verdict"] not in _VERDICTS:
+        raise ValueError(f"the verdict {known['verdict']!r} is none of {', '.join(_VERDICTS)}")
+    known["motion"], known["message"] = str(known["motion"]), str(known["message"])
+    known["inliers"] = _whole(known["inliers"])
+    for name in ("residual", "difference", "coverage"):
+        if known[name] is not None or name == "coverage":
+            (known[name],) = _numbers([known[name]], 1)
     return FrameFit(**known)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"expected a whole number, not {value!r}")
+    return value
 
 
 def _numbers(values: Any, count: int) -> tuple[Any, ...]:

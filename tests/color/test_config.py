@@ -496,3 +496,20 @@ def test_what_it_belongs_to_decides_before_the_file_rules_but_after_its_tag():
     assert "like the plate" in resolved.reason
     assert config.resolve("c.png", "srgb_tx", None, like="ACEScg").space == config.space("srgb_tx")
     assert config.resolve("c.png", None, "slog3", like="ACEScg").space == config.space("slog3")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["  - !<ColorSpace> {name: B\xfcro}", "  - !<ColorSpace> {name: x, family: B\xfcro}"],
+)
+def test_names_that_are_not_utf8_are_told_at_once(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "config.ocio"
+    path.write_bytes((BARE + line + "\n").encode("latin-1"))
+    with pytest.raises(ColorError, match=r"config\.ocio has names that are not UTF-8.*Save it as UTF-8"):
+        ColorConfig.load(path)
+
+
+def test_a_description_in_any_letters_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "config.ocio"
+    path.write_bytes((BARE + "  - !<ColorSpace> {name: x, description: B\xfcro}\n").encode("latin-1"))
+    assert "x" in [space.name for space in ColorConfig.load(path).spaces()]

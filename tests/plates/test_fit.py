@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -168,6 +170,26 @@ def damaged(text: str, how: str) -> str | None:
         document["size"] = [1]
     elif how == "frame is a list":
         document["frames"][0] = [1, 2]
+    elif how == "frame is text":
+        frame["frame"] = "1001"
+    elif how == "frame is a list of numbers":
+        frame["frame"] = [1001]
+    elif how == "number too large":
+        frame["gain"][1] = 10**400
+    elif how == "size too large":
+        document["size"][0] = float("inf")
+    elif how == "verdict":
+        frame["verdict"] = "splendid"
+    elif how == "coverage":
+        frame["coverage"] = None
+    elif how == "flow is not finite":
+        packed = zlib.compress(np.full((2, 3, 2), np.nan, "<f4").tobytes())
+        frame["flow"]["float32"] = base64.b64encode(packed).decode()
+    elif how == "flow is larger than it says":
+        packed = zlib.compress(bytes(100_000_000))
+        frame["flow"]["float32"] = base64.b64encode(packed).decode()
+    elif how == "nested":
+        return "[" * 100_000
     return json.dumps(document)
 
 
@@ -193,6 +215,15 @@ def damaged(text: str, how: str) -> str | None:
         ("no frame number", "is damaged"),
         ("size", "is damaged"),
         ("frame is a list", "is damaged"),
+        ("frame is text", "is damaged"),
+        ("frame is a list of numbers", "is damaged"),
+        ("number too large", "is damaged"),
+        ("size too large", "is damaged"),
+        ("verdict", "'splendid' is none of good, doubtful, failed"),
+        ("coverage", "is damaged"),
+        ("flow is not finite", "is damaged"),
+        ("flow is larger than it says", "is damaged"),
+        ("nested", "is nested too deeply"),
     ],
 )
 def test_what_is_no_fit_is_refused_with_its_name(tmp_path, how, said):
