@@ -184,6 +184,13 @@ def test_a_shot_with_steps_is_cut_into_chunks_of_that_many_frames(job, tmp_path)
     assert [task.frames for task in bundle.step("Matte").tasks] == [(1001, 1003), (1005, 1006)]
 
 
+def test_a_gap_in_the_plate_is_refused_though_no_frames_were_named(job, tmp_path):
+    Path(job.plate.replace("####", "1003")).unlink()
+    with pytest.raises(InputError, match=r"frames 1003 of the plate are missing"):
+        make_bundle(Job(**{**vars(job), "frames": None}), tmp_path / "job", Farming(chunk=3))
+    assert not (tmp_path / "job").exists()
+
+
 def test_what_is_refused_before_anything_is_submitted(job, tmp_path):
     folder = tmp_path / "job"
     with pytest.raises(InputError, match=r"frames 1007-1009 of the plate are missing"):
