@@ -89,7 +89,7 @@ class Reporter:
 
     def fitted(self, fit: PlatesFitted) -> None:
         """Print how the clean plate fits; what is not good as warnings, the worst first."""
-        from howard_nodes.frames import format_frames
+        from howard_nodes.frames import name_frames
 
         print(fit.summary, flush=True)
         # Frames with the same complaint share a line; figures differ from frame to frame.
@@ -98,7 +98,7 @@ class Reporter:
             alike.setdefault(_kind_of(message.partition(";")[0]), []).append(frame)
         worst = sorted(alike.values(), key=lambda frames: not fit.messages[frames[0]].startswith("failed"))
         for frames in worst[:_MOST_DOUBTS]:
-            which = f"frame{'s' if len(frames) > 1 else ''} {format_frames(frames)}"
+            which = f"frame{'s' if len(frames) > 1 else ''} {name_frames(frames)}"
             warn(f"{which}: clean plate fit {fit.messages[frames[0]]}")
         if len(worst) > _MOST_DOUBTS:
             rest = sum(map(len, worst[_MOST_DOUBTS:]))
@@ -270,13 +270,13 @@ def _kind_of(message: str) -> str:
 
 def _grouped(failed: Mapping[int, str]) -> list[str]:
     """List failures, a line for those that are alike."""
-    from howard_nodes.frames import format_frames
+    from howard_nodes.frames import name_frames
 
     alike: dict[str, list[int]] = {}
     for frame in sorted(failed):
         alike.setdefault(_kind_of(failed[frame]), []).append(frame)
     return [
-        failed[frames[0]] if len(frames) == 1 else f"frames {format_frames(frames)}: {failed[frames[0]]}"
+        failed[frames[0]] if len(frames) == 1 else f"frames {name_frames(frames)}: {failed[frames[0]]}"
         for frames in alike.values()
     ]
 

@@ -15,7 +15,7 @@ from howard_nodes.errors import InputError
 from howard_nodes.farm.bundle import PARAMETERS, TEMPLATE, Bundle
 from howard_nodes.farm.claim import check_free, claim
 from howard_nodes.farm.template import _LONGEST_VALUE, Farming, Making, _expression
-from howard_nodes.frames import format_frames, open_footage
+from howard_nodes.frames import name_frames, open_footage
 from howard_nodes.layers import validate_layers
 from howard_nodes.shot.events import Event
 from howard_nodes.shot.plan import plan
@@ -101,7 +101,7 @@ def _checked(job: Job, on_event: Callable[[Event], None]) -> tuple[int, ...]:
         missing = () if footage is None else footage.missing(frames)
         if missing:
             raise InputError(
-                f"{pattern}: frames {format_frames(missing)} of the {label.lower()} are missing: "
+                f"{pattern}: frames {name_frames(missing)} of the {label.lower()} are missing: "
                 "wait for them, or leave them out of --frames."
             )
     return frames

@@ -11,7 +11,14 @@ from howard_nodes.frames.inside import FORMATS, FileInfo, PartInfo
 from howard_nodes.frames.metadata import TypedValue
 from howard_nodes.frames.movie import Movie, MovieInfo
 from howard_nodes.frames.reading import has_layer, inspect_file, read_attributes, read_frame, verify_file
-from howard_nodes.frames.sequence import MAX_FRAMES, Sequence, expected_frames, format_frames, parse_frames
+from howard_nodes.frames.sequence import (
+    MAX_FRAMES,
+    Sequence,
+    expected_frames,
+    format_frames,
+    name_frames,
+    parse_frames,
+)
 from howard_nodes.frames.writing import EXR_COMPRESSIONS, Depth, validate_compression, write_image
 
 __all__ = [
@@ -42,6 +49,7 @@ __all__ = [
     "has_layer",
     "inspect_file",
     "is_movie",
+    "name_frames",
     "open_footage",
     "parse_frames",
     "read_attributes",

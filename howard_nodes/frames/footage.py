@@ -10,7 +10,7 @@ from howard_nodes.errors import FrameError, InputError, UnsupportedError
 from howard_nodes.frames.containers import is_movie
 from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.movie import Movie
-from howard_nodes.frames.sequence import Sequence, expected_frames, format_frames, parse_frames
+from howard_nodes.frames.sequence import Sequence, expected_frames, name_frames, parse_frames
 
 __all__ = ["Footage", "check_readable", "choose_frames", "open_footage", "with_neighbours"]
 
@@ -158,7 +158,7 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
     """
     frames = expected_frames(footage.frames) if wanted is None else parse_frames(wanted)
     if not footage.select(frames):
-        have = format_frames(footage.frames)
+        have = name_frames(footage.frames)
         raise InputError(f"{footage.pattern}: has none of the frames {wanted}, only {have}.")
     return frames
 

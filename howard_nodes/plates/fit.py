@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
-from howard_nodes.frames import format_frames
+from howard_nodes.frames import format_frames, name_frames
 
 __all__ = ["FrameFit", "ShotFit", "Source", "Verdict"]
 
@@ -195,7 +195,7 @@ class ShotFit:
         missing = set(frames) - set(self.frames)
         if missing:
             raise InputError(
-                f"{where}: has no fit for the frames {format_frames(missing)}; make it again over all "
+                f"{where}: has no fit for the frames {name_frames(missing)}; make it again over all "
                 "frames, with --report."
             )
         if self.size != size:

@@ -10,7 +10,7 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description.job import Job
 from howard_nodes.engine.cache import StageCache
 from howard_nodes.errors import InputError
-from howard_nodes.frames import Footage, check_readable, choose_frames, format_frames, open_footage
+from howard_nodes.frames import Footage, check_readable, choose_frames, name_frames, open_footage
 from howard_nodes.layers import validate_layers
 from howard_nodes.shot.events import Event, Note
 from howard_nodes.shot.output import check_output, output_paths
@@ -128,7 +128,7 @@ def open_plates(
     _check_apart(job, plate.footage, clean.footage)
     missing = plate.footage.missing(frames)
     if missing:
-        many = f"frames {format_frames(missing)} are" if len(missing) > 1 else f"frame {missing[0]} is"
+        many = f"frames {name_frames(missing)} are" if len(missing) > 1 else f"frame {missing[0]} is"
         tell(Note(f"{job.plate}: {many} missing.", warning=True))
     return Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset, reach=reach)
 

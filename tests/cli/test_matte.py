@@ -171,11 +171,13 @@ def test_frames_that_fail_are_listed_and_the_others_are_there(matte, shot):
     ended = matte(shot, "--frames", "1001-1006")
     assert ended.code == 1
     assert shot.results() == ["shot.1001.exr", "shot.1002.exr", "shot.1004.exr"]
-    last = ended.err.splitlines()[-4:]
+    last = ended.err.splitlines()[-3:]
     assert last[0] == "howard: 3 of 6 frames failed:"
-    for line, frame in zip(last[1:], (1003, 1005, 1006), strict=True):
-        assert f"plate.{frame}.exr" in line
-        assert f"frame {frame}" in line
+    assert "plate.1003.exr" in last[1]
+    # Those that fail alike share a line, here and where it happened.
+    assert last[2].startswith("  frames 1005-1006: ")
+    assert "plate.1005.exr" in last[2]
+    assert ended.err.count("no such file") == 2
     assert "3 failed: 1003,1005-1006" in ended.out
 
 

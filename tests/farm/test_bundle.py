@@ -221,6 +221,7 @@ def test_more_than_an_engine_takes(make_shot, random_weights, tmp_path):
         clean_plate=shot.clean,
         output=str(tmp_path / "out/s.####.exr"),
         weights=str(random_weights),
+        frames=",".join(map(str, frames)),
     )
     with pytest.raises(InputError, match=r"allows 1024: split it into several jobs"):
         make_bundle(job, tmp_path / "job", Farming())

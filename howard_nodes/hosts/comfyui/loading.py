@@ -14,6 +14,7 @@ from howard_nodes.frames import (
     Frame,
     fit_window,
     format_frames,
+    name_frames,
     open_footage,
     parse_frames,
     sanitize,
@@ -169,8 +170,8 @@ def _chosen(footage: Footage, frames: str) -> tuple[int, ...]:
     missing = footage.missing(numbers)
     if missing:
         raise InputError(
-            f"{footage.pattern}: there is no frame {format_frames(missing)}, only "
-            f"{format_frames(footage.frames)}."
+            f"{footage.pattern}: there is no frame {name_frames(missing)}, only "
+            f"{name_frames(footage.frames)}."
         )
     return numbers
 
