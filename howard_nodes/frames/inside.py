@@ -59,12 +59,16 @@ _CANONICAL = {
 
 _ORDER = ("R", "G", "B", "A")
 
+_MOST_LINES = 4  # of a message
+
 # What OpenImageIO says of headers that promise too much.
 _CLAIM = re.compile(r"header claims a (\d+) MB image from a (\d+) byte file")
 _EXCESS = re.compile(r"image size ([\d.]+) MB exceeds the (\d+) MB limit.*claimed to be (\d+x\d+)")
 
-# Bytes of pixels to one byte of a JPEG: black, progressive and with optimal codes, has half as many.
+# Bytes of pixels to one byte of a file. Of a JPEG: black, progressive, with optimal codes, has half as many.
 _MOST_OF_JPEG = 2048
+# Of a TIFF without compression: 1 bit and palettes become 8 bits a channel.
+_MOST_OF_PLAIN = 32
 
 
 @dataclass(frozen=True)
@@ -138,8 +142,11 @@ class FileInfo:
 
 def explain(message: str) -> str:
     """Turn what OpenImageIO says into something to act on."""
-    lines = dict.fromkeys(line.strip() for line in message.splitlines() if line.strip())
-    text = "; ".join(lines) or "the end of the file is missing"
+    lines = list(dict.fromkeys(line.strip() for line in message.splitlines() if line.strip()))
+    text = (
+        "; ".join([*lines[:_MOST_LINES], "..."] if len(lines) > _MOST_LINES else lines)
+        or "the end of the file is missing"
+    )
     if "Subsampled channels" in text:
         return (
             "luminance-chroma EXR (subsampled RY, BY channels) cannot be read; convert it to RGB "
@@ -216,12 +223,14 @@ def _opened(file: Path, path: Path, frame: int | None) -> Iterator[oiio.ImageInp
 
 
 def _check_promise(source: oiio.ImageInput, file: Path, path: Path, frame: int | None) -> None:
-    """Refuse a JPEG whose header says more than it can hold: its decoder makes up what is not there.
+    """Refuse a header that says more than its file can hold, where decoders make up what is not there.
 
-    Of others the first rows that are missing end the reading.
+    Of other formats the first rows that are missing end the reading.
     """
-    spec, size = source.spec(), file.stat().st_size
-    if source.format_name() == "jpeg" and spec.image_bytes() > _MOST_OF_JPEG * size:
+    spec, size, kind = source.spec(), file.stat().st_size, source.format_name()
+    plain = kind == "tiff" and text_of(spec, "compression") == "none"
+    most = _MOST_OF_JPEG if kind == "jpeg" else _MOST_OF_PLAIN if plain else 0
+    if most and spec.image_bytes() > most * size:
         raise FrameError(
             f"is damaged: its header says {spec.width}x{spec.height}, which its {size} bytes cannot hold; "
             "render or copy it again",

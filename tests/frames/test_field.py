@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -190,6 +191,55 @@ def test_an_exr_that_cannot_be_as_large_as_it_says(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(FrameError, match=r"x\.exr: .*damaged.*5149 MB of pixels in a file of \d+ bytes"):
         read_frame(path)
+
+
+def _says_rows(path: Path, rows: int) -> None:
+    """Change the height in a TIFF's header."""
+    content = bytearray(path.read_bytes())
+    order = ">" if content[:2] == b"MM" else "<"
+    (at,) = struct.unpack_from(f"{order}I", content, 4)
+    (count,) = struct.unpack_from(f"{order}H", content, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        (tag,) = struct.unpack_from(f"{order}H", content, entry)
+        if tag == 257:
+            struct.pack_into(f"{order}HII", content, entry + 2, 4, 1, rows)
+    path.write_bytes(content)
+
+
+def test_a_tiff_without_most_of_its_rows_ends_at_the_first(tmp_path: Path, spec_writer: Write) -> None:
+    spec = oiio.ImageSpec(20, 14, 3, "half")
+    spec.attribute("planarconfig", "separate")
+    path = spec_writer(tmp_path / "x.tif", spec, _picture(14, 20))
+    _says_rows(path, 60_000)
+    began = time.monotonic()
+    with pytest.raises(FrameError, match=r"x\.tif: is truncated or corrupt") as refusal:
+        read_frame(path)
+    assert time.monotonic() - began < 1
+    assert len(str(refusal.value)) < 1000
+
+
+def test_an_uncompressed_tiff_that_cannot_be_as_large_as_it_says(tmp_path: Path, spec_writer: Write) -> None:
+    for planar in ("contig", "separate"):
+        spec = oiio.ImageSpec(20, 14, 3, "half")
+        spec.attribute("planarconfig", planar)
+        spec.attribute("compression", "none")
+        path = spec_writer(tmp_path / f"{planar}.tif", spec, _picture(14, 20))
+        verify_file(path)
+        _says_rows(path, 60_000)
+        for look in (read_frame, verify_file):
+            with pytest.raises(FrameError, match=r"is damaged: its header says 20x60000"):
+                look(path)
+
+
+def test_a_blank_tiff_is_read_in_bands_to_the_same_values(tmp_path: Path, spec_writer: Write) -> None:
+    pixels = np.zeros((2100, 300, 4), np.float32)
+    pixels[1023:1025, 7] = pixels[2099, 8] = (0.2, 0.4, 0.6, 1.0)
+    spec = oiio.ImageSpec(300, 2100, 4, "float")
+    spec.attribute("compression", "zip")
+    path = spec_writer(tmp_path / "x.tif", spec, pixels)
+    assert path.stat().st_size * 64 < pixels.nbytes
+    np.testing.assert_array_equal(read_frame(path).pixels, pixels)
+    np.testing.assert_array_equal(read_frame(path, layer="A").pixels, pixels[..., 3:])
 
 
 def test_a_picture_beyond_the_limit_says_how_to_raise_it(tmp_path: Path) -> None:
