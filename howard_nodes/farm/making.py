@@ -20,10 +20,13 @@ from howard_nodes.layers import validate_layers
 from howard_nodes.shot.events import Event
 from howard_nodes.shot.plan import plan
 
-__all__ = ["ASSETS", "MOST_CHUNKS", "make_bundle"]
+__all__ = ["ASSETS", "MOST_CHUNKS", "PATHS", "make_bundle"]
 
 ASSETS = "asset_references.yaml"
 """Name of the file that lists what a job reads and writes."""
+
+PATHS = "paths.yaml"
+"""Name of the file with a job's paths, for `openjd run`: other parameters have defaults in the template."""
 
 MOST_CHUNKS = 9_000
 """Chunks of a job at most: Slurm holds 10,000 tasks by default, those of other jobs among them."""
@@ -80,6 +83,7 @@ def make_bundle(
     paths = {
         folder / TEMPLATE: made.template(),
         folder / PARAMETERS: {"parameterValues": made.parameter_values()},
+        folder / PATHS: made.paths(),
         folder / ASSETS: {"assetReferences": made.assets()},
     }
     import yaml  # comes with Open Job Description's library, which `Bundle.load` asks for

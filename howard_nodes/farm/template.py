@@ -109,8 +109,14 @@ class Making:
     # Parameters.
 
     def _define(self, name: str, kind: str, value: Any, about: str = "", **more: Any) -> str:
-        """Add a parameter; give what stands for its value in a template."""
+        """Add a parameter; give what stands for its value in a template.
+
+        Its value is its default too, unless it is a path: Open Job Description allows only default paths that
+        lie in the bundle.
+        """
         self._definitions[name] = {"name": name, "type": kind, **more}
+        if kind != "PATH":
+            self._definitions[name]["default"] = value
         if about:
             self._definitions[name]["description"] = about
         self._values[name] = value
@@ -240,6 +246,11 @@ class Making:
     def parameter_values(self) -> list[dict[str, Any]]:
         """Give the parameters' values."""
         return [{"name": name, "value": value} for name, value in self._values.items()]
+
+    def paths(self) -> dict[str, str]:
+        """Give the values that a template can have no defaults for, by name, as `openjd run` takes them."""
+        kinds = {name: definition["type"] for name, definition in self._definitions.items()}
+        return {name: value for name, value in self._values.items() if kinds[name] == "PATH"}
 
     def assets(self) -> dict[str, Any]:
         """List what is read and written."""
