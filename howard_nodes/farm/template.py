@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from howard_nodes.description.job import FIT_NAMES, Job
 from howard_nodes.errors import InputError
 from howard_nodes.farm.bundle import EXTENSIONS, FRAMES, openjd_model
 from howard_nodes.farm.claim import claim_name, stem
-from howard_nodes.frames import Footage, open_footage
+from howard_nodes.frames import Footage
 
 __all__ = ["Farming", "Making"]
 
@@ -86,8 +86,10 @@ class Making:
     Parameters are gathered while the command lines are made: what a command takes is a parameter.
     """
 
-    def __init__(self, job: Job, frames: tuple[int, ...], farming: Farming) -> None:
-        self.job, self.frames, self.farming = job, frames, farming
+    def __init__(
+        self, job: Job, frames: tuple[int, ...], farming: Farming, footage: Mapping[str, Footage]
+    ) -> None:
+        self.job, self.frames, self.farming, self._footage = job, frames, farming, footage
         self.fits = job.fit is None and not job.fitting.does_nothing
         made_of = [
             __version__,
@@ -177,7 +179,7 @@ class Making:
         pattern = self.job.pattern(socket.name)
         assert pattern is not None
         name = _camel(socket.name)
-        footage = open_footage(pattern)
+        footage = self._footage[socket.name]
         if Path(pattern).is_file():
             return self._path(name, socket.label, pattern, socket.help)
         self._files += [str(footage.path(frame)) for frame in self._read(socket, footage)]
