@@ -21,7 +21,8 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, help="Fit a clean plate to its plate, or build one from the take.")
 
 _FILES = ("output", "report", "depth", "compression")
-_BUILD = (*_FILES, "plate", "frames", "layer", "colorspace", "ocio", "weights", "device", "precision")
+_READ = ("plate", "frames", "start_frame", "layer", "colorspace", "ocio")
+_BUILD = (*_FILES, *_READ, "weights", "device", "precision")
 
 
 @app.command()

@@ -185,6 +185,11 @@ class Sequence:
         return cls(text, (), False, f"{folder}{slash}{stem}", name[token.end() :], width)
 
     @property
+    def key(self) -> str:
+        """Its pattern: names number their frames."""
+        return self.pattern
+
+    @property
     def stem(self) -> str:
         """Name without folder, frame number and ending: `plate` of `plate.####.exr`; may be empty."""
         return Path(self._prefix).stem if self.is_still else self._prefix.rpartition("/")[2].rstrip("._-")

@@ -23,7 +23,7 @@ from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
 from howard_nodes.shot.output import check_output, prepare_output, reason_of, write_frame
 from howard_nodes.shot.pair import Plates
-from howard_nodes.shot.plan import open_plates
+from howard_nodes.shot.plan import open_plate, open_plates
 from howard_nodes.shot.take import VALID_LAYER, Light, Take
 
 __all__ = ["PlateReport", "align_plates", "build_plates", "fit_plates", "plates_of"]
@@ -174,7 +174,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     """
     began = time.monotonic()
     config = ColorConfig.load(job.ocio)
-    plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
+    plate = Take(open_plate(job), config, on_event, layer=job.layer, colorspace=job.colorspace)
     frames = choose_frames(plate.footage, job.frames)
     output = _output(job, plate.footage.frames, (plate,), one_file=True)
     if plate.footage.is_still:

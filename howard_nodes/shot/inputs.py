@@ -122,7 +122,7 @@ class Connected:
         self._stages = Stages(engine.engine, engine.key, warm.cache, on_stage)
         self._kept: KnownFit | None = None
         self._seen: dict[int, _Seen] = {}
-        takes = [(take.footage.pattern, take.layer, take.requested) for take in (plates.plate, plates.clean)]
+        takes = [(take.footage.key, take.layer, take.requested) for take in (plates.plate, plates.clean)]
         knobs = counting(engine.engine.settings, "fit") | counting(plates.settings, "fit")
         self._fit_key = key_of("fit", engine.key, knobs, takes, plates.offset)
 

@@ -200,7 +200,7 @@ def test_a_take_is_not_its_own_clean_plate(make_shot: Callable[..., Shot], rando
         weights=str(random_weights),
         device="cpu",
     )
-    with pytest.raises(InputError, match="is the plate itself.*--clean-offset"):
+    with pytest.raises(InputError, match="is the plate itself.*--clean-frames"):
         run(job)
     # Its first frame may be empty, and an offset is a wish.
     assert run(replace(job, clean_plate=str(shot.folder / "plate.1001.exr"))).done == shot.frames
@@ -324,3 +324,18 @@ def test_a_foreign_exception_is_one_frames_error(
     assert list(report.failed) == [1002]
     if command != "fit":
         assert "plate.1002.exr" in report.failed[1002]
+
+
+def test_frames_of_the_take_itself_may_be_its_clean_plate(
+    make_shot: Callable[..., Shot], random_weights: Path
+) -> None:
+    shot = make_shot(4)
+    job = Job(
+        plate=shot.plate,
+        clean_plate=shot.plate,
+        clean_frames="1001",
+        output=str(shot.folder / "out" / "o.####.exr"),
+        weights=str(random_weights),
+        device="cpu",
+    )
+    assert run(job).done == shot.frames
