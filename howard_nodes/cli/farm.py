@@ -207,8 +207,8 @@ def cancel(job: _JOB) -> None:
 
     submission = _latest(job)
     scheduler, found = find_scheduler(submission.scheduler), find_out(submission)
-    if found.is_over:
-        if found.state != "done":
+    if found.state in ("done", "failed"):
+        if found.state == "failed":
             with suppress(FarmError):  # a scheduler may hold tasks that will never run
                 scheduler.cancel(submission)
         print(f"{submission.bundle.name}: had ended already, nothing to cancel; {_line(found)}")
