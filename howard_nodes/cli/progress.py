@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -124,6 +124,19 @@ class Reporter:
     def close(self) -> None:
         """Leave the terminal in order."""
 
+    def misfits(self, frames: Iterable[int]) -> None:
+        """Say at the end which frames the clean plate could not be fitted to."""
+        from howard_nodes.frames import format_frames
+
+        listed = format_frames(frames)
+        many = "," in listed or "-" in listed.lstrip("-")
+        print(
+            f"howard: error: the clean plate could not be fitted to frame{'s' if many else ''} {listed}; "
+            "it is used as is there",
+            file=sys.stderr,
+            flush=True,
+        )
+
     def so_far(self) -> str:
         """Say what is done, for an interrupt."""
         from howard_nodes.frames import format_frames
@@ -182,7 +195,7 @@ class _BarReporter(Reporter):
         super().show(event)
 
     def frame(self, done: FrameDone) -> None:
-        self._advance(self.task, done.frame)
+        self._advance(self.task, done.frame, kept=int(done.skipped))
 
     def finish(self, finished: Finished) -> None:
         self.close()
@@ -200,12 +213,14 @@ class _BarReporter(Reporter):
             self._tasks[step.task] = self._bar.add_task(step.task, total=step.total, note="")
         self._bar.update(self._tasks[step.task], completed=step.done, total=step.total)
 
-    def _advance(self, task: str, frame: int) -> None:
+    def _advance(self, task: str, frame: int, kept: int = 0) -> None:
         if self._bar is None:
             return
         if task not in self._tasks:
-            self._tasks[task] = self._bar.add_task(task, total=self.total, note="")
-        self._bar.update(self._tasks[task], advance=1, note=str(frame))
+            self._tasks[task] = self._bar.add_task(task, total=self.total, note="", kept=0)
+        number = self._tasks[task]
+        kept += next(one.fields["kept"] for one in self._bar.tasks if one.id == number)
+        self._bar.update(number, advance=1, note=str(frame), kept=kept)
 
 
 class _OpenJDReporter(Reporter):

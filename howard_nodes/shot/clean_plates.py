@@ -38,6 +38,12 @@ class PlateReport:
     fit: ShotFit | None = None
     built: BuiltPlate | None = None
 
+    @property
+    def misfits(self) -> tuple[int, ...]:
+        """Frames that count as done, and whose clean plate could not be fitted."""
+        fits = {} if self.fit is None else self.fit.frames
+        return tuple(frame for frame in self.done if frame in fits and fits[frame].verdict == "failed")
+
 
 def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
     """Fit a clean plate and write it, a file a frame.
@@ -116,8 +122,8 @@ def fit_plates(
     Returns
     -------
     PlateReport
-        Failed are frames that could not be read. A clean plate that fits badly is told in the report and by
-        `PlatesFitted`: its frame is matted all the same.
+        Failed are frames that could not be read. A clean plate that could not be fitted is told in the report
+        and by `PlatesFitted`, and its frame is among the `misfits`.
 
     Raises
     ------
