@@ -26,7 +26,7 @@ _COVERED = 0.95
 _LIGHT = 0.1  # stops: what a network sees as something in front of the clean plate
 _FLASH = 0.7  # stops that a frame differs by from those around it
 _AROUND = 4  # frames either side
-_BLACK, _WHITE = 0.02, 12.0  # of the clean plate's light: a leader, a burnt-out frame
+_BLACK = 0.02  # of the other's light: a leader
 _CAUSES = {
     "curve": "is the clean plate in another colour space? see --clean-colorspace",
     "bands": "flicker?",
@@ -101,15 +101,21 @@ def judged(
 
 
 def darkness(plate: Array, clean: Array) -> str:
-    """Say that a frame is black or white where that is why it shows nothing; else empty.
+    """Say that a frame, or its clean plate, is black where that is why it shows nothing; else empty.
 
     Parameters
     ----------
     plate, clean : ndarray
         H W 3, scene-linear.
     """
-    ratio = float(np.quantile(plate, 0.98)) / max(float(np.quantile(clean, 0.98)), 1e-9)
-    return "the frame is black" if ratio < _BLACK else "the frame is white" if ratio > _WHITE else ""
+    light, other = (float(np.quantile(picture, 0.98)) for picture in (plate, clean))
+    if max(light, other) <= 0:
+        return "both are black"
+    return (
+        "the frame is black"
+        if light < _BLACK * other
+        else ("the clean plate is black" if other < _BLACK * light else "")
+    )
 
 
 def with_flashes(fits: Mapping[int, FrameFit]) -> dict[int, FrameFit]:

@@ -108,9 +108,9 @@ def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageC
     ]
     check_output(job.output, plates.frames, inputs, layers=layers, report=job.report)
     plates.check_headers()
-    first = next(iter(plates.plate.footage.select(plates.frames)))
     for matte in mattes.values():
-        check_readable(matte, matte.frames[0] if matte.is_still else first)
+        if matte.is_still:
+            check_readable(matte, matte.frames[0])
     if job.weights is not None:
         # Only here torch is needed: the weights inside are as they should be.
         from howard_nodes.network import describe_weights

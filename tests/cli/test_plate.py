@@ -174,7 +174,7 @@ def test_what_does_not_fit_is_written_as_it_lies_and_counts_as_failed(align, fol
     assert ended.code == 1
     assert "clean plate fit: 2 failed" in ended.out
     assert "howard: 2 of 2 frames failed:" in ended.err
-    assert "too little texture" in ended.err
+    assert "the clean plate is black" in ended.err
     assert "Traceback" not in ended.err
     assert len(list((folder / "fit").iterdir())) == 2
     assert ShotFit.load(folder / "fit.json").numbers("failed") == "1001-1002"
@@ -212,7 +212,7 @@ def test_a_failed_fit_ends_every_command_with_the_same_code(howard, folder, weig
     ended = howard("verify", folder / "out/shot.####.exr", "--openjd", "--report", folder / "report.json")
     assert ended.code == 1
     assert "openjd_fail: 0 of 3 frames passed; failed: 1001-1003" in ended.out
-    assert "frame 1001: clean plate fit failed: too little texture" in ended.out
+    assert "frame 1001: clean plate fit failed: the clean plate is black" in ended.out
     assert len(json.loads((folder / "report.json").read_text(encoding="utf-8"))["facts"]["settings"]) == 1
 
 
