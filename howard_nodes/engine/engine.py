@@ -174,7 +174,7 @@ class Engine:
         encoded_plate, encoded_clean, coarse = self.network.with_memory(run)
         limit: np.ndarray | None = None
         if valid is not None:
-            coarse, most = without_clean_plate(coarse, valid)
+            coarse, most = without_clean_plate(coarse, valid, encoded_plate)
             limit = plane(from_coarse(most, height, width))
             limit[valid > 0] = 1.0
         alpha = plane(from_coarse(coarse.alpha, height, width))

@@ -14,7 +14,7 @@ from howard_nodes.solve import alpha_limit
 __all__ = ["without_clean_plate"]
 
 
-def without_clean_plate(coarse: Coarse, valid: np.ndarray) -> tuple[Coarse, Tensor]:
+def without_clean_plate(coarse: Coarse, valid: np.ndarray, plate: Tensor) -> tuple[Coarse, Tensor]:
     """Keep a coarse matte from what it says where there is no clean plate.
 
     Parameters
@@ -23,6 +23,8 @@ def without_clean_plate(coarse: Coarse, valid: np.ndarray) -> tuple[Coarse, Tens
         It is left as it is.
     valid : ndarray
         H W, 1 where there is clean plate, 0 where it is a fill.
+    plate : Tensor
+        1 3 H W, encoded.
 
     Returns
     -------
@@ -34,7 +36,8 @@ def without_clean_plate(coarse: Coarse, valid: np.ndarray) -> tuple[Coarse, Tens
     """
     missing = to_coarse(torch.from_numpy(1 - valid)[None, None], coarse).to(coarse.error) > 0
     known = coarse.alpha[0, 0].float().cpu().numpy()
-    most = torch.from_numpy(alpha_limit(known, missing[0, 0].cpu().numpy()))[None, None]
+    picture = to_coarse(plate, coarse)[0].permute(1, 2, 0).float().cpu().numpy()
+    most = torch.from_numpy(alpha_limit(known, missing[0, 0].cpu().numpy(), picture))[None, None]
     limited = replace(
         coarse,
         alpha=torch.where(missing, torch.minimum(coarse.alpha, most.to(coarse.alpha)), coarse.alpha),
