@@ -38,6 +38,7 @@ NOT_RUN = {
     "howard cases -o ": "needs foregrounds and backgrounds that Blender renders",
     "howard evaluate held-out ": "needs a test set",
     "python benchmarks/": "measures for minutes",
+    "python tests/fuzz/": "100,000 inputs take 20 minutes; tests/fuzz/test_fuzz.py runs 3,000",
     "python scenes/": "renders for hours, or downloads",
     "python tools/clean_plate_sheet.py ": "minutes; makes the picture of the page",
     # Other programs.

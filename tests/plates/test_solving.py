@@ -153,7 +153,7 @@ def test_a_black_frame_takes_the_shots_motion_and_is_counted():
     assert black.gain == shot.frames[1007].gain
     assert (black.motion, black.verdict) == ("borrowed", "doubtful")
     assert "the rest of the shot" in black.message
-    assert "too little texture" in black.message
+    assert "the frame is black" in black.message
     assert shot.numbers("doubtful") == "1008"
 
 
@@ -373,8 +373,8 @@ def bad(kind: str) -> tuple[Pictures, Pictures]:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("black plate", "too little texture"),
-        ("black clean plate", "too little texture"),
+        ("black plate", "the frame is black"),
+        ("black clean plate", "the clean plate is black"),
         ("another place", "too little in common|do not show the same place"),
         ("no clean plate can be read", "frame 1: cannot be read"),
         ("no clean frame can be read", "cannot be read"),
