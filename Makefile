@@ -11,8 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 BLENDERS ?= $(if $(CI),all)
 
 # Tests that start other programs, or take longest.
-WHOLE := blender farm hosts worker scenes shot cli/test_evaluate.py cli/test_matte.py cli/test_plate.py \
-	cli/test_demo.py test_client.py test_wheel.py test_default_weights.py test_adding_a_host.py
+WHOLE := blender farm fuzz hosts worker scenes shot cli/test_evaluate.py cli/test_matte.py cli/test_plate.py \
+	cli/test_demo.py test_client.py test_wheel.py test_default_weights.py test_adding_a_host.py test_commands.py
 
 .PHONY: demo test check lint blenders slurm addon bodies dist benchmark clean
 

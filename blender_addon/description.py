@@ -17,7 +17,9 @@ AUTOMATIC = "_automatic"
 OWN_OPTIONS = frozenset(
     (
         "frames",
+        "start_frame",
         "clean_offset",
+        "clean_start_frame",
         "fit",
         "report",
         "colorspace",

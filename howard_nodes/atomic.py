@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import json
 import os
 import re
 import tempfile
@@ -12,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from howard_nodes.errors import InputError, WriteError
 
@@ -19,6 +21,7 @@ __all__ = [
     "MARK",
     "absolute",
     "check_folder",
+    "read_json",
     "reason",
     "remove_abandoned",
     "remove_unfinished",
@@ -42,14 +45,15 @@ def absolute(path: Path | str) -> Path:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a small file whole or not at all, whoever else writes it at the same time; its folder is made.
+    r"""Write a small file whole or not at all, whoever else writes it at the same time; its folder is made.
 
     Parameters
     ----------
     path : Path
         The file; an older one is replaced.
     content : str or bytes
-        Text is written as UTF-8.
+        Text is written as UTF-8. What cannot be (names of files that are no UTF-8) is written as JSON has it,
+        like ``\udce9``, and `read_json` gives it back.
 
     Raises
     ------
@@ -59,7 +63,39 @@ def write_file(path: Path, content: str | bytes) -> None:
     with suppress(OSError):  # said again, with the file, when it is written
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(
+            content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        )
+
+
+def read_json(path: Path, advice: str = "copy it again") -> Any:
+    """Read a small JSON document.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    advice : str
+        End of the message where it will not do.
+
+    Returns
+    -------
+    object
+        What JSON says.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: is damaged, it is nested too deeply; {advice}.") from error
+    except ValueError as error:
+        raise InputError(f"{path}: is damaged or not JSON ({error}); {advice}.") from error
 
 
 @contextmanager

@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Raises
     ------
     SystemExit
-        Always. 0: all done; 1: some frames failed, or a check found something; 2: wrong input or usage;
-        130: interrupted (143 by SIGTERM).
+        Always. 0: all done; 1: some frames or their clean plate fit failed, or a check found something;
+        2: wrong input or usage; 130: interrupted (143 by SIGTERM).
     """
     # Reader, network and writer share the cores: a thread of torch's that waits must not spin on one.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

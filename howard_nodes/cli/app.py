@@ -79,7 +79,7 @@ def howard(
 ) -> None:
     """Background matting: a plate and a clean plate in, a layered scene-linear EXR out.
 
-    Exit codes: 0 all done, 1 some frames failed, 2 wrong input, 130 interrupted.
+    Exit codes: 0 all done, 1 some frames or their clean plate fit failed, 2 wrong input, 130 interrupted.
     """
     logger = logging.getLogger("howard_nodes")
     for handler in list(logger.handlers):  # of an earlier call in this process

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +121,8 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers
 def progress_bar(unit: str) -> Progress:
     """Make a progress bar for a terminal: how many, how many a second, how long still.
 
-    Its tasks may have a field `note`, shown at the end. Warnings on stderr appear above it where both are on
+    Its tasks have a field `note`, shown at the end, and may have `kept`: how many of those that are done were
+    there already. Warnings on stderr appear above it where both are on
     one terminal.
     """
     from rich.console import Console
@@ -131,23 +132,38 @@ def progress_bar(unit: str) -> Progress:
         Progress,
         ProgressColumn,
         Task,
+        TaskID,
         TextColumn,
-        TimeRemainingColumn,
     )
     from rich.text import Text
+
+    from howard_nodes.cli.pace import TimeLeft
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:.3g} {unit}/s")
 
+    class Left(ProgressColumn):
+        def __init__(self) -> None:
+            super().__init__()
+            self._of: defaultdict[TaskID, TimeLeft] = defaultdict(TimeLeft)
+
+        def render(self, task: Task) -> Text:
+            kept = task.fields.get("kept", 0)
+            left = (
+                None
+                if task.total is None
+                else self._of[task.id].update(task.completed - kept, task.total - kept)
+            )
+            return Text("" if left is None or task.finished else f"{say_seconds(round(left))} left")
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         Rate(),
-        TimeRemainingColumn(),
-        TextColumn("left"),
+        Left(),
         TextColumn("{task.fields[note]}", style="dim"),
         console=Console(highlight=False),
         speed_estimate_period=60.0,

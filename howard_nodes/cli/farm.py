@@ -6,6 +6,8 @@ import os
 import shlex
 import sys
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,7 @@ import typer
 
 from howard_nodes.cli.console import print_json, print_table, say_seconds, warn
 from howard_nodes.cli.options import Json, as_job, described
+from howard_nodes.cli.pace import Steady
 
 if TYPE_CHECKING:
     from howard_nodes.farm.status import Status, TaskStatus
@@ -194,12 +197,23 @@ def status(
 def cancel(job: _JOB) -> None:
     """Cancel a job. Finished frames stay, partial files do not; submit it again to continue.
 
-    Exit codes: 0 the job has ended, 1 the scheduler does not answer, 2 wrong input.
+    A job that has ended already stays as it is, and its status is shown.
+
+    Exit codes: 0 the job has ended, now or before; 1 the scheduler does not answer, 2 wrong input.
     """
+    from howard_nodes.errors import FarmError
     from howard_nodes.farm.scheduler import find_scheduler
+    from howard_nodes.farm.status import status as find_out
 
     submission = _latest(job)
-    find_scheduler(submission.scheduler).cancel(submission)
+    scheduler, found = find_scheduler(submission.scheduler), find_out(submission)
+    if found.state in ("done", "failed"):
+        if found.state == "failed":
+            with suppress(FarmError):  # a scheduler may hold tasks that will never run
+                scheduler.cancel(submission)
+        print(f"{submission.bundle.name}: had ended already, nothing to cancel; {_line(found)}")
+        return
+    scheduler.cancel(submission)
     print(
         f"{submission.bundle.name}: cancelled; finished frames stay in "
         f"{Path(submission.bundle.output).parent}"
@@ -288,10 +302,11 @@ def _latest(job: Path) -> Submission:
 def _watch(submission: Submission, as_json: bool) -> int:
     from howard_nodes.farm.status import status as find_out
 
-    told = ""
+    told, steady = "", Steady()
     while True:
         began = time.monotonic()
         found = find_out(submission)
+        found = replace(found, seconds_left=steady(found.seconds_left))
         line = _line(found)
         if found.is_over:
             _show(submission, found, as_json)

@@ -23,6 +23,10 @@ def info(
     pattern: Annotated[
         str, typer.Argument(metavar="FILE|PATTERN", help="plate.1001.exr, plate.####.exr or take.mov")
     ],
+    start_frame: Annotated[
+        str | None,
+        typer.Option(metavar="N|timecode", help="Number of a movie's first frame, as for howard matte."),
+    ] = None,
     colorspace: Annotated[
         str | None, typer.Option(metavar="NAME", help="Colour space to assume, as for howard matte.")
     ] = None,
@@ -39,9 +43,11 @@ def info(
     [bold]Example:[/bold]  howard info plate.####.exr
     """
     from howard_nodes.color import ColorConfig
+    from howard_nodes.description import FileOptions
     from howard_nodes.frames import Movie, inspect_file, open_footage
 
-    footage, config = open_footage(pattern), ColorConfig.load(ocio)
+    start = FileOptions(start_frame=start_frame).start_frame
+    footage, config = open_footage(pattern, start), ColorConfig.load(ocio)
     if isinstance(footage, Movie):
         found = _describe_movie(footage, config, colorspace)
     else:
@@ -82,18 +88,25 @@ def _describe(file: FileInfo, config: ColorConfig, requested: str | None) -> dic
 def _describe_part(
     file: FileInfo, part: PartInfo, config: ColorConfig, requested: str | None
 ) -> dict[str, Any]:
-    colour = _resolved(config, file.path, part.colorspace, requested, part.metadata.get("chromaticities"))
+    colour = _resolved(
+        config,
+        file.path,
+        part.colorspace,
+        requested,
+        chromaticities=part.metadata.get("chromaticities"),
+        is_float=part.is_float,
+    )
     metadata = {name: _plain(value) for name, value in part.metadata.items()}
     return asdict(replace(part, metadata=metadata)) | {"resolved": colour}
 
 
 def _resolved(
-    config: ColorConfig, path: Path, tagged: str | None, requested: str | None, chromaticities: Any = None
+    config: ColorConfig, path: Path, tagged: str | None, requested: str | None, **more: Any
 ) -> dict[str, Any]:
     from howard_nodes.errors import ColorError
 
     try:
-        resolved = config.resolve(path, tagged, requested, chromaticities=chromaticities)
+        resolved = config.resolve(path, tagged, requested, **more)
     except ColorError as error:
         if requested:
             raise
@@ -104,7 +117,7 @@ def _resolved(
 def _describe_movie(movie: Movie, config: ColorConfig, requested: str | None) -> dict[str, Any]:
     from howard_nodes.frames import format_frames
 
-    path, about = movie.path(1), movie.inspect()
+    path, about = movie.path(movie.frames[0]), movie.inspect()
     rate = None if about.rate is None else f"{about.rate.numerator}/{about.rate.denominator}"
     return {
         "path": str(path),

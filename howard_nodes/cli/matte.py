@@ -25,7 +25,8 @@ def matte(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> No
 
     howard matte plate.####.png --clean clean.####.png -o out/shot.####.png --layers alpha,foreground
 
-    Exit codes: 0 all done, 1 some frames failed (the rest are written), 2 wrong input, 130 interrupted.
+    Exit codes: 0 all done, 1 some frames failed (the rest are written), or the clean plate could not be
+    fitted to some (they are written too), 2 wrong input, 130 interrupted.
     """
     run_job(as_job(values), as_json=as_json, as_openjd=as_openjd)
 
@@ -46,7 +47,8 @@ def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
     Raises
     ------
     typer.Exit
-        With 1 when frames failed.
+        With 1 when frames failed, or their clean plate could not be fitted; the latter on a farm only at the
+        end of the job, in howard verify: another attempt would fit no better.
     KeyboardInterrupt
         With a message that says which frames are done.
     HowardError
@@ -59,5 +61,7 @@ def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
             result = run(job, report, make_folder=not as_openjd)
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(report.so_far()) from None
-    if result.failed:
+        if result.misfits and not as_openjd:
+            report.misfits(result.misfits)
+    if result.failed or (result.misfits and not as_openjd):
         raise typer.Exit(1)

@@ -21,7 +21,8 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, help="Fit a clean plate to its plate, or build one from the take.")
 
 _FILES = ("output", "report", "depth", "compression")
-_BUILD = (*_FILES, "plate", "frames", "layer", "colorspace", "ocio", "weights", "device", "precision")
+_READ = ("plate", "frames", "start_frame", "layer", "colorspace", "ocio")
+_BUILD = (*_FILES, *_READ, "weights", "device", "precision")
 
 
 @app.command()
@@ -34,7 +35,7 @@ def align(as_json: Json = False, **values: Any) -> None:
 
     [bold]Example:[/bold]  howard plate align plate.####.exr --clean clean.mov -o fit.####.exr
 
-    Exit codes: 0 all fitted, 1 some frames failed, 2 wrong input.
+    Exit codes: 0 all fitted, 1 some frames could not be fitted or read, 2 wrong input.
     """
     from howard_nodes.shot.clean_plates import align_plates
 
@@ -47,12 +48,12 @@ def align(as_json: Json = False, **values: Any) -> None:
 def fit(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None:
     """Find how a clean plate fits its plate, and save only that, for howard matte --fit.
 
-    On a farm this runs first, once for the whole shot, so that frames do not depend on the chunks. A bad fit
-    is a warning; its frames are matted all the same.
+    On a farm this runs first, once for the whole shot, so that frames do not depend on the chunks. Where the
+    clean plate cannot be fitted it is used as is, and the frames are listed.
 
     [bold]Example:[/bold]  howard plate fit plate.####.exr --clean clean.exr -o fit.json
 
-    Exit codes: 0 done, 1 some frames could not be read, 2 wrong input.
+    Exit codes: 0 all fitted, 1 some frames could not be fitted or read, 2 wrong input.
     """
     from howard_nodes.shot.clean_plates import fit_plates
 
@@ -96,5 +97,8 @@ def _run(
             result = work(report)
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(report.so_far()) from None
-    if result.failed:
+        if result.misfits and not as_openjd:
+            report.misfits(result.misfits)
+    # A farm goes on: frames are matted all the same, and its last task fails for those.
+    if result.failed or (result.misfits and not as_openjd):
         raise typer.Exit(1)

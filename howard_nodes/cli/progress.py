@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,7 @@ class Reporter:
 
     def fitted(self, fit: PlatesFitted) -> None:
         """Print how the clean plate fits; what is not good as warnings, the worst first."""
-        from howard_nodes.frames import format_frames
+        from howard_nodes.frames import name_frames
 
         print(fit.summary, flush=True)
         # Frames with the same complaint share a line; figures differ from frame to frame.
@@ -98,7 +98,7 @@ class Reporter:
             alike.setdefault(_kind_of(message.partition(";")[0]), []).append(frame)
         worst = sorted(alike.values(), key=lambda frames: not fit.messages[frames[0]].startswith("failed"))
         for frames in worst[:_MOST_DOUBTS]:
-            which = f"frame{'s' if len(frames) > 1 else ''} {format_frames(frames)}"
+            which = f"frame{'s' if len(frames) > 1 else ''} {name_frames(frames)}"
             warn(f"{which}: clean plate fit {fit.messages[frames[0]]}")
         if len(worst) > _MOST_DOUBTS:
             rest = sum(map(len, worst[_MOST_DOUBTS:]))
@@ -123,6 +123,19 @@ class Reporter:
 
     def close(self) -> None:
         """Leave the terminal in order."""
+
+    def misfits(self, frames: Iterable[int]) -> None:
+        """Say at the end which frames the clean plate could not be fitted to."""
+        from howard_nodes.frames import format_frames
+
+        listed = format_frames(frames)
+        many = "," in listed or "-" in listed.lstrip("-")
+        print(
+            f"howard: error: the clean plate could not be fitted to frame{'s' if many else ''} {listed}; "
+            "it is used as is there",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def so_far(self) -> str:
         """Say what is done, for an interrupt."""
@@ -182,7 +195,7 @@ class _BarReporter(Reporter):
         super().show(event)
 
     def frame(self, done: FrameDone) -> None:
-        self._advance(self.task, done.frame)
+        self._advance(self.task, done.frame, kept=int(done.skipped))
 
     def finish(self, finished: Finished) -> None:
         self.close()
@@ -200,12 +213,14 @@ class _BarReporter(Reporter):
             self._tasks[step.task] = self._bar.add_task(step.task, total=step.total, note="")
         self._bar.update(self._tasks[step.task], completed=step.done, total=step.total)
 
-    def _advance(self, task: str, frame: int) -> None:
+    def _advance(self, task: str, frame: int, kept: int = 0) -> None:
         if self._bar is None:
             return
         if task not in self._tasks:
-            self._tasks[task] = self._bar.add_task(task, total=self.total, note="")
-        self._bar.update(self._tasks[task], advance=1, note=str(frame))
+            self._tasks[task] = self._bar.add_task(task, total=self.total, note="", kept=0)
+        number = self._tasks[task]
+        kept += next(one.fields["kept"] for one in self._bar.tasks if one.id == number)
+        self._bar.update(number, advance=1, note=str(frame), kept=kept)
 
 
 class _OpenJDReporter(Reporter):
@@ -270,13 +285,13 @@ def _kind_of(message: str) -> str:
 
 def _grouped(failed: Mapping[int, str]) -> list[str]:
     """List failures, a line for those that are alike."""
-    from howard_nodes.frames import format_frames
+    from howard_nodes.frames import name_frames
 
     alike: dict[str, list[int]] = {}
     for frame in sorted(failed):
         alike.setdefault(_kind_of(failed[frame]), []).append(frame)
     return [
-        failed[frames[0]] if len(frames) == 1 else f"frames {format_frames(frames)}: {failed[frames[0]]}"
+        failed[frames[0]] if len(frames) == 1 else f"frames {name_frames(frames)}: {failed[frames[0]]}"
         for frames in alike.values()
     ]
 

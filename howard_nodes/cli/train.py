@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from howard_nodes.cli.console import on_terminal, print_json, progress_bar, say_seconds
+from howard_nodes.cli.pace import TimeLeft
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +154,8 @@ def _run(run: Callable[..., Path], settings: TrainSettings, minutes: float | Non
         )
     print(f"{settings.stage} training of {settings.backbone} on {settings.device}, in {settings.output}")
     if not on_terminal():
-        return run(settings, minutes=minutes, on_progress=_line)
+        left = TimeLeft()
+        return run(settings, minutes=minutes, on_progress=lambda progress: _line(progress, left))
     with progress_bar("samples") as bar:
         task = bar.add_task(settings.stage, total=settings.samples, note="")
 
@@ -163,11 +165,12 @@ def _run(run: Callable[..., Path], settings: TrainSettings, minutes: float | Non
         return run(settings, minutes=minutes, on_progress=show)
 
 
-def _line(progress: Progress) -> None:
-    left = (progress.total - progress.samples) / max(progress.rate, 1e-9)
+def _line(progress: Progress, left: TimeLeft) -> None:
+    seconds = left.update(progress.samples, progress.total)
+    said = "" if seconds is None else f"{say_seconds(seconds)} left  "
     print(
         f"{progress.samples}/{progress.total} samples  {progress.rate:.1f} samples/s  "
-        f"{say_seconds(left)} left  {_losses(progress)}",
+        f"{said}{_losses(progress)}",
         flush=True,
     )
 

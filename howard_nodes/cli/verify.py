@@ -36,6 +36,7 @@ class _Checked:
     path: Path
     problem: str | None
     facts: dict[str, str]
+    misfit: str = ""
 
 
 def verify(
@@ -57,9 +58,11 @@ def verify(
 ) -> None:
     """Check that every frame is there, can be read to its last pixel, and was made with the same settings.
 
+    Frames to which the clean plate could not be fitted do not pass either.
+
     [bold]Example:[/bold]  howard verify out/shot.####.exr --frames 1001-1240
 
-    Exit codes: 0 all frames passed, 1 frames missing, corrupt or different, 2 wrong input.
+    Exit codes: 0 all frames passed, 1 frames missing, corrupt, different or without a fit, 2 wrong input.
     """
     from howard_nodes.errors import InputError
     from howard_nodes.frames import expected_frames, format_frames, parse_frames
@@ -94,6 +97,10 @@ def verify(
         problems.setdefault(frame, []).append(problem)
         if as_json:
             print_json({"event": "frame_differs", "frame": frame, "problem": problem})
+    for frame, misfit in {file.frame: file.misfit for file in facts if file.misfit}.items():
+        problems.setdefault(frame, []).append(misfit)
+        if as_json:
+            print_json({"event": "frame_misfit", "frame": frame, "problem": misfit})
     bad = format_frames(problems)
     summary = f"{len(wanted) - len(problems)} of {len(wanted)} frames passed"
     summary += f"; failed: {bad}" if bad else ""
@@ -105,7 +112,8 @@ def verify(
                 print(problem)
         print(summary)
     if as_openjd:
-        print(f"openjd_{'fail' if bad else 'status'}: {summary}", flush=True)
+        why = f": {problems[min(problems)][0]}" if problems else ""
+        print(f"openjd_{'fail' if bad else 'status'}: {summary}{why}", flush=True)
     if report is not None:
         write_file(report, _report(pattern, wanted, problems, facts))
     if contact_sheet is not None:
@@ -194,7 +202,9 @@ def _check(sequence: int, frame: int, path: Path) -> _Checked:
         "weights": _attribute(attributes, "howard:weights"),
         "settings": _attribute(attributes, "howard:settings"),
     }
-    return _Checked(sequence, frame, path, None, facts)
+    fit = str(attributes.get("howard:fit", ""))
+    misfit = f"{path}: frame {frame}: clean plate fit {fit}" if fit.startswith("failed") else ""
+    return _Checked(sequence, frame, path, None, facts, misfit)
 
 
 def _attribute(attributes: dict[str, Any], name: str) -> str:

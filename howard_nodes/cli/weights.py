@@ -145,7 +145,7 @@ def _text(value: str) -> str:
     """Write settings kept as JSON as people do."""
     try:
         settings = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     if not isinstance(settings, dict):
         return value

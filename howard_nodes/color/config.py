@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -11,6 +13,7 @@ import PyOpenColorIO as ocio  # noqa: N813
 from numpy.typing import NDArray
 
 from howard_nodes.color.conversion import convert_pixels, usual_threads
+from howard_nodes.color.gamuts import matching_gamut, primaries_of
 from howard_nodes.color.loading import OCIO_ERRORS, SHIPPED_CONFIG, read_config
 from howard_nodes.color.spaces import (
     _CHROMATICITIES,
@@ -39,6 +42,7 @@ class ColorConfig:
         self._config = config
         self._processors: dict[tuple[str, str], ocio.CPUProcessor | None] = {}
         self._lock = Lock()
+        self._known_gamuts: dict[str, NDArray[np.float64]] | None = None
         self._threads = max(1, threads if threads is not None else usual_threads())
         self.name: str = name
         """Short name for messages, such as `howard.ocio`."""
@@ -140,6 +144,10 @@ class ColorConfig:
         except OCIO_ERRORS:
             return False  # its look-up table is missing; convert() will say so
 
+    def is_log(self, space: str) -> bool:
+        """Tell whether a space is a camera's or a film's log, by its encoding."""
+        return bool(self._config.getColorSpace(self.space(space)).getEncoding() == "log")
+
     # --- what space a file is in
 
     def resolve(
@@ -149,6 +157,8 @@ class ColorConfig:
         requested: str | None,
         *,
         chromaticities: Sequence[float] | None = None,
+        is_float: bool = False,
+        like: str | None = None,
     ) -> Resolved:
         """Decide the colour space of a file: what the user asks for, else its own tags, else the file rules.
 
@@ -164,7 +174,12 @@ class ColorConfig:
         requested : str or None
             What the user asks for; a data space (Raw) means that the values are left alone.
         chromaticities : sequence of 8 float, optional
-            The primaries and white (x, y of red, green, blue, white) of an EXR, used where it has no tag.
+            The primaries and white (x, y of red, green, blue, white) of an EXR, used where it has no tag: it
+            is in the scene-linear space that has the same.
+        is_float : bool
+            The file holds floating-point numbers: without a tag it is taken for what an EXR would be.
+        like : str, optional
+            The colour space of what it belongs to: taken where nothing but the file rules would decide.
 
         Raises
         ------
@@ -188,6 +203,11 @@ class ColorConfig:
         matched = None if chromaticities is None else self._from_chromaticities(chromaticities)
         if matched is not None:
             return Resolved(matched, f"{file}: {matched}, from the file's own chromaticities")
+        if like is not None:
+            space = self.space(like)
+            return Resolved(space, f"{file}: {space}, like the plate ({silent})")
+        if is_float:
+            path = Path(path).with_suffix(".exr")
         return self._by_file_rules(str(path), file, silent)
 
     def _by_file_rules(self, path: str, file: str, silent: str) -> Resolved:
@@ -212,10 +232,23 @@ class ColorConfig:
 
     def _from_chromaticities(self, chromaticities: Sequence[float]) -> str | None:
         values = np.asarray(chromaticities, np.float64).reshape(-1)
+        if values.shape != (8,) or not np.isfinite(values).all():
+            return None
         for known, names in _CHROMATICITIES:
-            if values.shape == (8,) and np.allclose(values, known, rtol=0.0, atol=1e-3):
+            if np.allclose(values, known, rtol=0.0, atol=1e-3):
                 return self._first_known(names)
-        return None
+        return matching_gamut(values, self._gamuts())
+
+    def _gamuts(self) -> dict[str, NDArray[np.float64]]:
+        if self._known_gamuts is None:
+            found = {}
+            for name in (space.name for space in self.spaces() if space.encoding == "scene-linear"):
+                with suppress(ColorError):
+                    primaries = primaries_of(partial(self.to_linear_rec709, src=name))
+                    if primaries is not None:
+                        found[name] = primaries
+            self._known_gamuts = found
+        return self._known_gamuts
 
     # --- conversions
 

@@ -14,8 +14,8 @@ __all__ = ["OCIO_ERRORS", "SHIPPED_CONFIG", "read_config"]
 SHIPPED_CONFIG = Path(__file__).resolve().parents[1] / "data" / "howard.ocio"
 """The configuration that ships: a link to `ocio/howard.ocio` in a checkout, that file itself in a wheel."""
 
-OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)
-"""What OpenColorIO raises."""
+OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile, UnicodeError)
+"""What OpenColorIO raises; its messages repeat what a file has, in whatever letters."""
 
 
 def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]:
@@ -59,9 +59,25 @@ def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]
             )
     try:
         config = ocio.Config.CreateFromFile(path)
-    except (*OCIO_ERRORS, UnicodeError) as error:
+    except OCIO_ERRORS as error:
         raise ColorError(_load_message(f"{source or path}{origin}", str(error), origin)) from error
+    try:
+        _look_at_names(config)
+    except OCIO_ERRORS as error:
+        raise ColorError(
+            f"The OpenColorIO configuration {source or path}{origin} has names that are not UTF-8 ({error}). "
+            "Save it as UTF-8, or use another one."
+        ) from error
     return config, name, description
+
+
+def _look_at_names(config: ocio.Config) -> None:
+    """Read once all that is read of a configuration later: `UnicodeError` where something is no UTF-8."""
+    for space in config.getColorSpaces(ocio.SEARCH_REFERENCE_SPACE_ALL, ocio.COLORSPACE_ALL):
+        _ = space.getName(), space.getFamily(), space.getEncoding(), list(space.getAliases())
+    rules = config.getFileRules()
+    for index in range(rules.getNumEntries()):
+        _ = rules.getName(index), rules.getColorSpace(index)
 
 
 def _builtin_names() -> set[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from howard_nodes.description.knob import Knob, check_fields, knob, knobs_of
+from howard_nodes.errors import InputError
 
 __all__ = ["OPTIONS", "FileOptions"]
 
@@ -38,6 +40,16 @@ class FileOptions:
         manual="",
         metavar="RANGE",
     )
+    start_frame: str | None = knob(
+        None,
+        type="text",
+        label="Start frame",
+        help="Number of a source movie's first frame, such as 1001, or timecode for its timecode in frames.",
+        group=_FRAMES,
+        automatic="1",
+        manual="1",
+        metavar="N|timecode",
+    )
     layer: str | None = knob(
         None,
         type="text",
@@ -68,6 +80,26 @@ class FileOptions:
         maximum=10_000_000,
         step=1,
         metavar="N",
+    )
+    clean_start_frame: str | None = knob(
+        None,
+        type="text",
+        label="Clean plate start frame",
+        help="Number of a clean plate movie's first frame, or timecode for its timecode in frames.",
+        group=_FRAMES,
+        automatic="that of the source if it is a movie too, else 1",
+        manual="1",
+        metavar="N|timecode",
+    )
+    clean_frames: str | None = knob(
+        None,
+        type="text",
+        label="Clean plate frames",
+        help="Frames of the sequence or movie that show the clean plate, such as 1-40; no others are used.",
+        group=_FRAMES,
+        automatic="all",
+        manual="",
+        metavar="RANGE",
     )
     fit: str | None = knob(
         None,
@@ -164,6 +196,18 @@ class FileOptions:
         if isinstance(self.layers, list | tuple):
             object.__setattr__(self, "layers", ",".join(self.layers))
         check_fields(self)
+        for name in ("start_frame", "clean_start_frame"):
+            object.__setattr__(self, name, _start(name, getattr(self, name)))
+
+
+def _start(name: str, value: str | None) -> str | None:
+    """Make sure of a start frame; a text without anything in it is none."""
+    if value is None or not value.strip():
+        return None
+    value = value.strip().lower()
+    if value != "timecode" and not re.fullmatch(r"-?[0-9]{1,8}", value):
+        raise InputError(f"{name.replace('_', ' ')} '{value[:20]}': must be a frame number, or timecode.")
+    return value
 
 
 OPTIONS: tuple[Knob, ...] = knobs_of(FileOptions)

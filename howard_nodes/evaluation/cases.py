@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from howard_nodes.atomic import write_file
+from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Sequence, inspect_file, read_frame, write_image
 
@@ -182,10 +182,10 @@ def read_case(folder: Path) -> Case:
         A frame of the plate has no truth.
     """
     note = folder / "case.json"
+    about = read_json(note, "make the case again")
     try:
-        about = json.loads(note.read_text(encoding="utf-8"))
         kind, made = about["kind"], about["made"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(f"{note}: is not a valid case file ({error}); make the case again.") from error
     for word, known in ((kind, KINDS), (made, MADE)):
         if word not in known:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from howard_nodes import __version__
-from howard_nodes.atomic import absolute, write_file
+from howard_nodes.atomic import absolute, read_json, write_file
 from howard_nodes.errors import InputError, WriteError
 from howard_nodes.frames import parse_frames
 
@@ -243,7 +243,7 @@ def read_yaml(path: Path) -> Any:
 
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
 
 
@@ -286,13 +286,13 @@ def _remember(bundle: Bundle, mark: str) -> None:
 
 def _remembered(folder: Path, mark: str) -> dict[str, Any] | None:
     try:
-        kept = json.loads((folder / _TASKS).read_text(encoding="utf-8"))
+        kept = read_json(folder / _TASKS)
         if kept.pop("format") != "howard-farm-tasks" or kept.pop("mark") != mark:
             return None
         kept["steps"] = tuple(_step_of(step) for step in kept["steps"])
         kept["frames"] = tuple(kept["frames"])
         return dict(kept)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (InputError, KeyError, TypeError, AttributeError):
         return None
 
 

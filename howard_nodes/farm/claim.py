@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from howard_nodes.atomic import write_file
+from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
-from howard_nodes.frames import Sequence, format_frames
+from howard_nodes.frames import Sequence, name_frames
 from howard_nodes.layers import file_patterns
 
 __all__ = ["check_claim", "check_free", "claim", "claim_name", "stem"]
@@ -53,7 +53,7 @@ def check_free(output: str, layers: tuple[str, ...], job_id: str) -> None:
     if there and known.get("job") != job_id:
         whose = f"of the job {known['name']} ({known['made']})" if known else "not made by a farm job"
         raise InputError(
-            f"{output}: already holds frames {format_frames(there)}, {whose}; choose another "
+            f"{output}: already holds frames {name_frames(there)}, {whose}; choose another "
             "output, or use --overwrite: matching frames are kept, the rest are rendered again."
         )
 
@@ -122,8 +122,8 @@ def _path(output: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        document = read_json(path)
+    except InputError:
         return {}
     return document if isinstance(document, dict) and {"job", "name", "made"} <= document.keys() else {}
 

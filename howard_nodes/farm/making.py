@@ -15,15 +15,18 @@ from howard_nodes.errors import InputError
 from howard_nodes.farm.bundle import PARAMETERS, TEMPLATE, Bundle
 from howard_nodes.farm.claim import check_free, claim
 from howard_nodes.farm.template import _LONGEST_VALUE, Farming, Making, _expression
-from howard_nodes.frames import format_frames, open_footage
+from howard_nodes.frames import name_frames
 from howard_nodes.layers import validate_layers
 from howard_nodes.shot.events import Event
-from howard_nodes.shot.plan import plan
+from howard_nodes.shot.plan import Plan, plan
 
-__all__ = ["ASSETS", "MOST_CHUNKS", "make_bundle"]
+__all__ = ["ASSETS", "MOST_CHUNKS", "PATHS", "make_bundle"]
 
 ASSETS = "asset_references.yaml"
 """Name of the file that lists what a job reads and writes."""
+
+PATHS = "paths.yaml"
+"""Name of the file with a job's paths, for `openjd run`: other parameters have defaults in the template."""
 
 MOST_CHUNKS = 9_000
 """Chunks of a job at most: Slurm holds 10,000 tasks by default, those of other jobs among them."""
@@ -61,7 +64,8 @@ def make_bundle(
     folder = absolute(folder)
     _check_folder(folder)
     job = _absolute(job)
-    frames = _checked(job, on_event)
+    planned = _checked(job, on_event)
+    frames = planned.frames
     chunks = -(-len(frames) // farming.chunk)
     if chunks > MOST_CHUNKS:
         raise InputError(
@@ -74,12 +78,13 @@ def make_bundle(
             f"the frame list {listed[:40]}... is {len(listed)} characters long, Open Job "
             f"Description allows {_LONGEST_VALUE}: split it into several jobs."
         )
-    made = Making(job, frames, farming)
+    made = Making(job, frames, farming, planned.footage)
     if not farming.overwrite:
         check_free(job.output, validate_layers(job.layers), made.job_id)
     paths = {
         folder / TEMPLATE: made.template(),
         folder / PARAMETERS: {"parameterValues": made.parameter_values()},
+        folder / PATHS: made.paths(),
         folder / ASSETS: {"assetReferences": made.assets()},
     }
     import yaml  # comes with Open Job Description's library, which `Bundle.load` asks for
@@ -91,20 +96,19 @@ def make_bundle(
     return bundle
 
 
-def _checked(job: Job, on_event: Callable[[Event], None]) -> tuple[int, ...]:
-    """Look at all of a job that can be looked at without computing; give its frames."""
-    frames = plan(job, on_event).frames
+def _checked(job: Job, on_event: Callable[[Event], None]) -> Plan:
+    """Look at all of a job that can be looked at without computing."""
+    planned = plan(job, on_event)
     check_folder(Path(job.output))
-    inputs = {socket.label: job.pattern(socket.name) for socket in INPUTS if socket.name != "clean_plate"}
-    for label, pattern in inputs.items():
-        footage = None if pattern is None else open_footage(pattern)
-        missing = () if footage is None else footage.missing(frames)
+    labels = {socket.name: socket.label.lower() for socket in INPUTS if socket.name != "clean_plate"}
+    for name, footage in planned.footage.items():
+        missing = footage.missing(planned.frames) if name in labels else ()
         if missing:
             raise InputError(
-                f"{pattern}: frames {format_frames(missing)} of the {label.lower()} are missing: "
+                f"{footage.pattern}: frames {name_frames(missing)} of the {labels[name]} are missing: "
                 "wait for them, or leave them out of --frames."
             )
-    return frames
+    return planned
 
 
 def _absolute(job: Job) -> Job:

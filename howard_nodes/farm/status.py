@@ -14,7 +14,7 @@ __all__ = ["Status", "TaskStatus", "status"]
 
 _ATTEMPT = re.compile(re.escape(ATTEMPT_MARK) + r" (\d+) on (\S+) at (\S+)")
 _EXIT = re.compile(re.escape(EXIT_MARK) + r" (\d+)")
-_PROGRESS = re.compile(r"openjd_status: (\d+) of (\d+) frames")
+_PROGRESS = re.compile(r"(?:^(\S+)\t)?openjd_status: (\d+) of (\d+) frames", re.MULTILINE)
 _FAIL = re.compile(r"openjd_fail: (.+)")
 _ERROR = re.compile(r"howard: error: (.+)")
 
@@ -35,6 +35,8 @@ class TaskStatus:
         How often it was begun.
     began : datetime or None
         Its first attempt.
+    advanced : datetime or None
+        When it last told how many frames are done.
     host : str
         Where its last attempt ran.
     message : str
@@ -46,6 +48,7 @@ class TaskStatus:
     done: int
     attempts: int
     began: datetime | None
+    advanced: datetime | None
     host: str
     message: str
 
@@ -63,7 +66,8 @@ class Status:
     total, done, failed, running : int
         Frames; running are those of tasks that run and are not done yet.
     seconds_left : float or None
-        At the pace so far; None where that is not known.
+        After the last frame that was done, at the pace so far; None where that is not known. Between two
+        frames it stays as it is.
     """
 
     tasks: tuple[TaskStatus, ...]
@@ -106,7 +110,9 @@ def status(submission: Submission) -> Status:
     began = min((one.began for one in making if one.began is not None), default=None)
     left = None
     if state == "running" and began is not None and done and total > done + failed:
-        left = (datetime.now(UTC) - began).total_seconds() / done * (total - done - failed)
+        advanced = max((one.advanced for one in making if one.advanced is not None), default=None)
+        spent = (advanced or datetime.now(UTC)) - began
+        left = max(0.0, spent.total_seconds()) / done * (total - done - failed)
     return Status(tasks, state, total, done, failed, running, left)
 
 
@@ -138,10 +144,11 @@ def _task(task: Task, known: State | None, submission: Submission) -> TaskStatus
         state = known
     else:
         state = "failed" if attempts else "cancelled"
+    told = list(_PROGRESS.finditer(text)) if task.frames else []
     done = len(task.frames)
     if state != "done":
         # An attempt counts what those before it left as done when it comes to it.
-        done = max((int(found[1]) for found in _PROGRESS.finditer(text)), default=0) if task.frames else 0
+        done = max((int(found[2]) for found in told), default=0)
     message = ""
     if state != "done" and attempts:
         reasons = _FAIL.findall(text) or _ERROR.findall(text)
@@ -154,6 +161,16 @@ def _task(task: Task, known: State | None, submission: Submission) -> TaskStatus
         done=min(done, len(task.frames)),
         attempts=len(attempts),
         began=datetime.fromisoformat(attempts[0][3]) if attempts else None,
+        advanced=_time(told[-1][1]) if told else None,
         host=attempts[-1][2] if attempts else "",
         message=message,
     )
+
+
+def _time(stamp: str | None) -> datetime | None:
+    """Read the time in front of a log's line; None where there is none."""
+    try:
+        found = datetime.fromisoformat(stamp or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

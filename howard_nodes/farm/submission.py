@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from howard_nodes.atomic import write_file
+from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
 from howard_nodes.farm.bundle import Bundle, Task
 
@@ -62,11 +62,11 @@ class Submission:
     def load(cls, folder: Path, bundle: Bundle | None = None) -> Submission:
         """Read a submission from its folder. Raises `InputError`."""
         path = folder / _FILE
+        kept = read_json(path, "name a submission folder")
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
             parts = {name: kept[name] for name in ("retries", "made", "known")}
             scheduler = kept["engine"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise InputError(f"{path}: cannot be read ({error}): is it a submission folder?") from error
         return cls(
             folder=folder, scheduler=scheduler, bundle=bundle or Bundle.load(folder.parents[1]), **parts

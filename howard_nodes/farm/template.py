@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from howard_nodes.description.job import FIT_NAMES, Job
 from howard_nodes.errors import InputError
 from howard_nodes.farm.bundle import EXTENSIONS, FRAMES, openjd_model
 from howard_nodes.farm.claim import claim_name, stem
-from howard_nodes.frames import Footage, open_footage
+from howard_nodes.frames import Footage
 
 __all__ = ["Farming", "Making"]
 
@@ -86,8 +86,10 @@ class Making:
     Parameters are gathered while the command lines are made: what a command takes is a parameter.
     """
 
-    def __init__(self, job: Job, frames: tuple[int, ...], farming: Farming) -> None:
-        self.job, self.frames, self.farming = job, frames, farming
+    def __init__(
+        self, job: Job, frames: tuple[int, ...], farming: Farming, footage: Mapping[str, Footage]
+    ) -> None:
+        self.job, self.frames, self.farming, self._footage = job, frames, farming, footage
         self.fits = job.fit is None and not job.fitting.does_nothing
         made_of = [
             __version__,
@@ -109,8 +111,14 @@ class Making:
     # Parameters.
 
     def _define(self, name: str, kind: str, value: Any, about: str = "", **more: Any) -> str:
-        """Add a parameter; give what stands for its value in a template."""
+        """Add a parameter; give what stands for its value in a template.
+
+        Its value is its default too, unless it is a path: Open Job Description allows only default paths that
+        lie in the bundle.
+        """
         self._definitions[name] = {"name": name, "type": kind, **more}
+        if kind != "PATH":
+            self._definitions[name]["default"] = value
         if about:
             self._definitions[name]["description"] = about
         self._values[name] = value
@@ -171,7 +179,7 @@ class Making:
         pattern = self.job.pattern(socket.name)
         assert pattern is not None
         name = _camel(socket.name)
-        footage = open_footage(pattern)
+        footage = self._footage[socket.name]
         if Path(pattern).is_file():
             return self._path(name, socket.label, pattern, socket.help)
         self._files += [str(footage.path(frame)) for frame in self._read(socket, footage)]
@@ -240,6 +248,11 @@ class Making:
     def parameter_values(self) -> list[dict[str, Any]]:
         """Give the parameters' values."""
         return [{"name": name, "value": value} for name, value in self._values.items()]
+
+    def paths(self) -> dict[str, str]:
+        """Give the values that a template can have no defaults for, by name, as `openjd run` takes them."""
+        kinds = {name: definition["type"] for name, definition in self._definitions.items()}
+        return {name: value for name, value in self._values.items() if kinds[name] == "PATH"}
 
     def assets(self) -> dict[str, Any]:
         """List what is read and written."""

@@ -9,9 +9,18 @@ from howard_nodes.frames.frame import HALF_MAX, Frame, Window, carried_over, che
 from howard_nodes.frames.held import Held
 from howard_nodes.frames.inside import FORMATS, FileInfo, PartInfo
 from howard_nodes.frames.metadata import TypedValue
-from howard_nodes.frames.movie import Movie, MovieInfo
+from howard_nodes.frames.movie import TIMECODE, Movie
+from howard_nodes.frames.movie_info import MovieInfo
+from howard_nodes.frames.narrowed import Narrowed
 from howard_nodes.frames.reading import has_layer, inspect_file, read_attributes, read_frame, verify_file
-from howard_nodes.frames.sequence import MAX_FRAMES, Sequence, expected_frames, format_frames, parse_frames
+from howard_nodes.frames.sequence import (
+    MAX_FRAMES,
+    Sequence,
+    expected_frames,
+    format_frames,
+    name_frames,
+    parse_frames,
+)
 from howard_nodes.frames.writing import EXR_COMPRESSIONS, Depth, validate_compression, write_image
 
 __all__ = [
@@ -21,6 +30,7 @@ __all__ = [
     "HALF_MAX",
     "MAX_FRAMES",
     "MOVIE_SUFFIXES",
+    "TIMECODE",
     "Depth",
     "FileInfo",
     "Footage",
@@ -28,6 +38,7 @@ __all__ = [
     "Held",
     "Movie",
     "MovieInfo",
+    "Narrowed",
     "PartInfo",
     "Sequence",
     "TypedValue",
@@ -42,6 +53,7 @@ __all__ = [
     "has_layer",
     "inspect_file",
     "is_movie",
+    "name_frames",
     "open_footage",
     "parse_frames",
     "read_attributes",

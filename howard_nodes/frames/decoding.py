@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ __all__ = [
     "FFMPEG_ERRORS",
     "MovieDecoder",
     "Timing",
+    "TimingNote",
     "UndecodableError",
     "find_timing",
     "planes_of",
@@ -31,8 +32,14 @@ FFMPEG_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 def reason(error: BaseException) -> str:
     """Say what FFmpeg says, as a part of a sentence."""
+    if isinstance(error, av.error.PermissionError):
+        return "FFmpeg does not say why"  # its code for that is the system's for a lack of permission
     text = getattr(error, "strerror", None) or str(error)
     return text[:1].lower() + text[1:]
+
+
+TimingNote = Callable[[int], str]
+"""Something worth telling, in words once the number of the first frame is known."""
 
 
 class Timing:
@@ -47,13 +54,13 @@ class Timing:
         *,
         counts: bool = False,
         lost: int = 0,
-        notes: tuple[str, ...] = (),
+        notes: tuple[TimingNote, ...] = (),
     ) -> None:
         self.pts = pts
         self.keys = keys  # positions in pts, ascending
         self.counts = counts  # no usable time stamps: frames are counted from the first
         self.lost = lost  # frames at the end that the header promises and the file does not hold
-        self.notes = notes
+        self.notes = notes  # each made into words with the number of the first frame
         self._base = time_base
         self._set_rate(nominal)
 
@@ -152,11 +159,16 @@ def _timing_from_index(container: Any, stream: Any, path: Path, nominal: Fractio
     return Timing(pts, np.arange(len(pts)), stream.time_base, nominal, notes=_cut_short(len(pts), cut))
 
 
-def _cut_short(count: int, lost: int) -> tuple[str, ...]:
+def _cut_short(count: int, lost: int) -> tuple[TimingNote, ...]:
     if not lost:
         return ()
-    which = f"frame {count} is" if lost == 1 else f"frames {count - lost + 1}-{count} are"
-    return (f"the file is cut short: {which} lost; copy it again",)
+
+    def note(first: int) -> str:
+        last = first + count - 1
+        which = f"frame {last} is" if lost == 1 else f"frames {last - lost + 1}-{last} are"
+        return f"the file is cut short: {which} lost; copy it again"
+
+    return (note,)
 
 
 def _timing_from_packets(container: Any, stream: Any, path: Path, nominal: Fraction | None) -> Timing:
@@ -180,14 +192,17 @@ def _timing_from_packets(container: Any, stream: Any, path: Path, nominal: Fract
     lost = max(0, promised - len(pts))
     notes = _cut_short(len(pts) + lost, lost)
     if broken and not lost:
-        notes = (f"cannot be read beyond frame {len(pts)} ({broken}); copy it again",)
+        notes = (
+            lambda first: f"cannot be read beyond frame {first + len(pts) - 1} ({broken}); copy it again",
+        )
     elif not lost:
         notes = _ends_early(stream, pts)
     # AVI knows no display times, and what is made up for these codecs is wrong.
     made_up = container.format.name == "avi" and stream.codec_context.name in ("h264", "hevc", "vc1")
     counts = made_up or None in pts or len(set(pts)) != len(pts)
     if counts:
-        notes = (*notes, "has no usable time stamps; frames are counted from the first, seeking is slow")
+        slow = "has no usable time stamps; frames are counted from the first, seeking is slow"
+        notes = (*notes, lambda _: slow)
         places = np.arange(len(pts), dtype=np.int64)
         return Timing(
             places, np.zeros(1, np.int64), stream.time_base, nominal, counts=True, lost=lost, notes=notes
@@ -198,7 +213,7 @@ def _timing_from_packets(container: Any, stream: Any, path: Path, nominal: Fract
     return Timing(stamps[order], key_places, stream.time_base, nominal, lost=lost, notes=notes)
 
 
-def _ends_early(stream: Any, pts: list[int | None]) -> tuple[str, ...]:
+def _ends_early(stream: Any, pts: list[int | None]) -> tuple[TimingNote, ...]:
     """Say so where the header promises much more time than there are frames for."""
     known = [stamp for stamp in pts if stamp is not None]
     promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
@@ -208,7 +223,8 @@ def _ends_early(stream: Any, pts: list[int | None]) -> tuple[str, ...]:
             promised = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
     there = float((max(known) - min(known)) * stream.time_base) if known else 0.0
     if there and promised - there > 1.0 + 0.02 * promised:
-        return (f"should last {promised:.1f} s, but its frames end at {there:.1f} s; is it cut short?",)
+        early = f"should last {promised:.1f} s, but its frames end at {there:.1f} s; is it cut short?"
+        return (lambda _: early,)
     return ()
 
 

@@ -10,19 +10,21 @@ from howard_nodes.errors import FrameError, InputError, UnsupportedError
 from howard_nodes.frames.containers import is_movie
 from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.movie import Movie
-from howard_nodes.frames.sequence import Sequence, expected_frames, format_frames, parse_frames
+from howard_nodes.frames.sequence import Sequence, expected_frames, name_frames, parse_frames
 
 __all__ = ["Footage", "check_readable", "choose_frames", "open_footage", "with_neighbours"]
 
 
 @runtime_checkable
 class Footage(Protocol):
-    """Pictures by frame number. `Sequence` and `Movie` are such.
+    """Pictures by frame number. `Sequence`, `Movie` and `Narrowed` are such.
 
     Attributes
     ----------
     pattern : str
         As it was asked for.
+    key : str
+        All that decides which picture has which number, as far as it does not lie in the files.
     frames : tuple of int
         Frames that are there, sorted.
     is_still : bool
@@ -31,6 +33,9 @@ class Footage(Protocol):
 
     @property
     def pattern(self) -> str: ...  # noqa: D102
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
 
     @property
     def frames(self) -> tuple[int, ...]: ...  # noqa: D102
@@ -83,28 +88,35 @@ class Footage(Protocol):
         ...
 
 
-def open_footage(pattern: str | Path) -> Footage:
+def open_footage(pattern: str | Path, start: int | str | None = None) -> Footage:
     """Find a shot: a sequence, a still or a movie.
 
     Parameters
     ----------
     pattern : str or Path
         As `Sequence.find` takes it, or a movie (`MOVIE_SUFFIXES`, or a file that begins as a movie does).
+    start : int or str, optional
+        Number of a movie's first frame, as `Movie` takes it; by default 1.
 
     Returns
     -------
     Sequence or Movie
-        With frames of a movie numbered from 1.
+        Frames of files have the numbers in their names.
 
     Raises
     ------
     InputError
-        There is nothing, or it cannot be read as a movie.
+        There is nothing, it cannot be read as a movie, or a start was given for what is none.
     """
     path = Path(pattern)
     if path.is_file() and is_movie(path):
-        return Movie(pattern)
-    return Sequence.find(pattern)
+        return Movie(pattern, 1 if start is None else start)
+    found = Sequence.find(pattern)
+    if start is not None:
+        raise InputError(
+            f"{pattern}: is not a movie: its frames are numbered by their names, leave out the start frame."
+        )
+    return found
 
 
 def check_readable(footage: Footage, frame: int, *, layer: str | None = None) -> None:
@@ -158,7 +170,7 @@ def choose_frames(footage: Footage, wanted: str | None) -> tuple[int, ...]:
     """
     frames = expected_frames(footage.frames) if wanted is None else parse_frames(wanted)
     if not footage.select(frames):
-        have = format_frames(footage.frames)
+        have = name_frames(footage.frames)
         raise InputError(f"{footage.pattern}: has none of the frames {wanted}, only {have}.")
     return frames
 

@@ -64,6 +64,8 @@ class Frame:
         Its number in its sequence.
     layer : str
         The layer that was read, empty where the file has but the one picture.
+    is_float : bool
+        True where the file holds floating-point numbers.
     straight_alpha : bool
         True where the file keeps colour and alpha apart (PNG, some TIFF); colour is premultiplied otherwise.
     """
@@ -78,6 +80,7 @@ class Frame:
     path: Path | None = None
     frame: int | None = None
     layer: str = ""
+    is_float: bool = False
     straight_alpha: bool = False
 
     @property

@@ -11,6 +11,7 @@ import OpenImageIO as oiio  # noqa: N813
 __all__ = ["attributes_of", "channels_of", "cleaned", "message_of", "text_of"]
 
 _FILL = re.compile(r"[\x00\xff]+\Z")
+_LONGEST = 2000  # characters of a message: it may have a line for each row
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -66,7 +67,7 @@ def attributes_of(spec: oiio.ImageSpec) -> Iterator[tuple[str, str, Any]]:
             value = cleaned(value)
         elif isinstance(value, tuple):
             value = tuple(cleaned(one) if isinstance(one, str) else one for one in value)
-        if value is not None and value != "":
+        if value is not None and not (isinstance(value, str) and not value):
             yield cleaned(name), kind, value
 
 
@@ -79,6 +80,6 @@ def message_of(geterror: Callable[[], str]) -> str:
         Of the library, an input or an output.
     """
     try:
-        return cleaned(geterror())
+        return cleaned(geterror()[:_LONGEST])
     except UnicodeError:
         return "its header is damaged"

@@ -40,6 +40,8 @@ def unpacked(path: Path, frame: int | None) -> Iterator[Path]:
 
     try:
         picture = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
+        if not len(picture):
+            raise ValueError("it has no picture that can be decoded")
         pixels = np.asarray(picture)
     except (ValueError, RuntimeError, EOFError, SyntaxError, MemoryError, OSError) as error:
         raise FrameError(

@@ -40,6 +40,11 @@ class Held:
         """What they are, by content: equal pictures have equal patterns."""
         return f"{self._name}:{','.join(f'{frame}={self.digest(frame)}' for frame in self.frames)}"
 
+    @property
+    def key(self) -> str:
+        """The same: it names each frame."""
+        return self.pattern
+
     def path(self, frame: int) -> Path:
         """Where a frame came from, or the name they are called by."""
         picture = self._pictures.get(self._number(frame))

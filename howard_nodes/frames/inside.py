@@ -42,8 +42,8 @@ FORMATS = {"openexr": "EXR", "png": "PNG", "tiff": "TIFF", "dpx": "DPX", "jpeg":
 """Formats read, by OpenImageIO's name."""
 
 
-# What a library may raise of a header that makes no sense.
-_FOREIGN = (UnicodeError, RuntimeError, ValueError, OverflowError, MemoryError, TypeError, IndexError)
+# What OpenImageIO may raise of a header that makes no sense. No more, or mistakes here would pass for damage.
+_FOREIGN = (UnicodeError, RuntimeError, OverflowError)
 
 _CANONICAL = {
     "r": "R",
@@ -58,6 +58,17 @@ _CANONICAL = {
 
 
 _ORDER = ("R", "G", "B", "A")
+
+_MOST_LINES = 4  # of a message
+
+# What OpenImageIO says of headers that promise too much.
+_CLAIM = re.compile(r"header claims a (\d+) MB image from a (\d+) byte file")
+_EXCESS = re.compile(r"image size ([\d.]+) MB exceeds the (\d+) MB limit.*claimed to be (\d+x\d+)")
+
+# Bytes of pixels to one byte of a file. Of a JPEG: black, progressive, with optimal codes, has half as many.
+_MOST_OF_JPEG = 2048
+# Of a TIFF without compression: 1 bit and palettes become 8 bits a channel.
+_MOST_OF_PLAIN = 32
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,8 @@ class PartInfo:
         Tile width and height, None for scan lines.
     colorspace : str or None
         What the file's own tags say, see `read_frame`.
+    is_float : bool
+        Whether it holds floating-point numbers.
     metadata : dict
         What would be carried to an output.
     """
@@ -98,6 +111,7 @@ class PartInfo:
     compression: str
     tile: tuple[int, int] | None
     colorspace: str | None
+    is_float: bool
     metadata: dict[str, Any]
 
 
@@ -128,12 +142,25 @@ class FileInfo:
 
 def explain(message: str) -> str:
     """Turn what OpenImageIO says into something to act on."""
-    lines = dict.fromkeys(line.strip() for line in message.splitlines() if line.strip())
-    text = "; ".join(lines) or "the end of the file is missing"
+    lines = list(dict.fromkeys(line.strip() for line in message.splitlines() if line.strip()))
+    text = (
+        "; ".join([*lines[:_MOST_LINES], "..."] if len(lines) > _MOST_LINES else lines)
+        or "the end of the file is missing"
+    )
     if "Subsampled channels" in text:
         return (
             "luminance-chroma EXR (subsampled RY, BY channels) cannot be read; convert it to RGB "
             "first, for example by re-rendering it from Nuke or Blender"
+        )
+    if claim := _CLAIM.search(text):
+        return (
+            f"its header is damaged, it promises {claim[1]} MB of pixels in a file of {claim[2]} bytes; "
+            "render or copy it again"
+        )
+    if excess := _EXCESS.search(text):
+        return (
+            f"its header says {excess[3]}, {excess[1]} MB of pixels: it is damaged, or too large for this "
+            f"machine; if it is sound, set OPENIMAGEIO_OPTIONS=limits:imagesize_MB={2 * int(excess[2])}"
         )
     return text
 
@@ -175,7 +202,16 @@ def _opened(file: Path, path: Path, frame: int | None) -> Iterator[oiio.ImageInp
                 path=path,
                 frame=frame,
             )
+        _check_promise(source, file, path, frame)
         yield source
+    except MemoryError as error:
+        spec = source.spec()
+        raise FrameError(
+            f"needs more memory than there is, for {spec.width}x{spec.height} pixels of {spec.nchannels} "
+            "channels; close other programs, or use a machine with more",
+            path=path,
+            frame=frame,
+        ) from error
     except _FOREIGN as error:
         raise FrameError(
             f"is damaged, it cannot be read ({type(error).__name__}: {error}); render or copy it again",
@@ -184,6 +220,23 @@ def _opened(file: Path, path: Path, frame: int | None) -> Iterator[oiio.ImageInp
         ) from error
     finally:
         source.close()
+
+
+def _check_promise(source: oiio.ImageInput, file: Path, path: Path, frame: int | None) -> None:
+    """Refuse a header that says more than its file can hold, where decoders make up what is not there.
+
+    Of other formats the first rows that are missing end the reading.
+    """
+    spec, size, kind = source.spec(), file.stat().st_size, source.format_name()
+    plain = kind == "tiff" and text_of(spec, "compression") == "none"
+    most = _MOST_OF_JPEG if kind == "jpeg" else _MOST_OF_PLAIN if plain else 0
+    if most and spec.image_bytes() > most * size:
+        raise FrameError(
+            f"is damaged: its header says {spec.width}x{spec.height}, which its {size} bytes cannot hold; "
+            "render or copy it again",
+            path=path,
+            frame=frame,
+        )
 
 
 def windows(spec: oiio.ImageSpec) -> tuple[Window, Window]:

@@ -270,6 +270,9 @@ def _can_be(name: str, value: Any) -> bool:
             most = (99, 99, 999_999, 9_999, 119, 15, 120)
             within = all(0 <= n <= limit for n, limit in zip(value, most, strict=True))
             return within and any(value[:4])
+        if lower == "chromaticities":
+            whole = not isinstance(value, str) and len(value) == 8
+            return whole and bool(np.isfinite(np.asarray(value, np.float64)).all())
         if lower == "framespersecond" and kind == getattr(value, "type", ""):
             return value[1] > 0 and 1 <= value[0] / value[1] < _FASTEST
     except (TypeError, ValueError, IndexError):

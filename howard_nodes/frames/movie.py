@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -29,81 +27,21 @@ from howard_nodes.frames.decoding import (
 )
 from howard_nodes.frames.frame import Frame, Window
 from howard_nodes.frames.metadata import TypedValue
+from howard_nodes.frames.movie_info import MovieInfo
 from howard_nodes.frames.planes import to_pixels
 from howard_nodes.frames.tags import MATRIX_NAMES, PRIMARIES, TRANSFERS, Look, chroma_location, in_words
-from howard_nodes.frames.timecode import timecode_at
+from howard_nodes.frames.timecode import frame_count, timecode_at
 
-__all__ = ["Movie", "MovieInfo"]
+__all__ = ["TIMECODE", "Movie"]
 
-
-@dataclass(frozen=True)
-class MovieInfo:
-    """What a movie says of itself, and what it was found to be.
-
-    Attributes
-    ----------
-    container, codec, profile, pixel_format : str
-        FFmpeg's names; profile is empty where the codec has none.
-    width, height : int
-        As it is shown: turned by `rotation`.
-    pixel_aspect : float
-        Width of a pixel divided by its height, as shown.
-    frame_count : int
-        Frames, those that cannot be decoded included.
-    rate : Fraction or None
-        Frames a second, the mean where it varies; None where a single frame tells nothing.
-    variable_rate : bool
-        Whether frames are shown for different times.
-    duration : float
-        Seconds.
-    timecode : str
-        Of the first frame as the movie spells it, empty where it has none.
-    range : str
-        ``limited`` or ``full``, as it is taken.
-    matrix, primaries, transfer : str
-        In words; ``not tagged`` where the movie does not say.
-    chroma : str
-        Where chroma lies: ``left``, ``center``, ``topleft`` ...; empty where it is as large as luma.
-    colorspace : str or None
-        What the tags come to, see `Movie.read`.
-    rotation : int
-        Degrees clockwise that the picture is turned for display.
-    mirrored : bool
-        Whether it is mirrored as well.
-    interlaced : bool
-        Whether frames are made of two fields.
-    has_alpha : bool
-        Whether there is alpha.
-    """
-
-    container: str
-    codec: str
-    profile: str
-    pixel_format: str
-    width: int
-    height: int
-    pixel_aspect: float
-    frame_count: int
-    rate: Fraction | None
-    variable_rate: bool
-    duration: float
-    timecode: str
-    range: str
-    matrix: str
-    primaries: str
-    transfer: str
-    chroma: str
-    colorspace: str | None
-    rotation: int
-    mirrored: bool
-    interlaced: bool
-    has_alpha: bool
+TIMECODE = "timecode"
+"""In place of a first frame's number: count frames as the movie's timecode does."""
 
 
 class Movie:
     """The pictures of a movie's first video stream, a `Footage`.
 
-    Frames are numbered from 1 in the order in which they are shown, as they come where the frame rate varies.
+    Frames are numbered in the order in which they are shown, as they come where the frame rate varies.
     The file stays open; memory does not grow with its length (eight bytes a frame). Several threads may use
     one movie: they take turns. Frames in order are decoded once; any other is decoded from the key frame
     before it, to the same bits.
@@ -112,35 +50,39 @@ class Movie:
     ----------
     pattern : str or Path
         The file.
+    start : int or str
+        Number of the first frame. `TIMECODE` takes the movie's timecode: its frames since 00:00:00:00.
 
     Attributes
     ----------
     pattern : str
         As it was asked for.
     frames : tuple of int
-        1 to the number of frames.
+        From the first number on.
     is_still : bool
         True for a movie of one frame: it stands for any frame, as a still picture does.
 
     Raises
     ------
     InputError
-        The file is missing, no movie, cut off before its index, has no pictures, or is coded in a way that
-        is not read.
+        The file is missing, no movie, cut off before its index, has no pictures, is coded in a way that is
+        not read, or has no timecode where that is to number its frames.
     """
 
-    def __init__(self, pattern: str | Path) -> None:
+    def __init__(self, pattern: str | Path, start: int | str = 1) -> None:
         self.pattern = str(pattern)
         self._path = Path(pattern)
         self._lock = RLock()
         self._notes: dict[str, None] = {}
         check_file(self._path)
         try:
-            self._open()
+            self._open(start)
         except FFMPEG_ERRORS as error:
-            raise InputError(f"{self._path}: cannot be read as a movie ({reason(error)}).") from error
+            raise InputError(
+                f"{self._path}: cannot be read as a movie ({reason(error)}); it is damaged, copy it again."
+            ) from error
 
-    def _open(self) -> None:
+    def _open(self, start: int | str) -> None:
         self._container = open_container(self._path)
         self._stream = video_stream(self._container, self._path)
         self._timing = find_timing(self._container, self._stream, self._path)
@@ -148,7 +90,8 @@ class Movie:
         self._chroma = chroma_location(self._container, self._stream)
         first = self._first_frame()
         self._look = self._look_at(first)
-        self.frames = tuple(range(1, len(self._timing) + 1))
+        number = self._number_of_first(start)
+        self.frames = tuple(range(number, number + len(self._timing)))
         self.is_still = len(self.frames) == 1
         self._collect_notes(first)
 
@@ -161,7 +104,22 @@ class Movie:
             f"{self._path}: none of its first frames can be decoded; the file is damaged, copy it again."
         )
 
+    def _number_of_first(self, start: int | str) -> int:
+        if start != TIMECODE:
+            return int(start)
+        timecode, rate = self._start_timecode(), self._timing.rate
+        count = frame_count(timecode, rate) if rate is not None else None
+        if count is None:
+            has = f"its timecode {timecode} cannot be counted" if timecode else "has no timecode"
+            raise InputError(f"{self._path}: {has}; give its first frame a number instead, such as 1001.")
+        return count
+
     # --- Footage
+
+    @property
+    def key(self) -> str:
+        """Its file and how its frames are numbered."""
+        return f"{self.pattern} from {self.frames[0]}"
 
     def path(self, frame: int) -> Path:  # noqa: ARG002
         """File of a frame: the movie, whatever the frame."""
@@ -180,7 +138,7 @@ class Movie:
 
     def exists(self, frame: int) -> bool:
         """Whether the movie has a frame; reading it may still fail."""
-        return self.is_still or 1 <= frame <= len(self.frames)
+        return self.is_still or self.frames[0] <= frame <= self.frames[-1]
 
     def read(self, frame: int, *, layer: str | None = None) -> Frame:
         """Read one frame, its values as exact as 32-bit floats are.
@@ -192,7 +150,7 @@ class Movie:
         Parameters
         ----------
         frame : int
-            Its number, from 1.
+            Its number.
         layer : str, optional
             A channel by its name, for example ``A``; by default all.
 
@@ -213,14 +171,23 @@ class Movie:
         with self._lock:
             picture = self._picture(frame)
             look = self._look_at(picture)
-        pixels, channels = to_pixels(
-            planes_of(picture),
-            (picture.width, picture.height),
-            look.pixel_format,
-            matrix=look.matrix,
-            full=look.full,
-            siting=look.siting,
-        )
+        size = (picture.width, picture.height)
+        try:
+            pixels, channels = to_pixels(
+                planes_of(picture),
+                size,
+                look.pixel_format,
+                matrix=look.matrix,
+                full=look.full,
+                siting=look.siting,
+            )
+        except MemoryError as error:
+            raise FrameError(
+                f"needs more memory than there is, for {size[0]}x{size[1]} pixels; close other programs, or "
+                "use a machine with more",
+                path=self._path,
+                frame=frame,
+            ) from error
         if layer:
             self.check(frame, layer=layer)
             pixels, channels = pixels[..., [channels.index(layer)]], (layer,)
@@ -319,17 +286,19 @@ class Movie:
 
     def _picture(self, frame: int) -> av.VideoFrame:
         if not self.exists(frame):
-            raise FrameError(f"has no such frame, only 1-{len(self.frames)}", path=self._path, frame=frame)
-        index = 0 if self.is_still else frame - 1
+            only = f"{self.frames[0]}-{self.frames[-1]}"
+            raise FrameError(f"has no such frame, only {only}", path=self._path, frame=frame)
         try:
-            picture = self._decoder.frame(index)
+            picture = self._decoder.frame(self._index(frame))
         except UndecodableError as error:
             raise FrameError(f"cannot be decoded: {error}", path=self._path, frame=frame) from error
         for damaged in self._decoder.damaged():
-            self._note(
-                f"frame {damaged + 1} is damaged; frames after it, up to the next key frame, may show it"
-            )
+            number = self.frames[damaged]
+            self._note(f"frame {number} is damaged; frames after it, up to the next key frame, may show it")
         return picture
+
+    def _index(self, frame: int) -> int:
+        return 0 if self.is_still else frame - self.frames[0]
 
     def _note(self, text: str) -> None:
         self._notes.setdefault(text)
@@ -350,7 +319,7 @@ class Movie:
             return metadata
         metadata["framesPerSecond"] = TypedValue(rate.as_integer_ratio(), "rational")
         if start:
-            packed = timecode_at(start, rate, self._timing.tick(0 if self.is_still else frame - 1))
+            packed = timecode_at(start, rate, self._timing.tick(self._index(frame)))
             if packed is not None:
                 metadata["smpte:TimeCode"] = TypedValue((packed, 0), "timecode")
         return metadata
@@ -365,8 +334,8 @@ class Movie:
 
     def _collect_notes(self, first: av.VideoFrame) -> None:
         look, timing = self._look, self._timing
-        for text in timing.notes:
-            self._note(text)
+        for note in timing.notes:
+            self._note(note(self.frames[0]))
         if timing.is_variable:
             self._note(
                 f"the frame rate varies ({timing.slowest:.4g} to {timing.fastest:.4g} a second); "
@@ -381,7 +350,8 @@ class Movie:
             self._note(f"rotated by {look.orientation.rotation} degrees{mirrored}, from its header")
         if first.pts is not None and not self._timing.counts and first.pts != self._timing.pts[0]:
             index = self._timing.index(first.pts)
-            which = "frame 1" if index == 1 else f"frames 1-{index}"
+            lost = self.frames[:index]
+            which = f"frame {lost[0]}" if len(lost) == 1 else f"frames {lost[0]}-{lost[-1]}"
             self._note(f"{which} cannot be decoded: the movie does not begin with a key frame")
         if sum(not is_cover(s) for s in self._container.streams.video) > 1:
             self._note("has more than one video stream; the first is used")

@@ -37,15 +37,21 @@ __all__ = ["check_picture", "has_layer", "inspect_file", "read_attributes", "rea
 
 _UINT_MAX = 2.0**32 - 1
 _BAND = 256  # rows verified at a time
+_READ_BAND = 1024  # rows read at a time, where a file is small for what it promises:
+_SPARSE = 64  # bytes of pixels to a byte of it
 
 
 def _read_channels(
-    source: oiio.ImageInput, spec: oiio.ImageSpec, index: int, chosen: list[int]
+    source: oiio.ImageInput, spec: oiio.ImageSpec, index: int, chosen: list[int], size: int
 ) -> np.ndarray | None:
     """Channels as float32, in the order asked for; None or a short array where OpenImageIO fails."""
     begin, end = min(chosen), max(chosen) + 1
     # float straight from the decoder: as fast as half and converting afterwards, and never 8 bit.
-    pixels = source.read_image(index, 0, begin, end, "float")
+    doubtful = source.format_name() == "tiff" and spec.image_bytes() > _SPARSE * size
+    if doubtful and not spec.tile_width:
+        pixels = _read_bands(source, spec, index, begin, end)
+    else:
+        pixels = source.read_image(index, 0, begin, end, "float")
     if pixels is None:
         return None
     pixels = pixels.reshape(spec.height, spec.width, end - begin)
@@ -56,6 +62,22 @@ def _read_channels(
         for position, channel in enumerate(chosen):
             if str(spec.channelformat(channel)) == "uint":
                 pixels[..., position] *= _UINT_MAX  # ids are numbers, not fractions of 2^32
+    return pixels
+
+
+def _read_bands(
+    source: oiio.ImageInput, spec: oiio.ImageSpec, index: int, begin: int, end: int
+) -> np.ndarray | None:
+    """Read rows until one cannot be: all at once, each row of a TIFF would be tried, minutes at worst."""
+    if not source.seek_subimage(index, 0):
+        return None
+    pixels = np.empty((spec.height, spec.width, end - begin), np.float32)
+    for top in range(0, spec.height, _READ_BAND):
+        bottom = min(top + _READ_BAND, spec.height)
+        band = source.read_scanlines(index, 0, spec.y + top, spec.y + bottom, spec.z, begin, end, "float")
+        if band is None or source.has_error:
+            return None
+        pixels[top:bottom] = band.reshape(bottom - top, spec.width, end - begin)
     return pixels
 
 
@@ -109,7 +131,7 @@ def read_frame(
         spec = specs[index]
         names = channels_of(spec)
         _refuse(spec, names, chosen, path, frame)
-        pixels = _read_channels(source, spec, index, chosen)
+        pixels = _read_channels(source, spec, index, chosen, path.stat().st_size)
         # A truncated JPEG gives a full picture and a message.
         message = message_of(source.geterror)
         if pixels is None or message or _cut_short(path, source.format_name()):
@@ -131,10 +153,15 @@ def read_frame(
             path=path,
             frame=frame,
             layer=layer_of(specs, index, chosen),
+            is_float=_is_float(str(spec.channelformat(chosen[0]))),
             straight_alpha=bool(
                 spec.get_int_attribute("oiio:UnassociatedAlpha") or source.format_name() in ("png", "webp")
             ),
         )
+
+
+def _is_float(stored: str) -> bool:
+    return stored in ("half", "float", "double")
 
 
 def _upright(source: oiio.ImageInput, spec: oiio.ImageSpec) -> tuple[Window, Window, float]:
@@ -210,6 +237,7 @@ def inspect_file(path: Path | str) -> FileInfo:
                     compression=text_of(spec, "compression"),
                     tile=(spec.tile_width, spec.tile_height) if spec.tile_width else None,
                     colorspace=tagged_colorspace(spec, source.format_name(), path),
+                    is_float=_is_float(str(spec.channelformat(0))),
                     metadata=carried_metadata(spec, path),
                 )
             )

@@ -18,7 +18,7 @@ from howard_nodes.frames.digests import file_digest
 from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.reading import check_picture, has_layer, inspect_file, read_frame, verify_file
 
-__all__ = ["MAX_FRAMES", "Sequence", "expected_frames", "format_frames", "parse_frames"]
+__all__ = ["MAX_FRAMES", "Sequence", "expected_frames", "format_frames", "name_frames", "parse_frames"]
 
 MAX_FRAMES = 1_000_000
 """More frames than this in one list are taken for a slip of the finger (11 hours at 24 a second)."""
@@ -76,6 +76,15 @@ def format_frames(frames: Iterable[int]) -> str:
     `parse_frames` reads it back. No frames give an empty text.
     """
     return str(fileseq.framesToFrameRange(sorted(set(frames)), sort=False, compress=False))
+
+
+def name_frames(frames: Iterable[int], most: int = 8) -> str:
+    """Name frames in a message: as `format_frames`, but a list that goes on and on ends with their number."""
+    numbers = sorted(set(frames))
+    parts = format_frames(numbers).split(",")
+    if len(parts) <= most:
+        return ",".join(parts)
+    return f"{','.join(parts[:most])} and more, {len(numbers)} in all"
 
 
 def _pad(frame: int, width: int) -> str:
@@ -174,6 +183,11 @@ class Sequence:
         # (it refuses shot-010-####.exr), so it only sees the padding.
         width = fileseq.FileSequence.getPaddingNum(token[0], pad_style=fileseq.PAD_STYLE_HASH1)
         return cls(text, (), False, f"{folder}{slash}{stem}", name[token.end() :], width)
+
+    @property
+    def key(self) -> str:
+        """Its pattern: names number their frames."""
+        return self.pattern
 
     @property
     def stem(self) -> str:

@@ -36,6 +36,7 @@ class Cells:
     basis: Array  # 7 N: 1, x, y, x^2, xy, y^2, r^4
     alike: Array  # N, correlation of the structure, -1 to 1
     texture: Array  # N, 0 to 1: how much structure there is
+    level: Array  # N, log2 of the clean plate's light
     part: Array  # N, 0 or 1: which half in cross validation
     light: float  # share of the picture that counts
 
@@ -119,6 +120,7 @@ def measure_cells(plate: Array, clean: Array, background: Array) -> Cells:
         basis=field_basis(_coordinate(columns, size, width), _coordinate(rows, size, height), height / width),
         alike=alike,
         texture=texture,
+        level=np.log2(np.maximum(light[1][counts].mean(axis=1), 1e-9)).astype(np.float64),
         part=(rows // 4 + columns // 4) % 2,
         light=float(covered[counts].sum() / covered.size),
     )
@@ -126,7 +128,7 @@ def measure_cells(plate: Array, clean: Array, background: Array) -> Cells:
 
 def _no_cells() -> Cells:
     none = np.zeros(0)
-    return Cells(np.zeros((3, 0)), none, none, np.zeros((7, 0)), none, none, none, 0.0)
+    return Cells(np.zeros((3, 0)), none, none, np.zeros((7, 0)), none, none, none, none, 0.0)
 
 
 def _shrink(picture: Array, step: int) -> Array:

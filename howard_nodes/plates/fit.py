@@ -18,9 +18,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from howard_nodes.atomic import write_file
+from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
-from howard_nodes.frames import format_frames
+from howard_nodes.frames import format_frames, name_frames
 
 __all__ = ["FrameFit", "ShotFit", "Source", "Verdict"]
 
@@ -77,6 +77,8 @@ class FrameFit:
         Factor on the clean plate, scene-linear, per channel.
     gain_field : tuple of floats, optional
         See `howard_nodes.plates.photometric.ExposureMatch`.
+    gain_rows : tuple of floats, optional
+        A gain that changes from row to row, see `howard_nodes.plates.gain_rows`.
     ceiling : tuple of three floats, optional
         Light at which the plate is clipped, per channel: the clean plate, made brighter, is clipped there
         too.
@@ -101,6 +103,7 @@ class FrameFit:
     flow: Array | None = None
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     gain_field: tuple[float, ...] | None = None
+    gain_rows: tuple[float, ...] | None = None
     ceiling: tuple[float, float, float] | None = None
     motion: str = "none"
     verdict: Verdict = "good"
@@ -119,6 +122,7 @@ class FrameFit:
             and self.flow is None
             and self.gain == (1.0, 1.0, 1.0)
             and self.gain_field is None
+            and self.gain_rows is None
             and self.ceiling is None
         )
 
@@ -127,6 +131,8 @@ class FrameFit:
         """A hash of what the fit does to the pixels; what it says about them is left out."""
         known = _to_json(self)
         does = {key: known[key] for key in ("sources", "flow", "gain", "gain_field", "ceiling")}
+        if self.gain_rows is not None:
+            does["gain_rows"] = known["gain_rows"]
         return hashlib.blake2b(json.dumps(does, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -189,7 +195,7 @@ class ShotFit:
         missing = set(frames) - set(self.frames)
         if missing:
             raise InputError(
-                f"{where}: has no fit for the frames {format_frames(missing)}; make it again over all "
+                f"{where}: has no fit for the frames {name_frames(missing)}; make it again over all "
                 "frames, with --report."
             )
         if self.size != size:
@@ -240,12 +246,7 @@ class ShotFit:
         InputError
             The file is missing, damaged, or no fit.
         """
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-        except ValueError as error:
-            raise InputError(f"{path}: is damaged or not JSON ({error}).") from error
+        document = read_json(path, "make it with howard plate fit")
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
             raise InputError(f"{path}: is not a clean plate fit; make one with howard plate fit.")
         if document.get("version") != _VERSION:
@@ -255,15 +256,15 @@ class ShotFit:
             )
         try:
             fits = [_from_json(entry) for entry in document["frames"]]
-            width, height = document["size"]
+            width, height = (_whole(side) for side in document["size"])
             return cls(
-                (int(width), int(height)),
+                (width, height),
                 str(document["space"]),
                 {fit.frame: fit for fit in fits},
                 bool(document["static"]),
-                tuple(document["notes"]),
+                tuple(map(str, document["notes"])),
             )
-        except (KeyError, TypeError, ValueError, zlib.error) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
             raise InputError(
                 f"{path}: is damaged ({type(error).__name__}: {error}); make it again."
             ) from error
@@ -287,21 +288,43 @@ def _to_json(fit: FrameFit) -> dict[str, Any]:
 
 def _from_json(entry: dict[str, Any]) -> FrameFit:
     known = dict(entry)
+    known["frame"] = _whole(known["frame"])
     known["sources"] = tuple(
-        Source(int(source["frame"]), _numbers(source["homography"], 9)) for source in known["sources"]
+        Source(_whole(source["frame"]), _numbers(source["homography"], 9)) for source in known["sources"]
     )
     if not known["sources"]:
         raise ValueError(f"frame {entry.get('frame')} has no sources")
     flow = known["flow"]
     if flow is not None:
-        values = np.frombuffer(zlib.decompress(base64.b64decode(flow["float32"])), "<f4")
-        known["flow"] = values.reshape(flow["rows"], flow["cols"], 2).astype(np.float32)
+        rows, cols = _whole(flow["rows"]), _whole(flow["cols"])
+        # No more than it says: a little that was zipped can become more than fits into memory.
+        unpacker = zlib.decompressobj()
+        unpacked = unpacker.decompress(base64.b64decode(flow["float32"]), rows * cols * 8 + 1)
+        values = np.frombuffer(unpacked, "<f4").reshape(rows, cols, 2).astype(np.float32)
+        if not unpacker.eof or not np.isfinite(values).all():
+            raise ValueError(f"frame {known['frame']} has a flow that is cut short or not finite")
+        known["flow"] = values
     known["gain"] = _numbers(known["gain"], 3)
     if known["ceiling"] is not None:
         known["ceiling"] = _numbers(known["ceiling"], 3)
     if known["gain_field"] is not None:
         known["gain_field"] = _numbers(known["gain_field"], 6)
+    if known.get("gain_rows") is not None:
+        known["gain_rows"] = _numbers(known["gain_rows"], len(known["gain_rows"]))
+    if known["verdict"] not in _VERDICTS:
+        raise ValueError(f"the verdict {known['verdict']!r} is none of {', '.join(_VERDICTS)}")
+    known["motion"], known["message"] = str(known["motion"]), str(known["message"])
+    known["inliers"] = _whole(known["inliers"])
+    for name in ("residual", "difference", "coverage"):
+        if known[name] is not None or name == "coverage":
+            (known[name],) = _numbers([known[name]], 1)
     return FrameFit(**known)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"expected a whole number, not {value!r}")
+    return value
 
 
 def _numbers(values: Any, count: int) -> tuple[Any, ...]:

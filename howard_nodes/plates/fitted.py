@@ -17,6 +17,7 @@ from howard_nodes.frames import Window
 from howard_nodes.plates.fill import cover_holes
 from howard_nodes.plates.fit import FrameFit
 from howard_nodes.plates.gain_field import field_stops
+from howard_nodes.plates.gain_rows import row_stops
 from howard_nodes.plates.warp import warp
 
 __all__ = ["Fitted", "fitted_clean"]
@@ -126,14 +127,18 @@ def _expose(clean: Array, fit: FrameFit, window: Window, display: Window) -> Non
     """Bring a clean plate to the plate's exposure, in place: pictures are large."""
     if fit.gain != (1.0, 1.0, 1.0):
         np.multiply(clean, np.array(fit.gain, np.float32), out=clean)
-    if fit.gain_field is None:
+    if fit.gain_field is None and fit.gain_rows is None:
         return
-    # The field belongs to the display window; beyond, its edge goes on.
+    # Both belong to the display window; beyond, its edge goes on.
     x = np.clip(np.arange(window.width) + window.x - display.x, 0, display.width - 1)
     y = np.clip(np.arange(window.height) + window.y - display.y, 0, display.height - 1)
     for top in range(0, window.height, _STRIP):
         rows = slice(top, top + _STRIP)
-        stops = field_stops(fit.gain_field, display.height, display.width, rows=y[rows], columns=x)
+        stops = np.zeros((len(y[rows]), 1), np.float32)
+        if fit.gain_field is not None:
+            stops = field_stops(fit.gain_field, display.height, display.width, rows=y[rows], columns=x)
+        if fit.gain_rows is not None:
+            stops = stops + row_stops(fit.gain_rows, display.height, y[rows])[:, None]
         clean[rows] *= np.exp2(stops)[..., None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,20 +16,26 @@ from howard_nodes.plates.alignment import Agreement, agreement
 from howard_nodes.plates.corners import farthest, no_motion, one_motion
 from howard_nodes.plates.fit import FrameFit, Source, Verdict
 from howard_nodes.plates.flow import residual_flow
+from howard_nodes.plates.light_left import find_light_left
 from howard_nodes.plates.photometric import ExposureMatch, match_exposure
 from howard_nodes.plates.registration import IDENTITY, Registration, refine, register
 from howard_nodes.plates.takes import Reduced, ReducedTakes, resized
-from howard_nodes.plates.verdicts import HOLE, judged
+from howard_nodes.plates.verdicts import HOLE, darkness, judged
 
 __all__ = ["Found", "FrameSolver"]
 
 Array = NDArray[Any]
+
+_LOG = logging.getLogger(__name__)
 
 _SUBJECT = 0.15  # of the coarse matte, from which a pixel is kept out of the fit
 _LEAST_BACKGROUND = 0.03
 _NEIGHBOURS = (1, 2, 4, 8, 16, 32, 64)
 _MOST_SOURCES = 4
 _MOST_TRIES = 6
+_PATIENCE = 2  # frames on which nothing was found, until no more is looked for
+_MORE = 1.5  # times what they lacked, from which it is looked for again
+_AGAIN = 16  # frames after which it is looked for again in any case
 _CLIPPED = 0.004  # share of a picture that is equally bright, and nothing brighter: clipped
 _FLAT = 0.06  # relative difference of plate and clean plate up to which flat pictures fit as they are
 
@@ -62,6 +69,8 @@ class FrameSolver:
         self._pictures, self._settings = pictures, settings
         self.matte: Array | None = None
         self._fills: list[int] = []  # offsets of clean frames that filled holes before
+        self._vain, self._lacked = 0, 0.0  # frames in a row that no clean frame filled, and what they lacked
+        self._refocused = False  # one of the pictures compared last is softer than the other
         self._ratio: float | None = None  # light of the plate beside the clean plate's, as last seen
 
     def solve(
@@ -94,8 +103,12 @@ class FrameSolver:
         """
         try:
             return self._compared(frame, look, clean_frame, still, last)
-        except FrameError as error:
-            # Matting this frame fails with the same words, and the others go on.
+        except Exception as error:
+            # Matting this frame fails with the same words, and the others go on; what is no error of ours
+            # is one frame's as well.
+            if not isinstance(error, FrameError):
+                _LOG.debug("fitting frame %d", frame, exc_info=True)
+                error = FrameError(f"{type(error).__name__}: {error}", frame=frame)
             fit = FrameFit(
                 frame, (Source(clean_frame),), motion="unknown", verdict="failed", message=f"failed: {error}"
             )
@@ -118,6 +131,7 @@ class FrameSolver:
         self._pictures.size = look.view.size  # a first frame of another size does not speak for the shot
         if self._settings.align == "off":
             return self._measured(frame, look, clean_frame, None, IDENTITY, None, "off")
+        own = look
         if self._ratio is not None:
             # The subject changes the plate's own key.
             look = replace(look, view=look.view.keyed(clean.view.key * self._ratio))
@@ -129,12 +143,17 @@ class FrameSolver:
                 known = Registration(initial, int(seen.alike.sum()), seen.residual, 1.0, 0.0, True, "", seen)
                 return self._measured(frame, look, clean_frame, known, initial, still.flow, still.motion)
         first = register(look.view, clean.view, initial=initial)
+        if not first.trusted and look is not own:
+            # The light may have changed since, as after a black leader.
+            look, self._ratio = own, None
+            first = register(look.view, clean.view, initial=initial)
         if not first.trusted:
             return self._failed(frame, look, clean_frame, first)
         background = self._background(look, clean, first.homography)
         # Compared as they were found to be alike: blurred to one focus.
         views = first.views or (look.view, clean.view)
         self._ratio = views[0].key / views[1].key
+        self._refocused = views[0] is not look.view or views[1] is not clean.view
         second = refine(*views, first.homography, background)
         best = second if second.trusted else first
         if farthest(best.homography, self._pictures.size) < no_motion(self._pictures.size):
@@ -210,6 +229,7 @@ class FrameSolver:
         ceiling = _ceiling(look.small) if exposure is not None and max(exposure.gain) > 1.0 else None
         if ceiling is not None:
             fitted = np.minimum(fitted, np.array(ceiling, np.float32))
+        left = None if exposure is None else find_light_left(look.small, fitted, valid)
         difference, _ = _difference(look.small, fitted, trusted_area)
         sources: tuple[Source, ...] = (Source.of(clean_frame, homography),)
         coverage = float(valid.mean())
@@ -225,6 +245,7 @@ class FrameSolver:
             flow=flow,
             gain=exposure.gain if exposure is not None else (1.0, 1.0, 1.0),
             gain_field=exposure.field if exposure is not None else None,
+            gain_rows=exposure.rows if exposure is not None else None,
             ceiling=ceiling,
             motion=motion,
             inliers=known.inliers if known is not None else 0,
@@ -232,7 +253,7 @@ class FrameSolver:
             difference=round(difference, 6),
             coverage=round(coverage, 6),
         )
-        fit = judged(fit, exposure, self._pictures.size)
+        fit = judged(fit, exposure, self._pictures.size, left, refocused=self._refocused)
         return Found(fit, homography if known is not None else None, exposure)
 
     def _failed(self, frame: int, look: Reduced, clean_frame: int, why: Registration) -> Found:
@@ -242,6 +263,7 @@ class FrameSolver:
         _, relative = _difference(
             look.small, one.exposure.apply(clean.small) if one.exposure else clean.small, None
         )
+        reason = darkness(look.small, clean.small) or why.reason
         flat = why.reason.startswith("too little texture") and relative < _FLAT
         verdict: Verdict = "doubtful" if flat else "failed"
         word = "the clean plate is used as is" if flat else "the clean plate is not aligned"
@@ -251,9 +273,10 @@ class FrameSolver:
             one.fit,
             gain=one.fit.gain if keep else (1.0, 1.0, 1.0),
             gain_field=one.fit.gain_field if keep else None,
+            gain_rows=one.fit.gain_rows if keep else None,
             ceiling=one.fit.ceiling if keep else None,
             verdict=verdict,
-            message=f"{verdict}: {why.reason}; {word}",
+            message=f"{verdict}: {reason}; {word}",
         )
         return Found(fit, None, one.exposure if keep else None)
 
@@ -269,6 +292,9 @@ class FrameSolver:
         frames = self._pictures.takes.clean_frames
         here = frames.index(clean_frame)
         offsets = [*self._fills, *(s * step for step in _NEIGHBOURS for s in (1, -1))]
+        lacking = float(1 - valid.mean())
+        if self._is_vain(lacking):
+            offsets = [*self._fills]
         tries = 0
         matrix = sources[0].matrix
         for offset in dict.fromkeys(offsets):
@@ -293,7 +319,20 @@ class FrameSolver:
             sources = (*sources, Source.of(frames[here + offset], there.homography))
             valid = np.maximum(valid, also)
             self._fills = [offset, *(known for known in self._fills if known != offset)][:3]
+        if tries:
+            self._vain = 0 if len(sources) > 1 else self._vain + 1
+            self._lacked = max(self._lacked, lacking)
         return sources, float(valid.mean())
+
+    def _is_vain(self, lacking: float) -> bool:
+        """Whether other clean frames need not be tried: on the frames before, none had what this one lacks.
+
+        A clean plate whose camera stands as the plate's does never has.
+        """
+        if self._vain < _PATIENCE or lacking > _MORE * self._lacked:
+            return False
+        self._vain += 1
+        return self._vain % _AGAIN != 0
 
 
 def _ceiling(plate: Array) -> tuple[float, float, float] | None:

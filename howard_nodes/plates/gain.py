@@ -201,7 +201,8 @@ def _histogram(values: list[Array], weight: Array, limit: float, bins: int) -> A
         inside &= (place >= 0) & (place < bins)
         index = index * bins + place
     counts = np.bincount(index[inside], weight[inside], bins ** len(values))
-    return counts.reshape([bins] * len(values))
+    # Of no values at all the counts are whole numbers, weights or not.
+    return counts.astype(np.float64).reshape([bins] * len(values))
 
 
 def _peaks(density: Array, most: int, apart: int) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from howard_nodes.errors import FrameError
-from howard_nodes.frames import format_frames
+from howard_nodes.frames import name_frames
 from howard_nodes.plates.takes import ReducedTakes, Takes, spread_out
 from howard_nodes.plates.views import View
 
@@ -54,6 +54,8 @@ def paired(pictures: ReducedTakes, align: str, note: Callable[[str, bool], None]
     if align == "off":
         # A missing number is no clean plate: it is not this take's business to choose another.
         return {frame: takes.same_number(frame) for frame in takes.frames}
+    if takes.by_number:
+        return _by_number(takes, list(takes.clean_frames), note)
     readable, thumbnails = [], []
     for frame in takes.clean_frames:
         try:
@@ -198,5 +200,5 @@ def _by_number(takes: Takes, readable: list[int], note: Callable[[str, bool], No
         if pairs[frame] != same:
             missing.append(same)
     if missing:
-        note(f"missing in the clean plate: {format_frames(missing)}; neighbouring frames are used", True)
+        note(f"missing in the clean plate: {name_frames(missing)}; neighbouring frames are used", True)
     return pairs

@@ -7,7 +7,7 @@ beforehand where that is: the subject may cover most of the picture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -28,6 +28,8 @@ from howard_nodes.plates.gain import (
     spread_of,
 )
 from howard_nodes.plates.gain_field import field_stops
+from howard_nodes.plates.gain_rows import find_rows, row_stops
+from howard_nodes.plates.light_left import showing_the_same
 
 __all__ = ["ExposureMatch", "match_exposure"]
 
@@ -58,6 +60,8 @@ class ExposureMatch:
         Whether the match is to be believed.
     reason : str
         Why not; empty when it is trusted.
+    rows : tuple of floats, or None
+        A gain in stops that changes from row to row, see `howard_nodes.plates.gain_rows`.
     """
 
     gain: tuple[float, float, float]
@@ -66,6 +70,7 @@ class ExposureMatch:
     spread: float
     trusted: bool
     reason: str = ""
+    rows: tuple[float, ...] | None = None
 
     def apply(self, clean: Array) -> Array:
         """Return the clean plate with the plate's exposure.
@@ -78,7 +83,7 @@ class ExposureMatch:
         Returns
         -------
         ndarray
-            H W 3, float32, new; ``clean`` itself where gain is exactly 1 and there is no field.
+            H W 3, float32, new; ``clean`` itself where gain is exactly 1 and there is neither field nor rows.
 
         Raises
         ------
@@ -87,7 +92,7 @@ class ExposureMatch:
         """
         if clean.ndim != 3 or clean.shape[2] != 3:
             raise InputError(f"the clean plate has shape {clean.shape}, but height, width, 3 is needed")
-        if self.gain == (1.0, 1.0, 1.0) and self.field is None:
+        if self.gain == (1.0, 1.0, 1.0) and self.field is None and self.rows is None:
             return clean
         height, width, _ = clean.shape
         gains = np.tile(
@@ -97,6 +102,8 @@ class ExposureMatch:
         if self.field is not None:
             factor = cv2.exp(field_stops(self.field, height, width) * np.float32(np.log(2)))
             matched *= cv2.merge([factor] * 3)
+        if self.rows is not None:
+            matched *= np.exp2(row_stops(self.rows, height))[:, None, None]
         return matched
 
 
@@ -156,6 +163,22 @@ def match_exposure(plate: Array, clean: Array, background: Array, *, field: bool
         return _untrusted(
             "plate and clean plate share too little background that is neither clipped nor black"
         )
+    exposure = _matched(cells, field)
+    same = showing_the_same(cells)
+    rows = None
+    if field and exposure.trusted:
+        flat = exposure if exposure.field is None else _matched(cells, field=False)
+        rows = find_rows(cells, _left_by(cells, flat), _left_by(cells, exposure), same)
+    if rows is not None:
+        # Bands disturb what was found before them.
+        even = replace(cells, ratio=cells.ratio - _at(cells, rows))
+        again = _matched(even, field)
+        if again.trusted:
+            exposure = replace(again, rows=rows)
+    return exposure
+
+
+def _matched(cells: Cells, field: bool) -> ExposureMatch:
     start, rival = best_start(cells, field)
     flat = polish(cells, GainFit(start.gain, None, start.residual), 3)
     chosen = flat
@@ -164,6 +187,19 @@ def match_exposure(plate: Array, clean: Array, background: Array, *, field: bool
         if field_is_worth_it(cells, flat, bent):
             chosen = bent
     return _judge(cells, chosen, rival)
+
+
+def _left_by(cells: Cells, exposure: ExposureMatch) -> Array:
+    """Give the stops that a match leaves of the cells' ratios, 3 N."""
+    left = cells.ratio - np.log2(exposure.gain)[:, None]
+    if exposure.field is not None:
+        left = left - np.array(exposure.field) @ cells.basis[1:]
+    return left if exposure.rows is None else left - _at(cells, exposure.rows)
+
+
+def _at(cells: Cells, rows: tuple[float, ...]) -> Array:
+    """Give the stops of rows where the cells lie, N."""
+    return np.interp(cells.basis[2], np.linspace(-1, 1, len(rows)), rows)
 
 
 def _judge(cells: Cells, fit: GainFit, rival: float) -> ExposureMatch:

@@ -23,6 +23,7 @@ from howard_nodes.plates.leftover import find_leftovers, is_copy
 from howard_nodes.plates.pairing import paired
 from howard_nodes.plates.registration import IDENTITY
 from howard_nodes.plates.takes import Reduced, ReducedTakes, Takes, spread_out
+from howard_nodes.plates.verdicts import with_flashes
 
 __all__ = ["fit_shot"]
 
@@ -94,7 +95,7 @@ class _Solver:
         if self._settings.match_exposure != "off":
             # A match that was left alone says nothing of the others.
             unsure = {f for f, one in found.items() if one.exposure is not None and not one.exposure.trusted}
-            fits = one_exposure(fits, unsure)
+            fits = with_flashes(one_exposure(fits, unsure))
         return ShotFit(self._pictures.size, self._takes.space, fits, still is not None, tuple(self._notes))
 
     def _note(self, message: str, warning: bool = True) -> None:

@@ -45,6 +45,8 @@ class Takes:
         Name of the colour space of both.
     to_rec709 : callable
         Takes pictures to linear Rec.709.
+    by_number : bool
+        The clean frame of the same number was asked for, whatever the frames show.
     subject : callable
         Says where a plate differs from a clean plate that fits it: two pictures H W 3 to a matte H W, 0 to 1,
         of any size. The network's coarse matte.
@@ -58,6 +60,7 @@ class Takes:
     space: str
     to_rec709: Callable[[Array], Array]
     subject: Callable[[Array, Array], Array]
+    by_number: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,11 @@ def linear_light(frame: Frame, config: ColorConfig) -> Array:
         A space that the configuration does not know.
     """
     resolved = config.resolve(
-        str(frame.path), frame.colorspace, None, chromaticities=frame.metadata.get("chromaticities")
+        str(frame.path),
+        frame.colorspace,
+        None,
+        chromaticities=frame.metadata.get("chromaticities"),
+        is_float=frame.is_float,
     )
     light: Array = config.convert(frame.rgb, resolved.space, config.scene_linear)
     return light

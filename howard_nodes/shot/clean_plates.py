@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
 from howard_nodes.shot.output import check_output, prepare_output, reason_of, write_frame
 from howard_nodes.shot.pair import Plates
-from howard_nodes.shot.plan import open_plates
+from howard_nodes.shot.plan import open_plate, open_plates
 from howard_nodes.shot.take import VALID_LAYER, Light, Take
 
 __all__ = ["PlateReport", "align_plates", "build_plates", "fit_plates", "plates_of"]
@@ -37,6 +37,12 @@ class PlateReport:
     failed: dict[int, str]
     fit: ShotFit | None = None
     built: BuiltPlate | None = None
+
+    @property
+    def misfits(self) -> tuple[int, ...]:
+        """Frames that count as done, and whose clean plate could not be fitted."""
+        fits = {} if self.fit is None else self.fit.frames
+        return tuple(frame for frame in self.done if frame in fits and fits[frame].verdict == "failed")
 
 
 def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> PlateReport:
@@ -116,8 +122,8 @@ def fit_plates(
     Returns
     -------
     PlateReport
-        Failed are frames that could not be read. A clean plate that fits badly is told in the report and by
-        `PlatesFitted`: its frame is matted all the same.
+        Failed are frames that could not be read. A clean plate that could not be fitted is told in the report
+        and by `PlatesFitted`, and its frame is among the `misfits`.
 
     Raises
     ------
@@ -175,7 +181,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     """
     began = time.monotonic()
     config = ColorConfig.load(job.ocio)
-    plate = Take(job.plate, config, on_event, layer=job.layer, colorspace=job.colorspace)
+    plate = Take(open_plate(job), config, on_event, layer=job.layer, colorspace=job.colorspace)
     frames = choose_frames(plate.footage, job.frames)
     output = _output(job, plate.footage.frames, (plate,), one_file=True)
     if plate.footage.is_still:
@@ -192,7 +198,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
 
     def read(frame: int) -> np.ndarray:
         light = plate.light(frame, space)
-        headers[frame] = Light(light.header, light.file_space, space, np.empty((0, 0, 3), np.float32))
+        headers[frame] = replace(light, pixels=np.empty((0, 0, 3), np.float32))
         return light.on(display)[0]
 
     def subject(picture: np.ndarray, other: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -303,6 +309,7 @@ def _write(
         config=config,
         space=light.space,
         file_space=light.file_space,
+        guessed=light.guessed,
         depth=job.depth,
         compression=job.compression,
         about=about,

@@ -71,6 +71,8 @@ class ConnectedFrame:
         Of the plate's file, without pixels.
     file_space : str
         Colour space of the plate's file.
+    guessed : bool
+        Nobody said so: a rule for files of its kind did.
     mattes : dict of str to KeyedMatte
         `coarse_override`, `error_override` (H W C) and `inside`, `outside` (H W), where connected.
     covers : ndarray or None
@@ -80,6 +82,7 @@ class ConnectedFrame:
     pictures: Pictures
     header: Frame
     file_space: str
+    guessed: bool
     mattes: dict[str, KeyedMatte] = field(default_factory=dict)
     covers: np.ndarray | None = None
 
@@ -119,7 +122,7 @@ class Connected:
         self._stages = Stages(engine.engine, engine.key, warm.cache, on_stage)
         self._kept: KnownFit | None = None
         self._seen: dict[int, _Seen] = {}
-        takes = [(take.footage.pattern, take.layer, take.requested) for take in (plates.plate, plates.clean)]
+        takes = [(take.footage.key, take.layer, take.requested) for take in (plates.plate, plates.clean)]
         knobs = counting(engine.engine.settings, "fit") | counting(plates.settings, "fit")
         self._fit_key = key_of("fit", engine.key, knobs, takes, plates.offset)
 
@@ -227,7 +230,7 @@ class Connected:
                 # Where there is no plate, nothing is in front of the clean plate.
                 fitted = np.where(covers[..., None] > 0, fitted, light.pixels)
             pictures = Pictures(key, light.pixels, fitted, light.space, clean.valid)
-            return ConnectedFrame(pictures, light.header, light.file_space, covers=covers)
+            return ConnectedFrame(pictures, light.header, light.file_space, light.guessed, covers=covers)
 
         without_mattes = self._warm.cache.get(key, fitted)
         mattes = {

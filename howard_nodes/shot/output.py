@@ -122,6 +122,7 @@ def write_frame(
     config: ColorConfig,
     space: str | None,
     file_space: str,
+    guessed: bool,
     depth: Depth,
     compression: str,
     about: Mapping[str, Any],
@@ -143,6 +144,8 @@ def write_frame(
         Of the colour in it; None where there is none.
     file_space : str
         Of the plate's file: primaries that its header tells are true of that space alone.
+    guessed : bool
+        Nobody said that the plate's file is in that space: what is still in it gets no tag.
     depth, compression
         As for `howard_nodes.frames.write_image`.
     about : mapping of str to object
@@ -156,6 +159,7 @@ def write_frame(
         It cannot be written; no partial file is left.
     """
     metadata = dict(header.metadata)
+    is_untold = guessed and space == file_space
     if space != file_space:
         metadata.pop("chromaticities", None)
     write_image(
@@ -164,7 +168,7 @@ def write_frame(
         channels,
         depth=depth,
         compression=compression,
-        colorspace=None if space is None else config.interop_id(space) or space,
+        colorspace=None if space is None or is_untold else config.interop_id(space) or space,
         data_window=header.display_window if on_display else header.data_window,
         display_window=header.display_window,
         pixel_aspect=header.pixel_aspect,

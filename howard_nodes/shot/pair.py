@@ -10,7 +10,7 @@ import numpy as np
 
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
-from howard_nodes.frames import check_readable, check_size, with_neighbours
+from howard_nodes.frames import Frame, check_readable, check_size, with_neighbours
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source
 from howard_nodes.plates.fitted import Fitted, fitted_clean
 from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
@@ -61,6 +61,7 @@ class Plates:
         self._reach = reach
         self.settings, self.offset = settings, offset
         self.fit: ShotFit | None = None
+        self._is_overscan_told = False
         self._tell = tell
 
     def paths(self, frame: int) -> tuple[Path, Path]:
@@ -174,7 +175,27 @@ class Plates:
             return other.on(light.header.data_window, light.header.display_window)
 
         header = light.header
-        return light, fitted_clean(fit, clean, header.data_window, header.display_window)
+        fitted = fitted_clean(fit, clean, header.data_window, header.display_window)
+        self._look_at_overscan(header, fitted.valid)
+        return light, fitted
+
+    def _look_at_overscan(self, header: Frame, valid: np.ndarray | None) -> None:
+        """Say once where the plate has overscan and the clean plate does not."""
+        data, display = header.data_window, header.display_window
+        if valid is None or self._is_overscan_told or data == display:
+            return
+        beyond = np.ones(valid.shape, bool)
+        top, left = display.y - data.y, display.x - data.x
+        beyond[max(0, top) : max(0, top + display.height), max(0, left) : max(0, left + display.width)] = (
+            False
+        )
+        if beyond.any() and valid[beyond].mean() < 0.5:
+            self._is_overscan_told = True
+            self._tell(
+                Note(
+                    "the plate has overscan that the clean plate does not cover: check the matte there.", True
+                )
+            )
 
     def digests(self, frame: int) -> dict[str, str]:
         """Hash all that a frame's plate and fitted clean plate are made of.
@@ -239,6 +260,7 @@ class Plates:
             clean_frames=footage.frames[:1] if footage.is_still else footage.frames,
             clean=clean_light,
             same_number=lambda frame: frame + offset,
+            by_number=offset != 0,
             **seen_by(engine, space),
         )
         return fit_shot(

@@ -10,14 +10,23 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description.job import Job
 from howard_nodes.engine.cache import StageCache
 from howard_nodes.errors import InputError
-from howard_nodes.frames import Footage, check_readable, choose_frames, format_frames, open_footage
+from howard_nodes.frames import (
+    Footage,
+    Movie,
+    Narrowed,
+    check_readable,
+    choose_frames,
+    is_movie,
+    name_frames,
+    open_footage,
+)
 from howard_nodes.layers import validate_layers
 from howard_nodes.shot.events import Event, Note
 from howard_nodes.shot.output import check_output, output_paths
 from howard_nodes.shot.pair import Plates
 from howard_nodes.shot.take import Take
 
-__all__ = ["Plan", "open_mattes", "open_plates", "plan"]
+__all__ = ["Plan", "open_mattes", "open_plate", "open_plates", "plan"]
 
 _SUFFIXES = (".exr", ".png")
 
@@ -50,6 +59,12 @@ class Plan:
     def frames(self) -> tuple[int, ...]:
         """Frames asked for, missing ones included."""
         return self.plates.frames
+
+    @property
+    def footage(self) -> dict[str, Footage]:
+        """All that is connected, by name of socket."""
+        plates = {"plate": self.plates.plate.footage, "clean_plate": self.plates.clean.footage}
+        return plates | self.mattes
 
     def paths(self, frame: int) -> tuple[Path, ...]:
         """Name the files that a frame is written to."""
@@ -84,7 +99,7 @@ def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageC
     config = ColorConfig.load(job.ocio)
     _check_spaces(job, config)
     plates = open_plates(job, config, tell, cache=cache, reach=job.settings.steadiness)
-    mattes = open_mattes(job)
+    mattes = open_mattes(job, plates.plate.footage)
     _check_suffix(job.output)
     inputs = [
         path
@@ -93,15 +108,20 @@ def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageC
     ]
     check_output(job.output, plates.frames, inputs, layers=layers, report=job.report)
     plates.check_headers()
-    first = next(iter(plates.plate.footage.select(plates.frames)))
     for matte in mattes.values():
-        check_readable(matte, matte.frames[0] if matte.is_still else first)
+        if matte.is_still:
+            check_readable(matte, matte.frames[0])
     if job.weights is not None:
         # Only here torch is needed: the weights inside are as they should be.
         from howard_nodes.network import describe_weights
 
         describe_weights(job.weights)
     return Plan(job, config, layers, plates, mattes)
+
+
+def open_plate(job: Job) -> Footage:
+    """Open the plate of a job. Raises `InputError`."""
+    return open_footage(job.plate, job.start_frame)
 
 
 def open_plates(
@@ -113,28 +133,58 @@ def open_plates(
     reach: int = 0,
 ) -> Plates:
     """Open plate and clean plate of a job. Raises `InputError`."""
-    plate = Take(job.plate, config, tell, layer=job.layer, colorspace=job.colorspace, cache=cache)
+    plate = Take(open_plate(job), config, tell, layer=job.layer, colorspace=job.colorspace, cache=cache)
     clean = Take(
-        job.required_clean,
+        _open_clean(job, plate.footage),
         config,
         tell,
         what="clean plate",
         layer=job.clean_layer,
         colorspace=job.clean_colorspace,
         cache=cache,
+        beside=plate,
     )
     frames = choose_frames(plate.footage, job.frames)
+    _check_apart(job, plate.footage, clean.footage)
     missing = plate.footage.missing(frames)
     if missing:
-        many = f"frames {format_frames(missing)} are" if len(missing) > 1 else f"frame {missing[0]} is"
+        many = f"frames {name_frames(missing)} are" if len(missing) > 1 else f"frame {missing[0]} is"
         tell(Note(f"{job.plate}: {many} missing.", warning=True))
     return Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset, reach=reach)
 
 
-def open_mattes(job: Job) -> dict[str, Footage]:
+def _check_apart(job: Job, plate: Footage, clean: Footage) -> None:
+    """Refuse a take that is its own clean plate, frame by frame. Raises `InputError`."""
+    # One of its frames, for all the others, may well be empty; and so may those that were named.
+    if job.clean_offset or job.clean_frames or (clean.is_still and len(plate.frames) > 1):
+        return
+    if not set(plate.frames) & set(clean.frames):
+        return
+    ours, others = plate.path(plate.frames[0]), clean.path(plate.frames[0])
+    if ours.exists() and others.exists() and ours.samefile(others):
+        raise InputError(
+            f"{job.clean_plate}: is the plate itself. Name an empty take or still; or which of its frames "
+            "are empty: --clean-frames 1-40, or --clean-offset."
+        )
+
+
+def open_mattes(job: Job, plate: Footage) -> dict[str, Footage]:
     """Open the overrides and mattes of a job, by name of socket. Raises `InputError`."""
     painted = {name: job.pattern(name) for name in ("coarse_override", "error_override", "inside", "outside")}
-    return {name: open_footage(pattern) for name, pattern in painted.items() if pattern is not None}
+    return {name: _open_beside(pattern, plate) for name, pattern in painted.items() if pattern is not None}
+
+
+def _open_clean(job: Job, plate: Footage) -> Footage:
+    pattern, start = job.required_clean, job.clean_start_frame
+    footage = _open_beside(pattern, plate) if start is None else open_footage(pattern, start)
+    return footage if job.clean_frames is None else Narrowed(footage, job.clean_frames)
+
+
+def _open_beside(pattern: str, plate: Footage) -> Footage:
+    """Open what goes with a plate: movies are numbered alike, so that the n-th frames belong together."""
+    path = Path(pattern)
+    both = isinstance(plate, Movie) and path.is_file() and is_movie(path)
+    return open_footage(pattern, plate.frames[0] if both else None)
 
 
 def _check_spaces(job: Job, config: ColorConfig) -> None:

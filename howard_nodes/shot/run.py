@@ -47,7 +47,8 @@ _BEHIND = 1
 class Report:
     """What became of each frame, and how the clean plate fits (None where it was used as it is).
 
-    Frames that are none of done, skipped and failed were not begun, since the run was cancelled.
+    Frames that are none of done, skipped and failed were not begun, since the run was cancelled. Those whose
+    clean plate could not be fitted are matted all the same, and `misfits` too.
     """
 
     done: tuple[int, ...]
@@ -56,6 +57,13 @@ class Report:
     seconds: float
     fit: ShotFit | None = None
     cancelled: bool = False
+
+    @property
+    def misfits(self) -> tuple[int, ...]:
+        """Frames that are there, and whose clean plate could not be fitted."""
+        fits = {} if self.fit is None else self.fit.frames
+        there = sorted((*self.done, *self.skipped))
+        return tuple(frame for frame in there if frame in fits and fits[frame].verdict == "failed")
 
 
 class _Cancelled(Exception):  # noqa: N818

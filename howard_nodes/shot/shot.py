@@ -23,10 +23,13 @@ from howard_nodes.shot.inputs import Connected, ConnectedFrame, Content
 from howard_nodes.shot.output import prepare_output, write_frame
 from howard_nodes.shot.plan import Plan
 
-__all__ = ["FINGERPRINT_ATTRIBUTE", "SETTINGS_ATTRIBUTE", "Inputs", "Shot"]
+__all__ = ["FINGERPRINT_ATTRIBUTE", "FIT_ATTRIBUTE", "SETTINGS_ATTRIBUTE", "Inputs", "Shot"]
 
 FINGERPRINT_ATTRIBUTE = "howard:fingerprint"
 """Header attribute with the hash of all inputs and settings of a frame."""
+
+FIT_ATTRIBUTE = "howard:fit"
+"""Header attribute with the verdict on how the clean plate fits; it begins with good, doubtful or failed."""
 
 SETTINGS_ATTRIBUTE = "howard:settings"
 """Header attribute with the hash of all settings: the same for all frames of a run."""
@@ -213,12 +216,14 @@ class Shot:
         common: dict[str, Any] = {
             "config": self._config,
             "file_space": inputs.read.file_space,
+            "guessed": inputs.read.guessed,
             "compression": job.compression,
             "about": {
                 FINGERPRINT_ATTRIBUTE: inputs.fingerprint,
                 SETTINGS_ATTRIBUTE: hashlib.blake2b(self._settings_text.encode(), digest_size=8).hexdigest(),
                 "howard:weights": self.weights_name,
                 "howard:exposure": float(prediction.exposure),
+                **self._fit_told(inputs.frame),
             },
         }
         if is_exr:
@@ -248,6 +253,10 @@ class Shot:
                 path, pixels, channels, plate, space=space if has_color else None, depth="uint16", **common
             )
         return paths
+
+    def _fit_told(self, frame: int) -> dict[str, Any]:
+        fit = self.fit.frames.get(frame) if self.fit is not None else None
+        return {FIT_ATTRIBUTE: fit.message} if fit is not None and fit.message else {}
 
     # Colour and resuming.
 

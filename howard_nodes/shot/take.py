@@ -5,14 +5,16 @@ Whether it is a sequence, a still or a movie, and whatever colour space it comes
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from howard_nodes.color import ColorConfig
+from howard_nodes.color import ColorConfig, Resolved
 from howard_nodes.engine.cache import StageCache, key_of
-from howard_nodes.errors import FrameError
+from howard_nodes.errors import FrameError, HowardError
 from howard_nodes.frames import Footage, Frame, Window, carried_over, fit_window, open_footage, sanitize
 from howard_nodes.shot.events import Event, Note
 
@@ -21,6 +23,8 @@ __all__ = ["VALID_LAYER", "Light", "Take"]
 VALID_LAYER = "valid"
 """Layer of a clean plate that says where it is one; 0 where it was filled."""
 
+
+_LOG = logging.getLogger(__name__)
 
 _COVERED = 0.5  # alpha from which a pixel's colour is the picture's, once alpha is divided out
 
@@ -35,6 +39,8 @@ class Light:
         The file's, without its pixels.
     file_space : str
         Colour space of the file.
+    guessed : bool
+        Nobody said so: a rule for files of its kind did.
     space : str
         Scene-linear colour space of the pixels.
     pixels : ndarray
@@ -46,6 +52,7 @@ class Light:
 
     header: Frame
     file_space: str
+    guessed: bool
     space: str
     pixels: np.ndarray
     valid: np.ndarray | None = None
@@ -54,7 +61,7 @@ class Light:
     def of(
         cls,
         picture: Frame,
-        file_space: str,
+        resolved: Resolved,
         config: ColorConfig,
         space: str | None = None,
         *,
@@ -66,8 +73,8 @@ class Light:
         ----------
         picture : Frame
             With three channels of colour, finite.
-        file_space : str
-            Its colour space.
+        resolved : Resolved
+            Its colour space, from `config`.
         config : ColorConfig
             Knows it.
         space : str, optional
@@ -76,10 +83,12 @@ class Light:
         valid : ndarray, optional
             H W, where it is one.
         """
+        file_space = resolved.space
         if space is None:
             space = file_space if config.is_scene_linear(file_space) else config.scene_linear
         header = replace(picture, pixels=np.empty((0, 0, len(picture.channels)), np.float32))
-        return cls(header, file_space, space, config.convert(picture.rgb, file_space, space), valid)
+        pixels = config.convert(picture.rgb, file_space, space)
+        return cls(header, file_space, resolved.guessed, space, pixels, valid)
 
     def on(self, window: Window, display: Window | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Place the pixels in another window, 0 where there are none.
@@ -133,6 +142,9 @@ class Take:
         Keeps frames that were read; by default none but a still.
     on_stage : callable
         Told `read` where a frame is read that the cache does not have.
+    beside : Take, optional
+        The plate that this is a clean plate of: where nothing says what colour space this is in, it is that
+        one's.
 
     Attributes
     ----------
@@ -158,6 +170,7 @@ class Take:
         colorspace: str | None = None,
         cache: StageCache | None = None,
         on_stage: Callable[[str], None] = lambda _: None,
+        beside: Take | None = None,
     ) -> None:
         if colorspace is not None:
             config.space(colorspace)
@@ -166,6 +179,8 @@ class Take:
         self.requested = colorspace
         self._config, self._tell, self._what = config, tell, what
         self._told: set[str] = set()
+        self._beside = beside
+        self._space: tuple[Resolved, bool] | None = None
         self._still: Light | None = None
         self._digests: dict[int, str] = {}
         self._cache = StageCache(0) if cache is None else cache
@@ -212,6 +227,19 @@ class Take:
 
     def _read(self, frame: int, space: str | None) -> Light:
         self._on_stage("read")
+        try:
+            return self._read_now(frame, space)
+        except HowardError:
+            raise
+        except Exception as error:
+            # Whatever a library raises is this frame's error: the others go on.
+            _LOG.debug("reading frame %d", frame, exc_info=True)
+            path = self.footage.path(frame)
+            raise FrameError(
+                f"cannot be read ({type(error).__name__}: {error}).", path=path, frame=frame
+            ) from error
+
+    def _read_now(self, frame: int, space: str | None) -> Light:
         footage = self.footage
         picture = footage.read(frame, layer=self.layer)
         pixels, bad = sanitize(picture.pixels)
@@ -221,9 +249,9 @@ class Take:
             picture = replace(picture, pixels=pixels)
         if self.layer is None and picture.layer:
             self._say(f"{footage.pattern}: the layer '{picture.layer}' is read", warning=False)
-        file_space = self._space(picture, frame)
+        resolved = self._resolved(picture, frame)
         picture, valid = self._covered(picture, frame)
-        return Light.of(picture, file_space, self._config, space, valid=valid)
+        return Light.of(picture, resolved, self._config, space, valid=valid)
 
     def digest(self, frame: int) -> str:
         """Hash what a frame is made of, once.
@@ -269,16 +297,54 @@ class Take:
         whole = alpha >= _COVERED
         return picture, None if whole.all() else whole.astype(np.float32)
 
-    def _space(self, picture: Frame, frame: int) -> str:
+    def _resolved(self, picture: Frame, frame: int) -> Resolved:
         path = self.footage.path(frame)
         resolved = self._config.resolve(
             str(path),
             picture.colorspace,
             self.requested,
             chromaticities=picture.metadata.get("chromaticities"),
+            is_float=picture.is_float,
+            like=None if self._beside is None else self._beside.space_for(picture),
         )
+        self._space = resolved, picture.is_float
+        reason = resolved.reason
+        if self._beside is not None and resolved.guessed:
+            reason = reason.replace("--colorspace", "--clean-colorspace")
+            plate = self._beside.space
+            if plate not in (None, resolved.space):
+                reason += f"; the plate is {plate}"
         # Once for every way a space is found, not once a frame.
-        self._say(resolved.reason, warning=resolved.guessed, key=resolved.reason.replace(path.name, ""))
+        self._say(reason, warning=resolved.guessed, key=reason.replace(path.name, ""))
+        return resolved
+
+    @property
+    def space(self) -> str | None:
+        """Colour space of the files; None before one was read."""
+        return None if self._space is None else self._space[0].space
+
+    def space_for(self, other: Frame) -> str | None:
+        """Give the colour space that a frame of another take is in, where nothing else says what it is.
+
+        Parameters
+        ----------
+        other : Frame
+            Of a clean plate of this take, say.
+
+        Returns
+        -------
+        str or None
+            This take's own, where both are kept alike: as floating-point numbers, or as code values. None
+            where they are not, or this one cannot be read; nor is a guess that this is log passed on.
+        """
+        if self._space is None:
+            with suppress(FrameError):
+                self.light(self.footage.frames[0])
+        if self._space is None:
+            return None
+        resolved, is_float = self._space
+        if is_float != other.is_float or (resolved.guessed and self._config.is_log(resolved.space)):
+            return None
         return resolved.space
 
     def _say(

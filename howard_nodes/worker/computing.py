@@ -101,7 +101,7 @@ class Computing:
         assert isinstance(request, FileRequest)
         job = replace(request.job(), fitting=FitSettings(align="off", match_exposure="off"))
         plates = open_plates(job, ColorConfig.load(job.ocio), lambda _: None, cache=self._warm.cache)
-        mattes = open_mattes(job)
+        mattes = open_mattes(job, plates.plate.footage)
         for frame in parse_frames(params["frames"]):
             if cancelled():
                 raise RequestError(Code.CANCELLED, "cancelled")

@@ -225,13 +225,13 @@ class RangeRun:
 
     def _listed(self) -> str:
         """List the frames by the names of files alone."""
-        from howard_nodes.frames import Sequence, format_frames, parse_frames
+        from howard_nodes.frames import Sequence, expected_frames, format_frames, parse_frames
 
         wanted = self._request.options["frames"]
         try:
             if wanted is not None:
                 return format_frames(parse_frames(wanted))
-            return format_frames(Sequence.find(self._request.inputs["plate"]).frames)
+            return format_frames(expected_frames(Sequence.find(self._request.inputs["plate"]).frames))
         except InputError as error:
             raise RequestError(Code.REFUSED, str(error), type=type(error).__name__) from None
 

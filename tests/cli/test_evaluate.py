@@ -51,7 +51,7 @@ def test_evaluate_wrong_input(howard, weights, cases, tmp_path):
 
 
 def test_cases_are_made_once(howard, tmp_path):
-    for told in ("12 cases made, 0 were there", "0 cases made, 12 were there"):
+    for told in ("12 cases made, 0 already there", "0 cases made, 12 already there"):
         ended = howard("cases", "-o", tmp_path / "set", "--count", "1", "--size", "180")
         assert ended.code == 0, ended.err
         assert told in ended.out

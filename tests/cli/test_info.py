@@ -127,6 +127,17 @@ def test_movie(howard, tmp_path):
     assert found["notes"] == ["take.mov: rotated by 270 degrees, from its header"]
 
 
+def test_movie_numbered_from_a_start(howard, shot, tmp_path):
+    path = make_movie(tmp_path / "take.mov")
+    assert "frames 1001-1010 (10)" in " ".join(howard("info", path, "--start-frame", "1001").out.split())
+    found = json.loads(howard("info", path, "--start-frame", "timecode", "--json").out)
+    assert found["frames"] == "901499-901508"  # 10:00:59:24 at 25 a second
+    ended = howard("info", path, "--start-frame", "noon")
+    assert (ended.code, "must be a frame number, or timecode" in ended.err) == (2, True)
+    ended = howard("info", shot.plate, "--start-frame", "1001")
+    assert (ended.code, "is not a movie" in ended.err) == (2, True)
+
+
 def test_movie_that_says_nothing(howard, tmp_path):
     path = make_movie(tmp_path / "take.mp4", (0, 2, 2, 2))
     text = " ".join(howard("info", path).out.split())

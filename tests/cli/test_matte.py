@@ -65,6 +65,7 @@ def test_options_reach_the_result(matte, shot):
     ended = matte(
         shot,
         *("--frames", "1002", "--layers", "alpha,foreground,clean,region"),
+        *("--align", "off", "--match-exposure", "off"),  # in that space the clean plate is another place
         *("--inside", str(shot.folder / "inside.exr"), "--outside", str(shot.folder / "outside.exr")),
         *("--override-coarse", str(shot.folder / "coarse.exr")),
         *("--override-error", str(shot.folder / "error.exr")),
@@ -171,11 +172,13 @@ def test_frames_that_fail_are_listed_and_the_others_are_there(matte, shot):
     ended = matte(shot, "--frames", "1001-1006")
     assert ended.code == 1
     assert shot.results() == ["shot.1001.exr", "shot.1002.exr", "shot.1004.exr"]
-    last = ended.err.splitlines()[-4:]
+    last = ended.err.splitlines()[-3:]
     assert last[0] == "howard: 3 of 6 frames failed:"
-    for line, frame in zip(last[1:], (1003, 1005, 1006), strict=True):
-        assert f"plate.{frame}.exr" in line
-        assert f"frame {frame}" in line
+    assert "plate.1003.exr" in last[1]
+    # Those that fail alike share a line, here and where it happened.
+    assert last[2].startswith("  frames 1005-1006: ")
+    assert "plate.1005.exr" in last[2]
+    assert ended.err.count("no such file") == 2
     assert "3 failed: 1003,1005-1006" in ended.out
 
 
@@ -193,7 +196,7 @@ def test_clean_plate_without_that_frame(matte, shot):
 
 def test_a_warning_of_the_colour_room_reaches_stderr(matte, shot):
     # Camera log has no code value of 4: its curve leads to the stars.
-    ended = matte(shot, "--colorspace", "logc3", "--frames", "1001")
+    ended = matte(shot, "--colorspace", "logc3", "--frames", "1001", "--align", "off")
     assert ended.code == 0, ended.err
     assert "howard: warning: " in ended.err
     assert "is the picture really in that space?" in ended.err

@@ -174,10 +174,46 @@ def test_what_does_not_fit_is_written_as_it_lies_and_counts_as_failed(align, fol
     assert ended.code == 1
     assert "clean plate fit: 2 failed" in ended.out
     assert "howard: 2 of 2 frames failed:" in ended.err
-    assert "too little texture" in ended.err
+    assert "the clean plate is black" in ended.err
     assert "Traceback" not in ended.err
     assert len(list((folder / "fit").iterdir())) == 2
     assert ShotFit.load(folder / "fit.json").numbers("failed") == "1001-1002"
+
+
+def test_a_failed_fit_ends_every_command_with_the_same_code(howard, folder, weights):
+    exr(folder / "black.exr", np.zeros((H, W, 3), np.float32))
+    common = ("--frames", "1001-1003", "--device", "cpu", "--align", "homography")
+    for name, output, more in (
+        (("matte",), "out/shot.####.exr", ("--weights", weights)),
+        (("plate", "align"), "aligned/fit.####.exr", ()),
+        (("plate", "fit"), "fit.json", ()),
+    ):
+        plates = (folder / "plate.####.exr", "--clean", folder / "black.exr", "-o", folder / output)
+        ended = howard(*name, *plates, *common, *more)
+        assert ended.code == 1, name
+        assert "1001-1003" in ended.err.splitlines()[-1], name
+    assert len(list((folder / "out").iterdir())) == 3  # matted all the same
+    # Kept frames are no better.
+    plates = (folder / "plate.####.exr", "--clean", folder / "black.exr", "-o", folder / "out/shot.####.exr")
+    ended = howard("matte", *plates, *common, "--weights", weights, "--resume")
+    assert (ended.code, ended.out.count("already there")) == (1, 4)
+    last = ended.err.splitlines()[-1]
+    assert (
+        last
+        == "howard: error: the clean plate could not be fitted to frames 1001-1003; it is used as is there"
+    )
+    # A fit that was made before says the same, of the frames that are asked for.
+    one = ("--frames", "1002", "--fit", folder / "fit.json", "--weights", weights, "--device", "cpu")
+    ended = howard("matte", *plates, *one)
+    assert (ended.code, "fitted to frame 1002;" in ended.err) == (1, True)
+    # On a farm frames go on, and the last task tells.
+    ended = howard("matte", *plates, *one, "--openjd")
+    assert (ended.code, "clean plate fit failed" in ended.err) == (0, True)
+    ended = howard("verify", folder / "out/shot.####.exr", "--openjd", "--report", folder / "report.json")
+    assert ended.code == 1
+    assert "openjd_fail: 0 of 3 frames passed; failed: 1001-1003" in ended.out
+    assert "frame 1001: clean plate fit failed: the clean plate is black" in ended.out
+    assert len(json.loads((folder / "report.json").read_text(encoding="utf-8"))["facts"]["settings"]) == 1
 
 
 def test_a_broken_frame_fails_alone(align, folder):
@@ -201,7 +237,7 @@ def test_a_broken_frame_fails_alone(align, folder):
         ([], {"clean": "turned.exr"}, ["turned.exr", "118x208", "is one of them rotated"]),
         ([], {"clean": "broken.mov"}, ["broken.mov"]),
         (["--frames", "7-9"], {}, ["7-9", "1001-1004"]),
-        (["--fit", "{}/plate.1001.exr"], {}, ["plate.1001.exr", "damaged or no JSON"]),
+        (["--fit", "{}/plate.1001.exr"], {}, ["plate.1001.exr", "damaged or not JSON"]),
         (["--align", "on"], {}, ["on"]),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list | dict) else None,

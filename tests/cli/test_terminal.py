@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,11 +51,20 @@ def test_a_bar_with_frames_a_second(monkeypatch):
     seen = "".join(shown)
     assert "4/4" in seen
     assert "frames/s" in seen
-    assert "left" in seen
     assert "howard: warning: frame 1002: plate.1002.exr: 3 pixels" in seen
     assert "2 frames done in 2.00 s, 1 frames/s; 1 already there; 1 failed: 1002" in seen
     assert seen.rstrip().endswith("plate.1002.exr, frame 1002: is truncated")
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1  # the cursor comes back
+
+
+def test_a_bar_says_how_long_it_still_takes(monkeypatch):
+    monkeypatch.setattr("howard_nodes.cli.pace._LEAST_SECONDS", 0.1)
+    with screen(monkeypatch) as shown, reporter(False) as report:
+        report(Started("1001-1100", 100, "cpu", "float32", "default", "out/shot.####.exr"))
+        for frame in range(1001, 1004):
+            report(FrameDone(frame, (Path(f"out/shot.{frame}.exr"),), 0.3))
+            time.sleep(0.3)
+    assert re.search(r"\d s left", "".join(shown))
 
 
 def test_info_and_verify(monkeypatch, shot):

@@ -451,3 +451,65 @@ def test_a_movies_tag_is_rec1886_in_every_configuration(name):
     grey = np.full((1, 1, 3), 0.5, np.float32)
     linear = config.to_linear_rec709(grey, "g24_rec709_display")
     np.testing.assert_allclose(linear, 0.5**2.4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("chromaticities", "space"),
+    [
+        ((0.684, 0.313, 0.221, 0.848, 0.0861, -0.102, 0.3127, 0.329), "Linear ARRI Wide Gamut 3"),
+        ((0.7347, 0.2653, 0.1424, 0.8576, 0.0991, -0.0308, 0.3127, 0.329), "Linear ARRI Wide Gamut 4"),
+        ((0.73, 0.28, 0.14, 0.855, 0.1, -0.05, 0.3127, 0.329), "Linear S-Gamut3"),
+        ((0.766, 0.275, 0.225, 0.8, 0.089, -0.087, 0.3127, 0.329), "Linear S-Gamut3.Cine"),
+        ((0.73, 0.28, 0.165, 0.84, 0.1, -0.03, 0.3127, 0.329), "Linear V-Gamut"),
+        (
+            (0.780308, 0.304253, 0.121595, 1.493994, 0.095612, -0.084589, 0.3127, 0.329),
+            "Linear REDWideGamutRGB",
+        ),
+        (
+            (0.64, 0.33, 0.29, 0.6, 0.15, 0.06, 0.3127, 0.329),
+            None,
+        ),  # BT.470 B/G: no space of the configuration
+        ((0.684, 0.313, 0.221, 0.848, 0.0861, -0.102, 0.314, 0.351), None),  # another white
+        ((float("nan"),) * 8, None),
+        ((0.0,) * 8, None),
+    ],
+)
+def test_primaries_name_a_cameras_gamut(chromaticities, space):
+    resolved = ColorConfig.load().resolve("x.exr", None, None, chromaticities=chromaticities)
+    assert (None if resolved.guessed else resolved.space) == space
+
+
+def test_a_float_file_without_a_tag_is_what_an_exr_would_be():
+    config = ColorConfig.load()
+    assert (
+        config.resolve("x.tif", None, None, is_float=True).space == config.resolve("x.exr", None, None).space
+    )
+    assert config.resolve("x.tif", None, None).space == config.space("srgb_tx")
+    assert config.resolve("x.tif", "srgb_tx", None, is_float=True).space == config.space("srgb_tx")
+
+
+def test_what_it_belongs_to_decides_before_the_file_rules_but_after_its_tag():
+    config = ColorConfig.load()
+    resolved = config.resolve("c.png", None, None, like="g24_rec709_display")
+    assert resolved.space == config.space("g24_rec709_display")
+    assert not resolved.guessed
+    assert "like the plate" in resolved.reason
+    assert config.resolve("c.png", "srgb_tx", None, like="ACEScg").space == config.space("srgb_tx")
+    assert config.resolve("c.png", None, "slog3", like="ACEScg").space == config.space("slog3")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["  - !<ColorSpace> {name: B\xfcro}", "  - !<ColorSpace> {name: x, family: B\xfcro}"],
+)
+def test_names_that_are_not_utf8_are_told_at_once(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "config.ocio"
+    path.write_bytes((BARE + line + "\n").encode("latin-1"))
+    with pytest.raises(ColorError, match=r"config\.ocio has names that are not UTF-8.*Save it as UTF-8"):
+        ColorConfig.load(path)
+
+
+def test_a_description_in_any_letters_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "config.ocio"
+    path.write_bytes((BARE + "  - !<ColorSpace> {name: x, description: B\xfcro}\n").encode("latin-1"))
+    assert "x" in [space.name for space in ColorConfig.load(path).spaces()]

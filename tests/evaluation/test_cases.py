@@ -97,6 +97,9 @@ def test_a_note_that_says_something_else_is_refused(case, change, word):
     note.write_text(json.dumps(about))
     with pytest.raises(InputError, match=r"case\.json: is not a valid case file \('made'\)"):
         read_case(case)
+    note.write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"case\.json: is damaged.*make the case again"):
+        read_case(case)
 
 
 def test_clean_plates_are_one_or_as_many_as_plates(case):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -41,11 +42,12 @@ def values(bundle: Bundle) -> dict[str, object]:
     return {one["name"]: one["value"] for one in document["parameterValues"]}
 
 
-def openjd(*arguments: object) -> str:
+def openjd(*arguments: object, cwd: Path | None = None) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "openjd", *map(str, arguments)],
         capture_output=True,
         text=True,
+        cwd=cwd,
         env=surroundings(),
         timeout=300,
     )
@@ -164,6 +166,31 @@ def test_it_runs_whole_where_folders_lie_elsewhere(job, howard, tmp_path):
     assert not home.exists()
 
 
+def test_the_command_that_the_page_shows_runs_a_job_whole(make_job, tmp_path):
+    page = (Path(__file__).parents[2] / "docs/farm.md").read_text(encoding="utf-8")
+    shown = re.search(r"^    openjd (run .*)$", page, re.MULTILINE)[1].split()
+    shot, job = make_job(3, "--chunk", 2)
+    printed = openjd(*shown, cwd=job.parent)
+    assert "3 of 3 frames passed" in printed
+    made = sorted((shot.folder / "out").glob("shot.*.exr"))
+    assert [path.name for path in made] == [f"shot.{frame}.exr" for frame in (1001, 1002, 1003)]
+    # A value that is given after the paths counts.
+    for path in made:
+        path.unlink()
+    openjd(*shown, "-p", "Frames=1002", "--step", "Matte", "--no-run-dependencies", cwd=job.parent)
+    assert [path.name for path in (shot.folder / "out").glob("shot.*.exr")] == ["shot.1002.exr"]
+
+
+def test_every_value_but_a_path_is_a_default_of_the_template(job, tmp_path):
+    bundle = make_bundle(job, tmp_path / "job", Farming(chunk=4))
+    template = yaml.safe_load((bundle.folder / "template.yaml").read_text(encoding="utf-8"))
+    paths = yaml.safe_load((bundle.folder / "paths.yaml").read_text(encoding="utf-8"))
+    defaults = {one["name"]: one["default"] for one in template["parameterDefinitions"] if "default" in one}
+    assert set(paths) == {one["name"] for one in template["parameterDefinitions"] if one["type"] == "PATH"}
+    assert not set(paths) & set(defaults)
+    assert paths | defaults == values(bundle)
+
+
 @given(st.sets(st.integers(-50, 3000), min_size=1, max_size=60))
 def test_frames_as_open_job_description_reads_them(frames):
     wanted = tuple(sorted(frames))
@@ -182,6 +209,13 @@ def test_a_shot_with_steps_is_cut_into_chunks_of_that_many_frames(job, tmp_path)
         Job(**{**vars(job), "frames": "1001-1005x2,1006"}), tmp_path / "job", Farming(chunk=3)
     )
     assert [task.frames for task in bundle.step("Matte").tasks] == [(1001, 1003), (1005, 1006)]
+
+
+def test_a_gap_in_the_plate_is_refused_though_no_frames_were_named(job, tmp_path):
+    Path(job.plate.replace("####", "1003")).unlink()
+    with pytest.raises(InputError, match=r"frames 1003 of the plate are missing"):
+        make_bundle(Job(**{**vars(job), "frames": None}), tmp_path / "job", Farming(chunk=3))
+    assert not (tmp_path / "job").exists()
 
 
 def test_what_is_refused_before_anything_is_submitted(job, tmp_path):
@@ -213,6 +247,7 @@ def test_more_than_an_engine_takes(make_shot, random_weights, tmp_path):
         plate=shot.plate,
         clean_plate=shot.clean,
         output=str(tmp_path / "out/s.####.exr"),
+        frames=",".join(map(str, frames)),
         weights=str(random_weights),
     )
     with pytest.raises(InputError, match=r"allows 1024: split it into several jobs"):

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from farm.conftest import PLAIN
 
-from howard_nodes.frames import read_attributes, verify_file
+from howard_nodes.frames import read_attributes, verify_file, write_image
 from howard_nodes.network import describe_weights
 
 
@@ -45,6 +46,9 @@ def test_a_task_that_fails_is_tried_again_and_told(howard, make_job):
     assert json.loads((shot.folder / "out/shot.report.json").read_text())["well"] == 4
     found = status(howard, job)
     assert (found["state"], found["done"], found["seconds_left"]) == ("done", 4, None)
+    ended = howard("farm", "cancel", job)
+    assert (ended.code, "had ended already, nothing to cancel; done: 4 of 4" in ended.said) == (0, True)
+    assert status(howard, job)["state"] == "done"
 
 
 def test_cancelled_and_submitted_again(howard, make_job):
@@ -73,6 +77,28 @@ def test_cancelled_and_submitted_again(howard, make_job):
     assert status(howard, job)["state"] in ("failed", "cancelled")
     assert howard("farm", "submit", job, "--scheduler", "local", "--wait").code == 0
     assert len(list(out.glob("shot.*.exr"))) == 30
+
+
+def test_a_job_with_a_failed_fit_is_not_done(howard, make_shot, random_weights, tmp_path):
+    shot, job = make_shot(2), tmp_path / "job"
+    black = np.zeros((72, 104, 3), np.float32)
+    write_image(tmp_path / "clean.exr", black, "RGB", colorspace="lin_rec709_scene")
+    places = (shot.plate, "--clean", shot.clean, "-o", tmp_path / "out/shot.####.exr", "-b", job)
+    few = ("--weights", random_weights, "--device", "cpu", "--cores", 1, "--memory", 1024)
+    assert howard("farm", "bundle", *places, *few).code == 0
+    ended = howard("farm", "submit", job, "--scheduler", "local", "--retries", 0, "--wait")
+    assert ended.code == 1
+    found = status(howard, job)
+    assert (found["state"], found["done"], found["code"]) == ("failed", 2, 1)
+    states = {task["step"]: task for task in found["tasks"]}
+    assert [states[step]["state"] for step in ("Fit", "Matte", "Verify")] == ["done", "done", "failed"]
+    assert "frame 1001: clean plate fit failed" in states["Verify"]["message"]
+    # It has ended: there is nothing to cancel, and it does not count as cancelled.
+    ended = howard("farm", "cancel", job)
+    assert ended.code == 0
+    assert "had ended already, nothing to cancel; failed: 2 of 2 frames done" in ended.said
+    assert ": cancelled" not in ended.said
+    assert status(howard, job)["state"] == "failed"
 
 
 def test_engines_that_are_not_there(howard, make_job, tmp_path):

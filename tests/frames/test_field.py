@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import OpenImageIO as oiio  # noqa: N813
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import ImageCms
 
 from howard_nodes.errors import FrameError, HowardError, UnsupportedError
 from howard_nodes.frames import (
@@ -115,6 +117,155 @@ def test_a_header_of_any_bytes_raises_nothing_but_ours(
     for look in (read_frame, inspect_file, verify_file, read_attributes):
         with suppress(HowardError):
             look(path)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "jpg", "webp", "png"])
+def test_a_color_profile_costs_no_file(tmp_path: Path, spec_writer: Write, suffix: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    spec = oiio.ImageSpec(8, 8, 3, "uint8")
+    spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{len(profile)}]"), profile)
+    path = spec_writer(tmp_path / f"x.{suffix}", spec, np.full((8, 8, 3), 0.5, np.float32))
+    np.testing.assert_allclose(read_frame(path).pixels, 0.5, atol=0.03)
+    assert len(read_attributes(path)["ICCProfile"]) == len(profile)
+    (part,) = inspect_file(path).parts
+    assert part.colorspace == "srgb_rec709_scene"
+    assert "ICCProfile" not in part.metadata
+    verify_file(path)
+
+
+def test_primaries_that_are_none_are_left_out(tmp_path: Path) -> None:
+    for text in ("0.64 0.33 0.3", "12345678", "0.64 0.33 0.3 0.6 0.15 0.06 0.3127 nan"):
+        write_image(tmp_path / "x.png", _picture(), "RGB", metadata={"Chromaticities": text, "Artist": "me"})
+        metadata = read_frame(tmp_path / "x.png").metadata
+        assert metadata.get("Artist") == "me"
+        assert not [name for name in metadata if name.lower() == "chromaticities"]
+
+
+def test_a_mistake_of_ours_does_not_pass_for_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from howard_nodes.frames import reading
+
+    write_image(tmp_path / "x.exr", _picture(), "RGB")
+    for mistake in (TypeError, ValueError, IndexError, AttributeError, KeyError):
+
+        def fail(*_: object, mistake: type[Exception] = mistake) -> None:
+            raise mistake("of ours")
+
+        monkeypatch.setattr(reading, "carried_metadata", fail)
+        with pytest.raises(mistake, match="of ours"):
+            read_frame(tmp_path / "x.exr")
+
+
+# Headers that promise more than there is.
+
+
+def _says_16000(content: bytes) -> bytes:
+    """Change the size in a JPEG's header."""
+    changed = bytearray(content)
+    at = max(content.find(b"\xff\xc0"), content.find(b"\xff\xc2"))
+    struct.pack_into(">2H", changed, at + 5, 16_000, 16_000)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_a_jpeg_that_cannot_be_as_large_as_it_says(
+    tmp_path: Path, spec_writer: Write, progressive: int
+) -> None:
+    spec = oiio.ImageSpec(2048, 1024, 3, "uint8")
+    spec.attribute("jpeg:progressive", progressive)
+    path = spec_writer(tmp_path / "x.jpg", spec, np.zeros((1024, 2048, 3), np.float32))
+    assert read_frame(path).pixels.max() == 0  # black is small, and whole
+    verify_file(path)
+    path.write_bytes(_says_16000(path.read_bytes())[: 1 << 13])
+    for look in (read_frame, verify_file, inspect_file):
+        with pytest.raises(FrameError, match=r"x\.jpg: is damaged: its header says 16000x16000"):
+            look(path)
+
+
+def test_an_exr_that_cannot_be_as_large_as_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "x.exr"
+    write_image(path, _picture(), "RGB")
+    content = bytearray(path.read_bytes())
+    for name in (b"dataWindow", b"displayWindow"):
+        at = content.index(name + b"\0box2i\0") + len(name) + 11
+        struct.pack_into("<4i", content, at, 0, 0, 29_999, 29_999)
+    path.write_bytes(content)
+    with pytest.raises(FrameError, match=r"x\.exr: .*damaged.*5149 MB of pixels in a file of \d+ bytes"):
+        read_frame(path)
+
+
+def _says_rows(path: Path, rows: int) -> None:
+    """Change the height in a TIFF's header."""
+    content = bytearray(path.read_bytes())
+    order = ">" if content[:2] == b"MM" else "<"
+    (at,) = struct.unpack_from(f"{order}I", content, 4)
+    (count,) = struct.unpack_from(f"{order}H", content, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        (tag,) = struct.unpack_from(f"{order}H", content, entry)
+        if tag == 257:
+            struct.pack_into(f"{order}HII", content, entry + 2, 4, 1, rows)
+    path.write_bytes(content)
+
+
+def test_a_tiff_without_most_of_its_rows_ends_at_the_first(tmp_path: Path, spec_writer: Write) -> None:
+    spec = oiio.ImageSpec(20, 14, 3, "half")
+    spec.attribute("planarconfig", "separate")
+    path = spec_writer(tmp_path / "x.tif", spec, _picture(14, 20))
+    _says_rows(path, 60_000)
+    began = time.monotonic()
+    with pytest.raises(FrameError, match=r"x\.tif: is truncated or corrupt") as refusal:
+        read_frame(path)
+    assert time.monotonic() - began < 1
+    assert len(str(refusal.value)) < 1000
+
+
+def test_an_uncompressed_tiff_that_cannot_be_as_large_as_it_says(tmp_path: Path, spec_writer: Write) -> None:
+    for planar in ("contig", "separate"):
+        spec = oiio.ImageSpec(20, 14, 3, "half")
+        spec.attribute("planarconfig", planar)
+        spec.attribute("compression", "none")
+        path = spec_writer(tmp_path / f"{planar}.tif", spec, _picture(14, 20))
+        verify_file(path)
+        _says_rows(path, 60_000)
+        for look in (read_frame, verify_file):
+            with pytest.raises(FrameError, match=r"is damaged: its header says 20x60000"):
+                look(path)
+
+
+def test_a_blank_tiff_is_read_in_bands_to_the_same_values(tmp_path: Path, spec_writer: Write) -> None:
+    pixels = np.zeros((2100, 300, 4), np.float32)
+    pixels[1023:1025, 7] = pixels[2099, 8] = (0.2, 0.4, 0.6, 1.0)
+    spec = oiio.ImageSpec(300, 2100, 4, "float")
+    spec.attribute("compression", "zip")
+    path = spec_writer(tmp_path / "x.tif", spec, pixels)
+    assert path.stat().st_size * 64 < pixels.nbytes
+    np.testing.assert_array_equal(read_frame(path).pixels, pixels)
+    np.testing.assert_array_equal(read_frame(path, layer="A").pixels, pixels[..., 3:])
+
+
+def test_a_picture_beyond_the_limit_says_how_to_raise_it(tmp_path: Path) -> None:
+    write_image(tmp_path / "x.exr", np.zeros((600, 600, 3), np.float32), "RGB")
+    usual = oiio.get_int_attribute("limits:imagesize_MB")
+    oiio.attribute("limits:imagesize_MB", 1)
+    try:
+        with pytest.raises(FrameError, match=r"says 600x600.*OPENIMAGEIO_OPTIONS=limits:imagesize_MB=2"):
+            read_frame(tmp_path / "x.exr")
+    finally:
+        oiio.attribute("limits:imagesize_MB", usual)
+    read_frame(tmp_path / "x.exr")
+
+
+def test_a_picture_that_memory_cannot_hold_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from howard_nodes.frames import reading
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    write_image(tmp_path / "x.exr", _picture(), "RGB")
+    monkeypatch.setattr(reading, "_read_channels", full)
+    with pytest.raises(FrameError, match=r"x\.exr, frame 4: needs more memory .* 9x6 pixels of 3 channels"):
+        read_frame(tmp_path / "x.exr", frame=4)
 
 
 # DPX.
@@ -338,8 +489,12 @@ def test_heic(tmp_path: Path, bits: int) -> None:
     assert frame.colorspace == "srgb_rec709_scene"
     assert inspect_file(path).format == "HEIC"
     verify_file(path)
-    path.write_bytes(path.read_bytes()[:300])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:300])
     with pytest.raises(FrameError, match="HEIC"):
+        read_frame(path)
+    path.write_bytes(whole.replace(b"hvcC", b"hvcX"))
+    with pytest.raises(FrameError, match="it has no picture that can be decoded"):
         read_frame(path)
 
 

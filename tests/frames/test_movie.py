@@ -749,9 +749,27 @@ def test_broken_files(tmp_path: Path) -> None:
     path = write(tmp_path / "whole.mov", moving(12), size=(64, 48), **codec_case("h264"))
     assert "moov atom) is missing" in refused("cut.mov", path.read_bytes()[:1000])
     assert "moov atom) is incomplete" in refused("cut.mov", path.read_bytes()[:-900])
+    tape = write(tmp_path / "tape.mxf", moving(3), size=(64, 48), codec="mpeg2video").read_bytes()
+    told = refused("head.mxf", tape[:4] + bytes(4) + tape[8:])
+    assert "it is damaged, copy it again" in told
+    assert "permitted" not in told
     still = tmp_path / "still.png"
     write(still, [[np.zeros((16, 72), np.uint8)]], codec="png", pixels="rgb24", container={"update": "1"})
     assert "is not a movie but png" in refused("still.mov", still.read_bytes())
+
+
+def test_a_frame_that_memory_cannot_hold_fails_with_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from howard_nodes.frames import movie
+
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    path = write(tmp_path / "x.mov", moving(2), size=(64, 48), **codec_case("h264"))
+    monkeypatch.setattr(movie, "to_pixels", full)
+    with pytest.raises(FrameError, match=r"x\.mov, frame 2: needs more memory .* 64x48 pixels"):
+        Movie(path).read(2)
 
 
 def test_no_pictures(tmp_path: Path) -> None:

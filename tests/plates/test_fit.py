@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from howard_nodes.errors import InputError, WriteError
 from howard_nodes.frames import Window
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source
 from howard_nodes.plates.fitted import fitted_clean
+from howard_nodes.plates.photometric import ExposureMatch
 
 SIZE = (40, 24)
 DISPLAY = Window(0, 0, *SIZE)
@@ -167,6 +170,26 @@ def damaged(text: str, how: str) -> str | None:
         document["size"] = [1]
     elif how == "frame is a list":
         document["frames"][0] = [1, 2]
+    elif how == "frame is text":
+        frame["frame"] = "1001"
+    elif how == "frame is a list of numbers":
+        frame["frame"] = [1001]
+    elif how == "number too large":
+        frame["gain"][1] = 10**400
+    elif how == "size too large":
+        document["size"][0] = float("inf")
+    elif how == "verdict":
+        frame["verdict"] = "splendid"
+    elif how == "coverage":
+        frame["coverage"] = None
+    elif how == "flow is not finite":
+        packed = zlib.compress(np.full((2, 3, 2), np.nan, "<f4").tobytes())
+        frame["flow"]["float32"] = base64.b64encode(packed).decode()
+    elif how == "flow is larger than it says":
+        packed = zlib.compress(bytes(100_000_000))
+        frame["flow"]["float32"] = base64.b64encode(packed).decode()
+    elif how == "nested":
+        return "[" * 100_000
     return json.dumps(document)
 
 
@@ -192,6 +215,15 @@ def damaged(text: str, how: str) -> str | None:
         ("no frame number", "is damaged"),
         ("size", "is damaged"),
         ("frame is a list", "is damaged"),
+        ("frame is text", "is damaged"),
+        ("frame is a list of numbers", "is damaged"),
+        ("number too large", "is damaged"),
+        ("size too large", "is damaged"),
+        ("verdict", "'splendid' is none of good, doubtful, failed"),
+        ("coverage", "is damaged"),
+        ("flow is not finite", "is damaged"),
+        ("flow is larger than it says", "is damaged"),
+        ("nested", "is nested too deeply"),
     ],
 )
 def test_what_is_no_fit_is_refused_with_its_name(tmp_path, how, said):
@@ -395,3 +427,30 @@ def test_the_path_may_be_anywhere(tmp_path: Path):
     path = tmp_path / "Größe 'fit' 一.json"
     shot_of(fit_of()).save(path)
     assert ShotFit.load(path).frames[1001].changes_nothing
+
+
+def test_bands_are_kept_and_done_to_pixels_as_they_were_measured(tmp_path: Path) -> None:
+    rows = tuple(float(v) for v in 0.3 * np.sin(np.linspace(0, 9, 25)))
+    fit = fit_of(Source(0), gain=(1.2, 1.1, 0.9), gain_field=(0.1, -0.2, 0.0, 0.1, 0.0, 0.2), gain_rows=rows)
+    shot_of(fit).save(tmp_path / "fit.json")
+    again = ShotFit.load(tmp_path / "fit.json").frames[1001]
+    assert again.gain_rows == rows
+    assert again.fingerprint == fit.fingerprint != replace(fit, gain_rows=None).fingerprint
+    clean = noise()
+    match = ExposureMatch(fit.gain, fit.gain_field, 50, 0.0, True, rows=rows)
+    made = fitted_clean(fit, lambda _: (clean.copy(), None), DISPLAY, DISPLAY).clean
+    np.testing.assert_allclose(made, match.apply(clean), rtol=1e-5)
+    # Beyond the display window, the edge goes on.
+    wide = Window(0, -6, SIZE[0], SIZE[1] + 12)
+    flat = np.ones((wide.height, wide.width, 3), np.float32)
+    beyond = fitted_clean(replace(fit, gain_field=None), lambda _: (flat.copy(), None), wide, DISPLAY).clean
+    np.testing.assert_array_equal(beyond[:7], np.broadcast_to(beyond[6], beyond[:7].shape))
+
+
+def test_a_fit_from_before_bands_were_known_is_read(tmp_path: Path) -> None:
+    shot_of(fit_of()).save(tmp_path / "fit.json")
+    document = json.loads((tmp_path / "fit.json").read_text())
+    for frame in document["frames"]:
+        del frame["gain_rows"]
+    (tmp_path / "fit.json").write_text(json.dumps(document))
+    assert ShotFit.load(tmp_path / "fit.json").frames[1001].gain_rows is None

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from howard_nodes.errors import InputError
+from howard_nodes.plates.light_left import find_light_left
 from howard_nodes.plates.photometric import ExposureMatch, match_exposure
 
 HEIGHT, WIDTH = 180, 320
@@ -278,3 +279,78 @@ def test_shapes_must_agree():
         match_exposure(picture, picture, picture[:4, :, 0])
     with pytest.raises(InputError, match="clean plate has shape"):
         ExposureMatch((2.0, 1.0, 1.0), None, 1, 0.0, True).apply(picture[..., 0])
+
+
+# Bands, and what is left.
+
+
+def bands(turns, phase, depth=0.12, height=HEIGHT):
+    y = np.arange(height, dtype=np.float32)[:, None, None] / height
+    return 1 + np.float32(depth) * np.sin(2 * np.pi * (turns * y + phase))
+
+
+@pytest.mark.parametrize("turns", [0.8, 1.6, 3.0])
+@pytest.mark.parametrize("covered", [0.0, 0.35])
+def test_bands_of_flicker_are_evened(turns, covered):
+    rng = np.random.default_rng(7)
+    light = place(rng)
+    mask = subject(rng, covered)[..., None] if covered else np.zeros((HEIGHT, WIDTH, 1), np.float32)
+    person = place(np.random.default_rng(8)) * np.float32(1.7)
+    plate = grainy(rng, (light * (1 - mask) + person * mask) * bands(turns, 0.37) * 1.3, 0.01)
+    clean = grainy(rng, light * bands(turns, 0.77), 0.01)
+    match = match_exposure(plate, clean, ALL)
+    assert match.trusted
+    fitted = match.apply(clean)
+    background = mask[..., 0] < 0.02
+    off = np.abs(np.log2((fitted + 1e-4) / (plate + 1e-4)).mean(axis=2))[background]
+    assert np.median(off) < 0.04
+    left = find_light_left(plate, fitted, ALL)
+    assert left is None or left.stops < 0.06
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_bands_are_found_where_there_are_none(seed):
+    rng = np.random.default_rng(seed)
+    light = place(rng)
+    x, y = coordinates()
+    mask = subject(rng, 0.4)[..., None]
+    uneven = np.exp2(0.4 * (0.5 * y - 0.4 * (x * x + y * y)))[..., None].astype(np.float32)
+    plate = grainy(rng, light * uneven * (1 - mask) + 0.4 * mask, 0.02)
+    assert match_exposure(plate, grainy(rng, light, 0.02), ALL).rows is None
+
+
+def srgb(light):
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-6) ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("is_plate", [True, False])
+def test_another_curve_leaves_light_and_is_named(is_plate):
+    rng = np.random.default_rng(3)
+    pictures = [grainy(rng, place(np.random.default_rng(4), contrast=0.8), 0.01) for _ in range(2)]
+    pictures[0 if is_plate else 1] = srgb(pictures[0 if is_plate else 1]).astype(np.float32)
+    plate, clean = pictures
+    left = find_light_left(plate, match_exposure(plate, clean, ALL).apply(clean), ALL)
+    assert left is not None
+    assert left.stops > 0.2
+    assert left.cause == "curve"
+
+
+def test_bands_that_cannot_be_evened_are_named():
+    rng = np.random.default_rng(3)
+    light = place(np.random.default_rng(4))
+    plate = grainy(rng, light * bands(1.6, 0.1, 0.2), 0.01)
+    left = find_light_left(plate, grainy(rng, light, 0.01), ALL)
+    assert left is not None
+    assert left.stops > 0.1
+    assert left.cause == "bands"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_fits_leaves_no_light_whoever_stands_in_front(seed):
+    rng = np.random.default_rng(seed)
+    light, mask = place(rng), subject(rng, 0.5)[..., None]
+    plate = grainy(rng, light * random_gain(rng) * (1 - mask) + place(rng) * mask, 0.03)
+    clean = grainy(rng, light, 0.03)
+    match = match_exposure(plate, clean, 1 - (mask[..., 0] > 0.01).astype(np.float32))
+    left = find_light_left(plate, match.apply(clean), ALL)
+    assert left is None or left.stops < 0.06

@@ -14,6 +14,7 @@ from takes import Subject, Take, make_take, place
 
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
+from howard_nodes.plates import frame_solving
 from howard_nodes.plates.fit import FrameFit, ShotFit
 from howard_nodes.plates.registration import IDENTITY
 from howard_nodes.plates.solving import fit_shot
@@ -152,7 +153,7 @@ def test_a_black_frame_takes_the_shots_motion_and_is_counted():
     assert black.gain == shot.frames[1007].gain
     assert (black.motion, black.verdict) == ("borrowed", "doubtful")
     assert "the rest of the shot" in black.message
-    assert "too little texture" in black.message
+    assert "the frame is black" in black.message
     assert shot.numbers("doubtful") == "1008"
 
 
@@ -372,8 +373,8 @@ def bad(kind: str) -> tuple[Pictures, Pictures]:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("black plate", "too little texture"),
-        ("black clean plate", "too little texture"),
+        ("black plate", "the frame is black"),
+        ("black clean plate", "the clean plate is black"),
         ("another place", "too little in common|do not show the same place"),
         ("no clean plate can be read", "frame 1: cannot be read"),
         ("no clean frame can be read", "cannot be read"),
@@ -411,3 +412,41 @@ def test_flat_pictures_that_agree_are_used_as_they_lie():
     shot, _ = solve({1: flat, 2: flat * 1.01}, {1: flat})
     assert {fit.verdict for fit in shot.frames.values()} == {"doubtful"}
     assert all("used as is" in fit.message for fit in shot.frames.values())
+
+
+def test_clean_frames_that_show_no_more_are_not_tried_for_every_frame(monkeypatch):
+    tried = []
+    usual = frame_solving.register
+
+    def counted(*views, **more):
+        tried.append(more.get("background") is not None)
+        return usual(*views, **more)
+
+    monkeypatch.setattr(frame_solving, "register", counted)
+    plate, clean = take(21, 16), take(22, 16, start=AT)
+    shot, _ = solve(plates(plate), cleans(clean, 1001))
+    assert all(fit.coverage < 1 - frame_solving.HOLE for fit in shot.frames.values())
+    assert sum(tried) <= 3 * frame_solving._MOST_TRIES
+
+
+def test_another_focus_is_called_that():
+    plate, clean = take(1, 3), take(2, 1, start=AT)
+    soft = {frame: cv2.GaussianBlur(picture, (0, 0), 2) for frame, picture in cleans(clean).items()}
+    shot, _ = solve(plates(plate), soft)
+    for fit in shot.frames.values():
+        assert "focus" in fit.message
+        assert "parallax" not in fit.message
+    shot, _ = solve(plates(plate), cleans(clean))
+    assert not any("focus" in fit.message for fit in shot.frames.values())
+
+
+def test_a_flash_and_a_black_leader_are_said():
+    plate, clean = plates(take(1, 9)), cleans(take(2, 1, start=AT))
+    plate[1005] = plate[1005] * 2.2
+    plate[1001] = np.zeros_like(plate[1001])
+    shot, _ = solve(plate, clean)
+    assert "1.1 stops brighter than the frames around it" in shot.frames[1005].message
+    assert shot.frames[1005].verdict == "doubtful"
+    assert "the frame is black" in shot.frames[1001].message
+    assert shot.frames[1001].verdict != "good"
+    assert shot.count("good") == 7

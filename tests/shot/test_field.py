@@ -189,3 +189,153 @@ def test_a_sequence_of_a_kind_that_is_not_read_is_said_once(
                 device="cpu",
             )
         )
+
+
+def test_a_take_is_not_its_own_clean_plate(make_shot: Callable[..., Shot], random_weights: Path) -> None:
+    shot = make_shot(3)
+    job = Job(
+        plate=shot.plate,
+        clean_plate=shot.plate,
+        output=str(shot.folder / "out" / "o.####.exr"),
+        weights=str(random_weights),
+        device="cpu",
+    )
+    with pytest.raises(InputError, match="is the plate itself.*--clean-frames"):
+        run(job)
+    # Its first frame may be empty, and an offset is a wish.
+    assert run(replace(job, clean_plate=str(shot.folder / "plate.1001.exr"))).done == shot.frames
+    assert run(replace(job, clean_offset=-1, frames="1002-1003")).done == (1002, 1003)
+
+
+# What colour space a clean plate is in.
+
+
+@pytest.mark.parametrize(
+    ("plate_suffix", "clean_suffix", "requested", "expected"),
+    [
+        (".exr", ".exr", "lin_rec709", "Linear Rec.709"),
+        (".exr", ".exr", "slog3", "S-Log3"),
+        (".png", ".png", "g24_rec709_display", "Rec.1886"),
+        (".exr", ".png", "slog3", "sRGB"),
+    ],
+)
+def test_a_clean_plate_that_does_not_say_its_space_takes_the_plates(
+    tmp_path: Path,
+    random_weights: Path,
+    plate_suffix: str,
+    clean_suffix: str,
+    requested: str,
+    expected: str,
+) -> None:
+    plate, clean = tmp_path / f"p.1001{plate_suffix}", tmp_path / f"c{clean_suffix}"
+    write_image(plate, np.clip(disc_over_gradient(0)[0], 0, 1), "RGB")
+    write_image(clean, gradient(), "RGB")
+    events: list[Event] = []
+    run(
+        Job(
+            plate=str(plate),
+            clean_plate=str(clean),
+            output=str(tmp_path / "out" / "o.####.exr"),
+            weights=str(random_weights),
+            device="cpu",
+            colorspace=requested,
+        ),
+        events.append,
+    )
+    (said,) = (
+        event.message for event in events if isinstance(event, Note) and f"c{clean_suffix}:" in event.message
+    )
+    assert expected in said
+    assert ("like the plate" in said) == (plate_suffix == clean_suffix)
+    if plate_suffix != clean_suffix:
+        assert "--clean-colorspace" in said
+        assert "S-Log3" in said
+
+
+def test_a_guess_is_never_written_as_a_tag(tmp_path: Path, random_weights: Path) -> None:
+    write_image(tmp_path / "p.1001.exr", disc_over_gradient(0)[0], "RGB")
+    write_image(tmp_path / "c.exr", gradient(), "RGB")
+    job = Job(
+        plate=str(tmp_path / "p.1001.exr"),
+        clean_plate=str(tmp_path / "c.exr"),
+        output=str(tmp_path / "out" / "o.####.exr"),
+        weights=str(random_weights),
+        device="cpu",
+    )
+    run(job)
+    assert read_frame(tmp_path / "out" / "o.1001.exr").colorspace is None
+    # What was asked for, or came of a conversion, is known.
+    run(replace(job, output=str(tmp_path / "out" / "b.####.exr"), colorspace="ACEScg"))
+    assert read_frame(tmp_path / "out" / "b.1001.exr").colorspace == "lin_ap1_scene"
+    run(replace(job, output=str(tmp_path / "out" / "c.####.exr"), output_colorspace="lin_rec709"))
+    assert read_frame(tmp_path / "out" / "c.1001.exr").colorspace == "lin_rec709_scene"
+
+
+def test_overscan_without_a_clean_plate_is_said_once(
+    pull: Pull, plain: tuple[str, str], tmp_path: Path
+) -> None:
+    display, data = Window(0, 0, 104, 72), Window(-8, -6, 120, 84)
+    plate = picture(
+        tmp_path / "o.1001.exr",
+        np.pad(disc_over_gradient(0)[0], ((6, 6), (8, 8), (0, 0)), mode="edge"),
+        data_window=data,
+        display_window=display,
+    )
+    _, _, said = pull(plate, plain[1])
+    assert sum("overscan" in one for one in said) == 1
+    wide = picture(
+        tmp_path / "w.exr",
+        np.pad(gradient(), ((6, 6), (8, 8), (0, 0)), mode="edge"),
+        data_window=data,
+        display_window=display,
+    )
+    _, _, said = pull(plate, wide)
+    assert not any("overscan" in one for one in said)
+
+
+@pytest.mark.parametrize("command", ["matte", "align", "fit"])
+def test_a_foreign_exception_is_one_frames_error(
+    make_shot: Callable[..., Shot], random_weights: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    from howard_nodes.shot import take
+    from howard_nodes.shot.clean_plates import align_plates, fit_plates
+
+    usual = take.sanitize
+    shot = make_shot(3)
+
+    def odd(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+        if np.array_equal(pixels, shot.light(1002)):
+            raise RuntimeError("basic_string: construction from null is not valid")
+        return usual(pixels)
+
+    monkeypatch.setattr(take, "sanitize", odd)
+    does = {"matte": run, "align": align_plates, "fit": fit_plates}[command]
+    output = "fit.json" if command == "fit" else "out/o.####.exr"
+    report = does(
+        Job(
+            plate=shot.plate,
+            clean_plate=shot.clean,
+            output=str(shot.folder / output),
+            weights=str(random_weights),
+            device="cpu",
+        )
+    )
+    assert report.done == (1001, 1003)
+    assert list(report.failed) == [1002]
+    if command != "fit":
+        assert "plate.1002.exr" in report.failed[1002]
+
+
+def test_frames_of_the_take_itself_may_be_its_clean_plate(
+    make_shot: Callable[..., Shot], random_weights: Path
+) -> None:
+    shot = make_shot(4)
+    job = Job(
+        plate=shot.plate,
+        clean_plate=shot.plate,
+        clean_frames="1001",
+        output=str(shot.folder / "out" / "o.####.exr"),
+        weights=str(random_weights),
+        device="cpu",
+    )
+    assert run(job).done == shot.frames

@@ -107,7 +107,7 @@ def test_a_plate_that_kills_its_reader_is_found_before_the_fit(deadly, make_shot
     number = deadly.start("evaluate", **_request(shot))
     result = deadly.result(number)
     assert (result["done"], list(result["failed"])) == ("3002", ["3001"])
-    assert "reading" in result["failed"]["3001"]
+    assert "reads this frame" in result["failed"]["3001"]
     (ended,) = [event for event in deadly.told(number) if event["event"] == "finished"]
     assert (ended["done"], ended["failed"]) == ("3002", "3001")
     (started,) = [event for event in deadly.told(number) if event["event"] == "started"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -159,7 +160,10 @@ def test_a_fit_in_progress_can_be_cancelled(worker, make_shot):
 def test_the_queue_is_bounded(worker, make_shot):
     shot = make_shot(40)
     limit = worker.call("status")["queue_limit"]
-    requests = [worker.start("evaluate", **_request(shot)) for _ in range(limit + 2)]
+    requests = [worker.start("evaluate", **_request(shot))]
+    while worker.call("status")["running"] is None:
+        time.sleep(0.01)
+    requests += [worker.start("evaluate", **_request(shot)) for _ in range(limit + 1)]
     assert worker.answer(requests[-1])["error"]["code"] == -32002
     for number in reversed(requests[:-1]):
         worker.call("cancel", request=number)

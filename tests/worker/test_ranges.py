@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from howard_nodes.frames import format_frames, parse_frames
+from howard_nodes.frames import expected_frames, format_frames, parse_frames
 from howard_nodes.worker.protocol import Code, RequestError
 from howard_nodes.worker.ranges import Crashed, RangeRun
 from howard_nodes.worker.requests import Session, evaluation
@@ -47,7 +47,7 @@ class Simulated:
     def evaluate(self, params, see):
         options = params["options"]
         there = [frame for frame in FRAMES if frame not in self.missing]
-        frames = parse_frames(options["frames"]) if options["frames"] else there
+        frames = parse_frames(options["frames"]) if options["frames"] else expected_frames(there)
         present = [frame for frame in frames if frame not in self.missing]
         if not present:
             raise RequestError(Code.REFUSED, f"none of the frames {options['frames']} is there")
@@ -147,7 +147,7 @@ def test_whatever_dies_of_its_own_is_failed_and_all_else_is_made(
         unreadable=unreadable, unworkable=unworkable, missing=missing, once=once, depth=depth
     )
     result, events = _run(simulated, folder, align, frames=frames)
-    asked = set(FRAMES) if frames else set(FRAMES) - missing
+    asked = set(FRAMES) if frames else set(expected_frames(set(FRAMES) - missing))
     bad = (unreadable | unworkable | missing) & asked
     assert parse_frames(result["done"]) == tuple(sorted(asked - bad))
     assert {int(frame) for frame in result["failed"]} == bad

@@ -14,6 +14,7 @@ from howard_nodes.frames import (
     Frame,
     fit_window,
     format_frames,
+    name_frames,
     open_footage,
     parse_frames,
     sanitize,
@@ -169,8 +170,8 @@ def _chosen(footage: Footage, frames: str) -> tuple[int, ...]:
     missing = footage.missing(numbers)
     if missing:
         raise InputError(
-            f"{footage.pattern}: there is no frame {format_frames(missing)}, only "
-            f"{format_frames(footage.frames)}."
+            f"{footage.pattern}: there is no frame {name_frames(missing)}, only "
+            f"{name_frames(footage.frames)}."
         )
     return numbers
 
@@ -192,5 +193,7 @@ def _for_graph(picture: Frame, space: str, requested: str | None) -> tuple[np.nd
     if picture.channels == ("A",):  # coverage: data, in every colour space the same
         return color, mask
     config, about = color_config(), picture.metadata.get("chromaticities")
-    found = config.resolve(str(picture.path), picture.colorspace, requested, chromaticities=about)
+    found = config.resolve(
+        str(picture.path), picture.colorspace, requested, chromaticities=about, is_float=picture.is_float
+    )
     return to_graph(config, color, found.space, space), mask

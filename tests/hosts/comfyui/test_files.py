@@ -214,7 +214,7 @@ def test_nothing_is_written_outside_the_output_folder(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"frames": "1001-1003"}, "frames 1001-1003: are 3, image has 2"),
+        ({"frames": "1001-1003"}, "frames 1001-1003: 3 numbers for 2 frames"),
         ({"frames": "x"}, "cannot read 'x' in the frame list"),
         ({"pattern": "one.exr"}, "one file for 2 frames"),
         ({"pattern": ""}, "no file: enter one"),
