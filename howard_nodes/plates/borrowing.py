@@ -39,8 +39,8 @@ def borrowed(
     fits = {frame: one.fit for frame, one in found.items()}
     good = [frame for frame, one in found.items() if one.homography is not None]
     for frame, one in found.items():
-        if one.homography is not None:
-            continue
+        if one.homography is not None or (still is None and one.fit.verdict == "good"):
+            continue  # a plain background shows no motion, and needs none
         if still is not None:
             whose = "the rest of the shot"
             source, flow = replace(still.sources[0], frame=one.fit.sources[0].frame), still.flow

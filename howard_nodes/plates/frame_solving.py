@@ -14,10 +14,11 @@ from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError
 from howard_nodes.plates.alignment import Agreement, agreement
 from howard_nodes.plates.corners import farthest, no_motion, one_motion
-from howard_nodes.plates.fit import FrameFit, Source, Verdict
+from howard_nodes.plates.fit import FrameFit, Source
 from howard_nodes.plates.flow import residual_flow
 from howard_nodes.plates.light_left import find_light_left
 from howard_nodes.plates.photometric import ExposureMatch, match_exposure
+from howard_nodes.plates.plain import FLAT, first_exposure, is_plain, judged_unaligned, left_over
 from howard_nodes.plates.registration import IDENTITY, Registration, refine, register
 from howard_nodes.plates.takes import Reduced, ReducedTakes, resized
 from howard_nodes.plates.verdicts import HOLE, darkness, judged
@@ -30,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 
 _SUBJECT = 0.15  # of the coarse matte, from which a pixel is kept out of the fit
 _LEAST_BACKGROUND = 0.03
+_MUCH_BACKGROUND = 0.2  # that a clean plate shows as it lies though it could not be registered
+_AGREES = 0.5  # of the parts of a background that was guessed
 _NEIGHBOURS = (1, 2, 4, 8, 16, 32, 64)
 _MOST_SOURCES = 4
 _MOST_TRIES = 6
@@ -37,7 +40,6 @@ _PATIENCE = 2  # frames on which nothing was found, until no more is looked for
 _MORE = 1.5  # times what they lacked, from which it is looked for again
 _AGAIN = 16  # frames after which it is looked for again in any case
 _CLIPPED = 0.004  # share of a picture that is equally bright, and nothing brighter: clipped
-_FLAT = 0.06  # relative difference of plate and clean plate up to which flat pictures fit as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +150,10 @@ class FrameSolver:
             look, self._ratio = own, None
             first = register(look.view, clean.view, initial=initial)
         if not first.trusted:
-            return self._failed(frame, look, clean_frame, first)
+            hidden = self._subject_hid_it(look, clean)
+            if hidden is None:
+                return self._failed(frame, look, clean_frame, first)
+            first = hidden
         background = self._background(look, clean, first.homography)
         # Compared as they were found to be alike: blurred to one focus.
         views = first.views or (look.view, clean.view)
@@ -169,6 +174,16 @@ class FrameSolver:
         return self._measured(
             frame, look, clean_frame, best, best.homography, flow, motion, background=background
         )
+
+    def _subject_hid_it(self, look: Reduced, clean: Reduced) -> Registration | None:
+        """Register without the subject, from no motion: it may be most of the picture's texture."""
+        fitted, valid = clean.moved(IDENTITY, None)
+        background = self._beside_subject(look, fitted, valid, first_exposure(look.small, fitted, valid))
+        if background is None:
+            return None
+        found = register(look.view, clean.view, background=background, initial=IDENTITY)
+        # The subject was looked for at no motion: where there was one, all of the background agrees on it.
+        return found if found.trusted and found.spread > _AGREES else None
 
     def _stands(self, seen: Agreement) -> bool:
         """Whether a frame, compared under the shot's one motion, keeps to it."""
@@ -192,7 +207,12 @@ class FrameSolver:
     def _background(self, look: Reduced, clean: Reduced, homography: Array) -> Array | None:
         """Where the plate shows background, by the coarse matte of a first fit."""
         fitted, valid = clean.moved(homography, None)
-        exposure = match_exposure(look.small, fitted, valid)
+        return self._beside_subject(look, fitted, valid, match_exposure(look.small, fitted, valid))
+
+    def _beside_subject(
+        self, look: Reduced, fitted: Array, valid: Array, exposure: ExposureMatch
+    ) -> Array | None:
+        """Where no subject is, by the coarse matte; None where that is next to nowhere."""
         matte = self.matte = resized(
             self._pictures.takes.subject(look.small, exposure.apply(fitted)), valid.shape
         )
@@ -258,15 +278,20 @@ class FrameSolver:
 
     def _failed(self, frame: int, look: Reduced, clean_frame: int, why: Registration) -> Found:
         """Keep a frame whose motion was not found as it is, until something better turns up."""
-        one = self._measured(frame, look, clean_frame, None, IDENTITY, None, "none")
         clean = self._pictures.clean(clean_frame)
-        _, relative = _difference(
-            look.small, one.exposure.apply(clean.small) if one.exposure else clean.small, None
-        )
-        reason = darkness(look.small, clean.small) or why.reason
-        flat = why.reason.startswith("too little texture") and relative < _FLAT
-        verdict: Verdict = "doubtful" if flat else "failed"
-        word = "the clean plate is used as is" if flat else "the clean plate is not aligned"
+        plain = why.reason.startswith("too little texture") or is_plain(clean)
+        fitted, valid = clean.moved(IDENTITY, None)
+        first = first_exposure(look.small, fitted, valid)
+        background = self._beside_subject(look, fitted, valid, first)
+        if not plain and background is not None and background.mean() < _MUCH_BACKGROUND:
+            background = None  # whatever the two show, some of it is alike
+        one = self._measured(frame, look, clean_frame, None, IDENTITY, None, "none", background=background)
+        left = float("inf")
+        if background is not None:
+            left = left_over(
+                look.small, one.exposure.apply(clean.small) if one.exposure else clean.small, background
+            )
+        flat = left < FLAT
         # An exposure measured between pictures that do not fit means nothing.
         keep = flat and one.exposure is not None and one.exposure.trusted
         fit = replace(
@@ -275,9 +300,9 @@ class FrameSolver:
             gain_field=one.fit.gain_field if keep else None,
             gain_rows=one.fit.gain_rows if keep else None,
             ceiling=one.fit.ceiling if keep else None,
-            verdict=verdict,
-            message=f"{verdict}: {reason}; {word}",
         )
+        reason = darkness(look.small, clean.small) or why.reason
+        fit = judged_unaligned(fit, one.exposure, reason, left, plain=plain)
         return Found(fit, None, one.exposure if keep else None)
 
     def _filled(

@@ -410,8 +410,45 @@ def test_nothing_that_can_be_read_gives_no_fits():
 def test_flat_pictures_that_agree_are_used_as_they_lie():
     flat = np.full((H, W, 3), 0.2, np.float32)
     shot, _ = solve({1: flat, 2: flat * 1.01}, {1: flat})
-    assert {fit.verdict for fit in shot.frames.values()} == {"doubtful"}
+    assert {fit.verdict for fit in shot.frames.values()} == {"good"}
     assert all("used as is" in fit.message for fit in shot.frames.values())
+
+
+def screen(*, marks: bool = False) -> np.ndarray:
+    """A green screen: nearly one colour, darker in the corners, with tracking marks or without."""
+    y, x = np.mgrid[-1 : 1 : H * 1j, -1 : 1 : W * 1j]
+    light = np.exp2(0.1 * x - 0.15 * (x * x + y * y))[..., None] * np.array([0.05, 0.3, 0.07])
+    for down in np.linspace(12, H - 12, 5) if marks else ():
+        for across in np.linspace(14, W - 14, 9):
+            cv2.circle(light, (round(across), round(down)), 3, (0.02, 0.12, 0.03), -1, cv2.LINE_AA)
+    return light.astype(np.float32)
+
+
+def close_up(clean: np.ndarray, cover: float, grain: float = 0.004) -> np.ndarray:
+    who = Subject(np.random.default_rng(8), W, H, cover=cover, plain=0.4)
+    color, alpha = who.at((0.0, 0.0))
+    light = clean + alpha[..., None] * (color - clean)
+    noise = np.random.default_rng(9).standard_normal(light.shape) * grain * np.sqrt(light + 0.01)
+    return (light + noise).astype(np.float32)
+
+
+@pytest.mark.parametrize("marks", [False, True])
+@pytest.mark.parametrize("stops", [-0.4, 0.0, 0.3])
+@pytest.mark.parametrize("cover", [0.5, 0.7])
+def test_a_subject_that_is_most_of_a_green_screen(cover: float, stops: float, marks: bool):
+    clean = screen(marks=marks)
+    shot, _ = solve({1: close_up(clean, cover), 2: close_up(clean, cover)}, {1: clean * np.float32(2**stops)})
+    for fit in shot.frames.values():
+        assert fit.verdict == "good"
+        np.testing.assert_allclose(np.log2(fit.gain), -stops, atol=0.02)
+        assert np.array_equal(fit.sources[0].matrix, IDENTITY)
+
+
+def test_a_screen_of_another_colour_fails():
+    clean = screen()
+    shot, _ = solve({1: close_up(clean, 0.6)}, {1: clean[..., [1, 0, 2]].copy()})
+    assert shot.frames[1].verdict == "failed"
+    assert shot.frames[1].gain == (1.0, 1.0, 1.0)
 
 
 def test_clean_frames_that_show_no_more_are_not_tried_for_every_frame(monkeypatch):
