@@ -30,6 +30,7 @@ FLAT = 0.06
 
 _FITS = 0.02  # ... and up to which it fits
 _PLAIN = 0.2  # share of a picture's parts that have texture, up to which it is plain
+_TINT = 1.0  # stops between channels from which it is another wall that was matched, maybe
 _CELL = 8  # pixels a side: over that grain is averaged
 
 
@@ -108,10 +109,12 @@ def judged_unaligned(
     words = ["the clean plate is not aligned"]
     if left < FLAT:
         unsure = exposure is not None and not exposure.trusted
-        verdict = "good" if plain and not unsure and left < _FITS else "doubtful"
+        tinted = float(np.ptp(np.log2(fit.gain))) > _TINT
+        verdict = "good" if plain and not unsure and not tinted and left < _FITS else "doubtful"
         words = ["the clean plate is used as is", f"{100 * left:.1f} % of the light left"]
         if exposure is not None and unsure:
             words.insert(0, f"exposure not matched: {exposure.reason}")
         elif fit.gain != (1.0, 1.0, 1.0):
+            words += ["the colour differs"] * tinted
             words.append("exposure " + "/".join(f"{np.log2(gain):+.2f}" for gain in fit.gain) + " stops")
     return replace(fit, verdict=verdict, message=f"{verdict}: {'; '.join([reason, *words])}")
