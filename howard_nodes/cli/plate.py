@@ -77,7 +77,7 @@ def build(as_json: Json = False, **values: Any) -> None:
 
     [bold]Example:[/bold]  howard plate build plate.####.exr -o clean.####.exr
 
-    Exit codes: 0 done, 1 some frames failed, 2 wrong input.
+    Exit codes: 0 done, 1 some frames failed or the subject never moves away, 2 wrong input.
     """
     from howard_nodes.shot.clean_plates import build_plates
 

@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from howard_nodes.plates.labelling import disagreement, hidden_parts, propagated
+
 __all__ = ["Background", "find_background", "stabilise"]
 
 Array = NDArray[Any]
@@ -27,14 +29,15 @@ _SHADOW = 0.01  # light under which noise no longer falls
 _LEAST_NOISE = 0.003  # of stabilised light
 _SHIFT = 0.15  # pixels that registration may be off
 _NEVER = 10.0  # cost of what is no label
+_CHANGED = 0.5  # of what two pictures of a cell may be apart, from which the cell has moved
+_UNUSUAL = 4.0  # times what most of the picture changes by
 _STRAY = 0.5  # cost of a cluster that only one picture shows
 _LARGER = 0.01  # cost of a small cluster against a large one
 _UNSEEN = 0.03  # cost of saying that a cell was never seen
 _MOVING = 1.0  # cost of a cluster of moving pictures
+_QUIET = 0.25  # share of the pictures of a cluster, the stillest, that tell whether it moves
 _PLAIN = 0.3  # cost of a cluster without texture where things move, beside one with texture
 _LOOKS = 4  # for parts that never change and are never uncovered
-_ROUNDS = 60
-_DAMPING = 0.4
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,15 @@ class Background:
         h w float32: 1 where the background was seen in at least two pictures.
     noise : float
         Standard deviation of stabilised light (`stabilise`).
+    moves : ndarray
+        h w float32, 0 to 1: in which share of the pictures that show it what is taken for background moves.
     """
 
     light: Array
     shows: Array
     seen: Array
     noise: float
+    moves: Array
 
 
 def stabilise(light: Array) -> Array:
@@ -88,7 +94,7 @@ def find_background(stack: Array, valid: Array) -> Background:
     samples = stabilise(np.asarray(stack, np.float32))
     covered = np.asarray(valid, np.float32) > 0.5
     noise = _noise(samples, covered)
-    shows = _label(samples, covered, noise)
+    shows, moves = _label(samples, covered, noise)
     height, width = samples.shape[1:3]
     prior = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in shows])
     prior *= covered
@@ -105,7 +111,8 @@ def find_background(stack: Array, valid: Array) -> Background:
     seen = (final.sum(0) >= np.maximum(least, 0.5)).astype(np.float32)
     seen = cv2.morphologyEx(seen, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     light = np.square(estimate) - np.float32(_SHADOW)
-    return Background(light.astype(np.float32), final, seen, noise)
+    large = cv2.resize(moves, None, fx=_CELL, fy=_CELL, interpolation=cv2.INTER_NEAREST)[:height, :width]
+    return Background(light.astype(np.float32), final, seen, noise, large)
 
 
 def _noise(samples: Array, covered: Array) -> float:
@@ -155,25 +162,42 @@ def _weighted_median(samples: Array, weight: Array) -> Array:
 # ---- the labelling of cells
 
 
-def _label(samples: Array, covered: Array, noise: float) -> Array:
-    """N rows cols, 0 to 1: which pictures show the background in each cell; all 0 where none does."""
+def _label(samples: Array, covered: Array, noise: float) -> tuple[Array, Array]:
+    """Which pictures show the background in each cell, and how often what is so moves.
+
+    N rows cols, 0 to 1, all 0 where none does; and rows cols, 0 to 1.
+    """
     features, valid = _cells(samples, covered)
     slopes = _slopes(samples)
-    shows, candidates = _clusters(features, valid, _cell_tolerance(slopes, noise))
+    tolerance = _cell_tolerance(slopes, noise)
+    shows, candidates = _clusters(features, valid, tolerance)
     moving, around = _moving(features, valid, noise)
     unary = _unary(shows, candidates, valid, around)
     unary += _plainness(features, shows, unary, noise) * moving.mean(0)
     across, down = _edges(slopes, noise)
-    horizontal = _disagreement(shows[..., :-1], shows[..., 1:], valid[..., :-1] * valid[..., 1:], across)
-    vertical = _disagreement(shows[..., :-1, :], shows[..., 1:, :], valid[:, :-1] * valid[:, 1:], down)
-    label = _propagate(unary, horizontal, vertical)
+    horizontal = disagreement(shows[..., :-1], shows[..., 1:], valid[..., :-1] * valid[..., 1:], across)
+    vertical = disagreement(shows[..., :-1, :], shows[..., 1:, :], valid[:, :-1] * valid[:, 1:], down)
+    label = propagated(unary, horizontal, vertical)
     for _ in range(_LOOKS):
-        hidden = _hidden(label, shows, unary, horizontal, vertical)
+        hidden = hidden_parts(label, shows, unary, horizontal, vertical)
         if not hidden.any():
             break
         unary[:-1, hidden] = _NEVER
-        label = _propagate(unary, horizontal, vertical)
-    return np.asarray(np.take_along_axis(shows, label[None, None], 0)[0], np.float32)
+        label = propagated(unary, horizontal, vertical)
+    chosen = np.asarray(np.take_along_axis(shows, label[None, None], 0)[0], np.float32)
+    return chosen, _restless(features, valid, tolerance, chosen)
+
+
+def _restless(features: Array, valid: Array, tolerance: Array, chosen: Array) -> Array:
+    """Share of the pictures that show background in which that has changed since the one before.
+
+    A codec changes all that has texture a little, so what most of the picture changes by is no motion.
+    """
+    change = np.square(np.diff(features, axis=0)).mean(-1) * valid[1:] * valid[:-1]
+    both = np.minimum(chosen[1:], chosen[:-1])
+    usual = float(np.median(np.median(change, axis=0) / tolerance)) if len(change) else 0.0
+    moved = both * (change > max(_CHANGED, _UNUSUAL * usual) * tolerance)
+    return np.asarray(moved.sum(0) / np.maximum(both.sum(0), 1.0), np.float32)
 
 
 def _cells(samples: Array, covered: Array) -> tuple[Array, Array]:
@@ -244,7 +268,8 @@ def _moving(features: Array, valid: Array, noise: float) -> tuple[Array, Array]:
     """Mark what differs from the pictures before and after, and what lies near it: N rows cols, 0 to 1."""
     if len(features) < 3:
         return np.zeros_like(valid), np.zeros_like(valid)
-    change = np.square(np.diff(features, axis=0)).mean(-1) * valid[1:] * valid[:-1]
+    change = np.square(np.diff(features, axis=0)).mean(-1) - 2 * noise**2  # grain is no motion
+    change = np.maximum(change, 0.0) * valid[1:] * valid[:-1]
     change = 1 - np.exp(-0.5 * change / (4 * noise**2 + 1e-4))
     moving = np.zeros_like(valid)
     moving[1:-1] = np.minimum(change[1:], change[:-1])
@@ -278,13 +303,30 @@ def _unary(shows: Array, exists: Array, valid: Array, moving: Array) -> Array:
     count = np.maximum(valid.sum(0), 1.0)
     support = shows.sum(1)
     stray = support < np.minimum(1.6, 0.8 * count)
-    motion = (shows * moving).sum(1) / np.maximum(support, 1e-3)
+    motion = _stillest(shows, moving)
     # Only against other clusters of the same cell: background beside a subject that moves is background.
     motion -= np.where(stray, np.inf, motion).min(0)
     cost = _LARGER * (1 - support / count) + _MOVING * np.clip(motion, 0.0, 1.0) + _STRAY * stray
     cost[~exists] = _NEVER
     cost[-1] = _UNSEEN
     return np.asarray(cost, np.float32)
+
+
+def _stillest(shows: Array, moving: Array) -> Array:
+    """Mean motion in the stillest quarter of the pictures of each cluster: K+1 rows cols.
+
+    Somebody who passes makes background seem to move, and whoever stays for a while stands still now and
+    then: the mean of all would take the one for the other.
+    """
+    order = np.argsort(moving, axis=0)
+    ranked = np.take_along_axis(moving, order, 0)
+    out = np.empty((len(shows), *moving.shape[1:]), np.float32)
+    for number, cluster in enumerate(shows):
+        weight = np.take_along_axis(cluster, order, 0)
+        before = np.cumsum(weight, axis=0) - weight
+        weight = np.clip(_QUIET * cluster.sum(0) - before, 0.0, weight)
+        out[number] = (weight * ranked).sum(0) / np.maximum(weight.sum(0), 1e-6)
+    return out
 
 
 def _edges(slopes: Array, noise: float) -> tuple[Array, Array]:
@@ -306,70 +348,3 @@ def _edges(slopes: Array, noise: float) -> tuple[Array, Array]:
         usual = np.minimum(usual, cv2.blur(usual, (9, 9)))
         out.append(np.asarray(0.05 + 0.95 / (1 + strength / (4 * floor + 2 * usual)), np.float32))
     return out[0], out[1]
-
-
-def _disagreement(one: Array, other: Array, both: Array, smooth: Array) -> Array:
-    """Cost of each pair of labels of neighbours, rows cols K K, 0 to 1.
-
-    The share of the pictures in which one shows the background and the other not, though they are smooth.
-    """
-    labels, _, rows, cols = one.shape
-    cost = np.zeros((rows, cols, labels, labels), np.float32)
-    count = np.maximum(both.sum(0), 1.0)
-    for a in range(labels):
-        for b in range(labels):
-            apart = np.maximum(np.abs(one[a] - other[b]) - 0.25, 0.0) / 0.75 * both
-            cost[..., a, b] = (apart * smooth).sum(0) / count
-    return cost
-
-
-def _hidden(label: Array, shows: Array, unary: Array, horizontal: Array, vertical: Array) -> Array:
-    """Find parts that never change of which "never seen" as a whole costs less: rows cols bool.
-
-    Belief propagation changes cell by cell and does not get there by itself.
-    """
-    chosen = np.take_along_axis(shows, label[None, None], 0)[0]
-    none = len(shows) - 1
-    count, parts = cv2.connectedComponents((chosen.mean(0) > 0.7).astype(np.uint8), connectivity=4)
-    own = np.take_along_axis(unary, label[None], 0)[0]
-    change = np.zeros(count)
-    np.add.at(change, parts, unary[-1] - own)
-    for one, other, cost in (
-        (np.s_[:, :-1], np.s_[:, 1:], horizontal),
-        (np.s_[:, 1:], np.s_[:, :-1], horizontal.swapaxes(-1, -2)),
-        (np.s_[:-1], np.s_[1:], vertical),
-        (np.s_[1:], np.s_[:-1], vertical.swapaxes(-1, -2)),
-    ):
-        edge = parts[one] != parts[other]
-        mine, theirs, pair = label[one][edge], label[other][edge], cost[edge]
-        rows = np.arange(len(mine))
-        np.add.at(change, parts[one][edge], pair[rows, none, theirs] - pair[rows, mine, theirs])
-    hidden = change < 0
-    hidden[0] = False
-    return np.asarray(hidden[parts])
-
-
-def _propagate(unary: Array, horizontal: Array, vertical: Array) -> Array:
-    """Min-sum belief propagation on the grid; rows cols of labels."""
-    own = np.moveaxis(unary, 0, -1).copy()
-    from_left, from_right = np.zeros_like(own), np.zeros_like(own)
-    from_above, from_below = np.zeros_like(own), np.zeros_like(own)
-
-    def send(belief: Array, cost: Array) -> Array:
-        message = (belief[..., None] + cost).min(-2)
-        return message - message.min(-1, keepdims=True)
-
-    for number in range(2 * _ROUNDS):
-        # First as if everything had been seen once: else "never seen" spreads from every doubtful cell.
-        own[..., -1] = unary[-1] + (0.3 if number < _ROUNDS else 0.0)
-        belief = own + from_left + from_right + from_above + from_below
-        right = send((belief - from_right)[:, :-1], horizontal)
-        left = send((belief - from_left)[:, 1:], horizontal.swapaxes(-1, -2))
-        below = send((belief - from_below)[:-1], vertical)
-        above = send((belief - from_above)[1:], vertical.swapaxes(-1, -2))
-        from_left[:, 1:] += (1 - _DAMPING) * (right - from_left[:, 1:])
-        from_right[:, :-1] += (1 - _DAMPING) * (left - from_right[:, :-1])
-        from_above[1:] += (1 - _DAMPING) * (below - from_above[1:])
-        from_below[:-1] += (1 - _DAMPING) * (above - from_below[:-1])
-    belief = own + from_left + from_right + from_above + from_below
-    return np.asarray(belief.argmin(-1))

@@ -22,8 +22,9 @@ from howard_nodes.plates.canvas import looked_at, most_central, outline, seen_fr
 from howard_nodes.plates.corners import farthest, unit
 from howard_nodes.plates.fill import fill_holes
 from howard_nodes.plates.first_plate import first_plate
+from howard_nodes.plates.fit import Verdict
 from howard_nodes.plates.following import follow_camera
-from howard_nodes.plates.small_copies import small_gains
+from howard_nodes.plates.small_copies import small_gains, without_repeats
 
 __all__ = ["LEAST_FRAMES", "BuiltPlate", "build_plate"]
 
@@ -69,6 +70,10 @@ class BuiltPlate:
         Whether the camera stood still.
     cut : bool
         Whether the camera saw more than memory allowed to keep.
+    stays : bool
+        Whether what moves never moves away: it hides most of what it ever hid in all frames.
+    unmoving : bool
+        Whether nothing moves: whoever stands there is in the clean plate.
     """
 
     canvas: Array
@@ -83,6 +88,16 @@ class BuiltPlate:
     unseen_box: tuple[int, int, int, int] | None
     static: bool
     cut: bool
+    stays: bool = False
+    unmoving: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is thought of it: as of a fit."""
+        if self.stays:
+            return "failed"
+        doubtful = self.unseen_box is not None or self.unmoving or self.cut or self.untrusted
+        return "doubtful" if doubtful else "good"
 
     def view(self, frame: int) -> tuple[Array, Array]:
         """Return the clean plate as the camera saw it in a frame, in that frame's exposure.
@@ -119,6 +134,10 @@ class BuiltPlate:
     def __str__(self) -> str:
         used = len(self.homographies) - len(self.untrusted)
         words = [f"clean plate of {used} frames, camera {'still' if self.static else 'moving'}"]
+        if self.stays:
+            words.insert(0, "failed: the subject never moves away, or something else moves all the time")
+        if self.unmoving:
+            words.append("nothing moves in these frames: whoever stands there is in the clean plate")
         if self.unseen_box is not None:
             x, y, width, height = self.unseen_box
             words.append(
@@ -191,9 +210,14 @@ def build_plate(
     homographies = {
         frame: unit(np.linalg.inv(canvas.from_reference @ homography)) for frame, homography in motion.items()
     }
-    small = [one for one in small if one.frame in motion]
+    small = without_repeats([one for one in small if one.frame in motion])
+    if len(small) < LEAST_FRAMES:
+        raise InputError(
+            f"of {len(frames)} frames only {len(small)} differ{'s' * (len(small) == 1)}, the others repeat: "
+            f"at least {LEAST_FRAMES} are needed, in which the subject moves"
+        )
     gains = small_gains(small, motion, reference, size)
-    first, weight, seen = first_plate(
+    first, weight, seen, stays = first_plate(
         small, homographies, gains, read, canvas, size, to_rec709, static, memory, tell
     )
     plate, homographies, gains = average(
@@ -222,4 +246,6 @@ def build_plate(
         unseen_box=(x + canvas.x, y + canvas.y, width, height) if unseen.any() else None,
         static=static,
         cut=canvas.cut,
+        stays=stays.area is not None,
+        unmoving=stays.unmoving,
     )

@@ -16,6 +16,7 @@ from howard_nodes.plates.fill import fill_holes
 from howard_nodes.plates.photometric import match_exposure
 from howard_nodes.plates.registration import prepare, register
 from howard_nodes.plates.small_copies import SmallCopy, scale_of
+from howard_nodes.plates.staying import Staying, who_stays
 
 __all__ = ["first_plate"]
 
@@ -36,7 +37,7 @@ def first_plate(
     static: bool,
     memory: float,
     tell: Callable[[str, int, int], None],
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Staying]:
     """Put together a plate of the frames with small copies.
 
     Parameters
@@ -70,6 +71,8 @@ def first_plate(
         h w, how many frames each pixel is made of.
     seen : ndarray
         h w, 1 where the background was seen, else 0.
+    stays : Staying
+        What moves and never leaves, which is not seen then; small.
     """
     full = (canvas.width, canvas.height)
     scale, _ = scale_of(size)
@@ -86,13 +89,16 @@ def first_plate(
             light, covers = move(one.light / gains[one.frame].astype(np.float32), moved, shape)
             stack.append(light)
             valid.append(covers)
-        found = find_background(np.stack(stack), np.stack(valid))
+        covered = np.stack(valid)
+        found = find_background(np.stack(stack), covered)
         del stack, valid
         if (
             last
             or _fit_small(small, found, homographies, gains, scale, to_small, to_rec709, static) < _SETTLED
         ):
             break
+    stays = who_stays(found, covered)
+    del covered
     total = np.zeros((full[1], full[0], 3), np.float32)
     weight = np.zeros((full[1], full[0]), np.float32)
     for number, one in enumerate(small):
@@ -105,9 +111,10 @@ def first_plate(
     tell("compare", len(small), len(small))
     rough = cv2.resize(found.light, full, interpolation=cv2.INTER_CUBIC)
     plate = np.where((weight > 1e-3)[..., None], total / np.maximum(weight, 1e-3)[..., None], rough)
-    seen = cv2.resize(found.seen, full, interpolation=cv2.INTER_LINEAR) > 0.5
+    known = found.seen if stays.area is None else found.seen * ~stays.area
+    seen = cv2.resize(known, full, interpolation=cv2.INTER_LINEAR) > 0.5
     seen &= weight > 1e-3
-    return plate.astype(np.float32), weight, seen.astype(np.float32)
+    return plate.astype(np.float32), weight, seen.astype(np.float32), stays
 
 
 def _fit_small(

@@ -171,7 +171,8 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     Returns
     -------
     PlateReport
-        With what was never seen.
+        With what was never seen. Where the subject never moves away, what could be built is written, and
+        counts as failed.
 
     Raises
     ------
@@ -211,7 +212,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
         to_rec709=lambda pixels: config.to_linear_rec709(pixels, space),
         on_progress=lambda what, number, count: on_event(Step(what, number, count)),
     )
-    on_event(Note(str(built), warning=built.unseen_box is not None or bool(built.untrusted) or built.cut))
+    on_event(Note(str(built), warning=built.verdict != "good"))
     for frame, reason in built.untrusted.items():
         on_event(Note(f"not used: {reason or 'it could not be registered'}", True, frame))
     done: list[int] = []
@@ -237,6 +238,10 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
             )
         except Exception as error:
             failed[frame] = reason_of(frame, error)
+            on_event(FrameFailed(frame, failed[frame]))
+            continue
+        if built.stays:
+            failed[frame] = f"{path}: frame {frame}: it is no clean plate where valid.A is 0."
             on_event(FrameFailed(frame, failed[frame]))
             continue
         done.append(frame)
@@ -317,6 +322,7 @@ def _save_report(path: Path, built: BuiltPlate, frames: tuple[int, ...]) -> None
         "format": "howard-built-plate",
         "version": 1,
         "summary": str(built),
+        "verdict": built.verdict,
         "frames": format_frames(frames),
         "reference": built.reference,
         "static": built.static,

@@ -302,6 +302,21 @@ def test_a_built_plate_mattes_its_own_take(build, howard, folder):
         assert np.abs(alpha - take("static").alpha(i)).mean() < 0.05
 
 
+def test_a_take_whose_subject_never_moves_away_is_no_success(build, tmp_path):
+    who = Subject(np.random.default_rng(5), W, H, cover=0.3, path="sway")
+    big = place(np.random.default_rng(4), W, H, margin=0.2)
+    sways = make_take(np.random.default_rng(4), big, width=W, height=H, frames=10, noise=0.004, subject=who)
+    for i in range(10):
+        exr(tmp_path / f"plate.{1001 + i}.exr", sways.plate(i))
+    ended = build("--report", tmp_path / "built.json", output="still.exr")
+    assert ended.code == 1
+    assert "the subject never moves away" in ended.err
+    assert json.loads((tmp_path / "built.json").read_text())["verdict"] == "failed"
+    valid = read_frame(tmp_path / "still.exr", layer="valid").pixels[..., 0]
+    never = np.min([sways.alpha(i) for i in range(10)], axis=0) > 0.5
+    assert valid[never].mean() < 0.1
+
+
 @pytest.mark.parametrize(
     ("more", "patterns", "said"),
     [

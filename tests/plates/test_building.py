@@ -10,6 +10,7 @@ from takes import Subject, Take, make_take, place, psnr
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.plates.background import find_background
 from howard_nodes.plates.building import BuiltPlate, build_plate
+from howard_nodes.plates.small_copies import SmallCopy, shrink, without_repeats
 
 W, H, FRAMES = 240, 136, 12
 
@@ -57,6 +58,7 @@ def test_a_standing_camera() -> None:
     built = build_plate(range(FRAMES), take.plate, difference)
     found, missing = quality(built, take, 5)
     assert built.static
+    assert built.verdict == "good"
     assert found > 50
     assert missing < 0.01
     assert built.share_unseen < 0.01
@@ -103,14 +105,110 @@ def test_a_subject_that_lingers_is_no_background(cover: float, plain: float, kin
     assert (should & (found.seen < 0.5)).mean() < 0.05
 
 
-def test_what_was_never_uncovered_is_said() -> None:
-    take = shot(cover=0.4, path="sway", plain=0.0)
+def comes(t: float) -> tuple[float, float]:
+    """Away for 60 % of the time; then it walks in from the left, and stands in the middle at the end."""
+    return min(0.0, 1.2 * (min(t, 0.8) - 0.8) / 0.2), 0.0
+
+
+def goes(t: float) -> tuple[float, float]:
+    """In the middle in the first frame; then it walks away."""
+    return comes(1 - t)
+
+
+def wrong(built: BuiltPlate, take: Take, frame: int) -> float:
+    """Share of the picture that is marked valid and is not the background."""
+    clean, valid = built.view(frame)
+    stops = np.abs(np.log2((clean.mean(-1) + 0.02) / (take.truth(frame).mean(-1) + 0.02)))
+    return float(((stops > 0.3) & (valid > 0.5)).mean())
+
+
+def again(picture: np.ndarray, frame: int) -> np.ndarray:
+    """The same picture with what coding it once more leaves: much less than its grain."""
+    grain = np.random.default_rng(frame).normal(0, 0.0025, picture.shape)
+    return (picture + grain * np.sqrt(np.maximum(picture, 0) + 0.01)).astype(np.float32)
+
+
+@pytest.mark.parametrize("coded_again", [False, True])
+@pytest.mark.parametrize(
+    ("path", "first", "held"), [(comes, 0, 3), (comes, 0, 14), (goes, 10, 0)], ids=["end", "long", "start"]
+)
+def test_held_frames_count_once(path, first: int, held: int, coded_again: bool) -> None:
+    take = shot(cover=0.35, path=path, frames=18)
+    # The last frame before the subject stands still, or the first, is held.
+    shown = [0] * first + list(range(15 if held else 18)) + [14] * held
+
+    def read(frame: int) -> np.ndarray:
+        repeats = frame > 0 and shown[frame - 1] == shown[frame]
+        picture = take.plate(shown[frame])
+        return again(picture, frame) if repeats and coded_again else picture
+
+    built = build_plate(range(len(shown)), read, difference)
+    assert wrong(built, take, 0) < 0.002
+    assert built.share_unseen < 0.02
+    assert not built.stays
+
+
+def test_who_stands_still_at_the_end_is_no_background() -> None:
+    take = shot(cover=0.35, path=comes, frames=24)
+    built = build_plate(range(24), take.plate, difference)
+    assert wrong(built, take, 0) < 0.002
+    assert built.share_unseen < 0.02
+
+
+def test_frames_that_repeat_are_found() -> None:
+    take = shot(cover=0.3, path="still", frames=8)
+    pictures = [
+        take.plate(0),
+        take.plate(1),
+        take.plate(1),
+        again(take.plate(1), 3),
+        *map(take.plate, range(2, 8)),
+    ]
+    copies = [
+        SmallCopy(number, shrink(picture).astype(np.float16)) for number, picture in enumerate(pictures)
+    ]
+    # Nothing moves in the others, but they have grain of their own.
+    assert [one.frame for one in without_repeats(copies)] == [0, 1, 4, 5, 6, 7, 8, 9]
+
+
+def test_one_picture_held_is_no_take() -> None:
+    picture = shot(cover=0.3, path="still").plate(0)
+    with pytest.raises(InputError, match="of 12 frames only 1 differs"):
+        build_plate(range(FRAMES), lambda frame: picture)
+
+
+@pytest.mark.parametrize("far", [0.004, 0.01, 0.03])
+def test_one_who_never_moves_away_is_said_and_marked(far: float) -> None:
+    take = shot(cover=0.4, path=lambda t: (far * np.sin(17 * t), far / 2 * np.sin(23 * t)), plain=0.0)
     built = build_plate(range(FRAMES), take.plate, difference)
     never = uncovered(take, built.reference) == 0
+    assert built.verdict == "failed"
     assert built.unseen_box is not None
-    assert built.share_unseen > 0.4 * never.mean()
+    assert (built.view(0)[1][never] < 0.5).mean() > 0.7
+    assert "never moves away" in str(built)
     assert "never uncovered" in str(built)
     assert np.isfinite(built.canvas).all()
+
+
+def test_what_a_codec_leaves_is_no_motion() -> None:
+    """It changes all that has texture, in every frame, by much more than grain."""
+    take = shot(cover=0.2, path="across", frames=8)
+
+    def read(frame: int) -> np.ndarray:
+        code = np.round(255 * encoded(take.plate(frame))).astype(np.uint8)
+        _, stored = cv2.imencode(".jpg", code, [cv2.IMWRITE_JPEG_QUALITY, 12 + 3 * (frame % 4)])
+        seen = cv2.imdecode(stored, cv2.IMREAD_COLOR) / np.float32(255)
+        return np.where(seen < 0.04045, seen / 12.92, ((seen + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+    built = build_plate(range(8), read, difference)
+    assert not built.stays
+    assert built.share_unseen < 0.1
+
+
+def test_where_nothing_moves_nobody_can_be_told_from_background() -> None:
+    built = build_plate(range(FRAMES), shot(cover=0.3, path="still").plate, difference)
+    assert built.verdict == "doubtful"
+    assert "nothing moves" in str(built)
 
 
 def test_a_frame_that_cannot_be_read_is_left_out() -> None:
