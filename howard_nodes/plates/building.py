@@ -9,7 +9,7 @@ number of frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -130,6 +130,31 @@ class BuiltPlate:
     def still(self) -> tuple[Array, Array]:
         """Return the clean plate as `view` gives it for the reference frame."""
         return self.view(self.reference)
+
+    def beside(self, down: tuple[int, int], across: tuple[int, int]) -> BuiltPlate:
+        """Put the frames back into larger ones that they were cut out of.
+
+        Parameters
+        ----------
+        down, across : tuple of two ints
+            Pixels before and behind them: bars. What other frames show there is clean plate.
+
+        Returns
+        -------
+        BuiltPlate
+            Its views and boxes are of the larger frames.
+        """
+        (x, y), (width, height) = (across[0], down[0]), self.size
+        size = (width + sum(across), height + sum(down))
+        shift = np.array([[1.0, 0, x], [0, 1.0, y], [0, 0, 1.0]])
+        box = self.unseen_box
+        return replace(
+            self,
+            size=size,
+            origin=(self.origin[0] + x, self.origin[1] + y),
+            homographies={frame: unit(shift @ known) for frame, known in self.homographies.items()},
+            unseen_box=None if box is None else (box[0] + x, box[1] + y, *box[2:]),
+        )
 
     def __str__(self) -> str:
         used = len(self.homographies) - len(self.untrusted)

@@ -140,15 +140,15 @@ class FrameSolver:
         initial = last
         if still is not None:
             initial = still.sources[0].matrix
-            seen = agreement(look.view, clean.view, initial, flow=still.flow)
+            seen = agreement(look.view, clean.view, initial, look.valid, flow=still.flow)
             if self._stands(seen):
                 known = Registration(initial, int(seen.alike.sum()), seen.residual, 1.0, 0.0, True, "", seen)
                 return self._measured(frame, look, clean_frame, known, initial, still.flow, still.motion)
-        first = register(look.view, clean.view, initial=initial)
+        first = register(look.view, clean.view, background=look.valid, initial=initial)
         if not first.trusted and look is not own:
             # The light may have changed since, as after a black leader.
             look, self._ratio = own, None
-            first = register(look.view, clean.view, initial=initial)
+            first = register(look.view, clean.view, background=look.valid, initial=initial)
         if not first.trusted:
             hidden = self._subject_hid_it(look, clean)
             if hidden is None:
@@ -177,7 +177,7 @@ class FrameSolver:
 
     def _subject_hid_it(self, look: Reduced, clean: Reduced) -> Registration | None:
         """Register without the subject, from no motion: it may be most of the picture's texture."""
-        fitted, valid = clean.moved(IDENTITY, None)
+        fitted, valid = _on(look, clean, IDENTITY)
         background = self._beside_subject(look, fitted, valid, first_exposure(look.small, fitted, valid))
         if background is None:
             return None
@@ -206,7 +206,7 @@ class FrameSolver:
 
     def _background(self, look: Reduced, clean: Reduced, homography: Array) -> Array | None:
         """Where the plate shows background, by the coarse matte of a first fit."""
-        fitted, valid = clean.moved(homography, None)
+        fitted, valid = _on(look, clean, homography)
         return self._beside_subject(look, fitted, valid, match_exposure(look.small, fitted, valid))
 
     def _beside_subject(
@@ -235,7 +235,7 @@ class FrameSolver:
     ) -> Found:
         """Exposure, difference, coverage and verdict of a motion."""
         clean = self._pictures.clean(clean_frame)
-        fitted, valid = clean.moved(homography, flow)
+        fitted, valid = _on(look, clean, homography, flow)
         if background is None and known is not None and known.agreement is not None:
             # Parts that are alike are background, whoever stands beside them.
             alike = known.agreement.alike.astype(np.float32)
@@ -252,7 +252,9 @@ class FrameSolver:
         left = None if exposure is None else find_light_left(look.small, fitted, valid)
         difference, _ = _difference(look.small, fitted, trusted_area)
         sources: tuple[Source, ...] = (Source.of(clean_frame, homography),)
-        coverage = float(valid.mean())
+        if look.valid is not None:
+            valid = np.maximum(valid, 1 - look.valid)  # where there is no picture, none is missing
+        coverage = _coverage(look, valid)
         if (
             coverage < 1 - HOLE
             and len(self._pictures.takes.clean_frames) > 1
@@ -280,7 +282,7 @@ class FrameSolver:
         """Keep a frame whose motion was not found as it is, until something better turns up."""
         clean = self._pictures.clean(clean_frame)
         plain = why.reason.startswith("too little texture") or is_plain(clean)
-        fitted, valid = clean.moved(IDENTITY, None)
+        fitted, valid = _on(look, clean, IDENTITY)
         first = first_exposure(look.small, fitted, valid)
         background = self._beside_subject(look, fitted, valid, first)
         if not plain and background is not None and background.mean() < _MUCH_BACKGROUND:
@@ -347,7 +349,7 @@ class FrameSolver:
         if tries:
             self._vain = 0 if len(sources) > 1 else self._vain + 1
             self._lacked = max(self._lacked, lacking)
-        return sources, float(valid.mean())
+        return sources, _coverage(look, valid)
 
     def _is_vain(self, lacking: float) -> bool:
         """Whether other clean frames need not be tried: on the frames before, none had what this one lacks.
@@ -358,6 +360,19 @@ class FrameSolver:
             return False
         self._vain += 1
         return self._vain % _AGAIN != 0
+
+
+def _on(look: Reduced, clean: Reduced, homography: Array, flow: Array | None = None) -> tuple[Array, Array]:
+    """Put a clean plate on its plate; valid is where both are pictures."""
+    fitted, valid = clean.moved(homography, flow)
+    return fitted, valid if look.valid is None else valid * look.valid
+
+
+def _coverage(look: Reduced, valid: Array) -> float:
+    """Share of the plate's picture for which there is clean plate."""
+    if look.valid is None:
+        return float(valid.mean())
+    return 1 - float((1 - valid).sum()) / max(float(look.valid.sum()), 1.0)
 
 
 def _ceiling(plate: Array) -> tuple[float, float, float] | None:

@@ -45,6 +45,8 @@ class Takes:
         Name of the colour space of both.
     to_rec709 : callable
         Takes pictures to linear Rec.709.
+    covers : callable
+        Gives where a frame of the plate is picture, H W, 1 or 0; None for everywhere.
     by_number : bool
         The clean frame of the same number was asked for, whatever the frames show.
     subject : callable
@@ -61,6 +63,7 @@ class Takes:
     to_rec709: Callable[[Array], Array]
     subject: Callable[[Array, Array], Array]
     by_number: bool = False
+    covers: Callable[[int], Array | None] = lambda _: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +158,7 @@ class ReducedTakes:
         picture = self.takes.plate(frame)
         if self.size == (0, 0):
             self.size = (picture.shape[1], picture.shape[0])
-        return self._look(picture, None)
+        return self._look(picture, self.takes.covers(frame))
 
     def _look(self, picture: Array, valid: Array | None) -> Reduced:
         height, width = picture.shape[:2]

@@ -20,6 +20,7 @@ from howard_nodes.errors import InputError
 from howard_nodes.frames import Sequence, check_readable, choose_frames, format_frames
 from howard_nodes.plates.building import BuiltPlate, build_plate
 from howard_nodes.plates.fit import ShotFit
+from howard_nodes.shot.barred import bars_of
 from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
 from howard_nodes.shot.output import check_output, prepare_output, reason_of, write_frame
 from howard_nodes.shot.pair import Plates
@@ -195,11 +196,15 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     first = plate.light(present[0])
     space, display = first.space, first.header.display_window
     headers: dict[int, Light] = {}
+    bars = bars_of(plate)
+    if bars is not None:
+        on_event(Note(f"{job.plate}: bars around the picture are left out ({bars})"))
 
     def read(frame: int) -> np.ndarray:
         light = plate.light(frame, space)
         headers[frame] = replace(light, pixels=np.empty((0, 0, 3), np.float32))
-        return light.on(display)[0]
+        pixels = light.on(display)[0]
+        return pixels if bars is None else np.ascontiguousarray(pixels[bars.picture(*pixels.shape[:2])])
 
     def subject(picture: np.ndarray, other: np.ndarray, valid: np.ndarray) -> np.ndarray:
         matte = warm.engine.coarse_matte(picture, other, space)
@@ -212,6 +217,8 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
         to_rec709=lambda pixels: config.to_linear_rec709(pixels, space),
         on_progress=lambda what, number, count: on_event(Step(what, number, count)),
     )
+    if bars is not None:
+        built = built.beside(*bars.around(display.height, display.width))
     on_event(Note(str(built), warning=built.verdict != "good"))
     for frame, reason in built.untrusted.items():
         on_event(Note(f"not used: {reason or 'it could not be registered'}", True, frame))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Frame, check_readable, check_size, with_neighbours
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source
 from howard_nodes.plates.fitted import Fitted, fitted_clean
+from howard_nodes.shot.barred import FIT_MARGIN, Barred, without_bars
 from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
 from howard_nodes.shot.take import Light, Take
 
@@ -62,7 +64,15 @@ class Plates:
         self.settings, self.offset = settings, offset
         self.fit: ShotFit | None = None
         self._is_overscan_told = False
+        self._barred: Barred | None = None
         self._tell = tell
+
+    @property
+    def barred(self) -> Barred:
+        """What bars the two takes have: looked for once."""
+        if self._barred is None:
+            self._barred = Barred.of(self.plate, self.clean, self._tell)
+        return self._barred
 
     def paths(self, frame: int) -> tuple[Path, Path]:
         """Name the files of a frame and of the clean frame of the same number."""
@@ -172,10 +182,17 @@ class Plates:
         def clean(number: int) -> tuple[np.ndarray, np.ndarray | None]:
             other = self.clean.light(number, light.space)
             check_size("clean plate", other.header, light.header, frame)
-            return other.on(light.header.data_window, light.header.display_window)
+            pixels, valid = other.on(light.header.data_window, light.header.display_window)
+            return pixels, self.barred.clean_valid(pixels, valid)
 
+        covers = self.barred.covers(light)
+        if covers is not None:
+            light = replace(light, valid=covers)
         header = light.header
         fitted = fitted_clean(fit, clean, header.data_window, header.display_window)
+        if covers is not None:
+            assert self.barred.plate is not None
+            fitted = replace(fitted, valid=self.barred.plate.needed(fitted.valid))
         self._look_at_overscan(header, fitted.valid)
         return light, fitted
 
@@ -217,6 +234,8 @@ class Plates:
     def _digests(self, frame: int, fit: FrameFit) -> dict[str, str]:
         footage = self.clean.footage
         parts = {"plate": self.plate.digest(frame), "fit": fit.fingerprint}
+        if self.barred != Barred():
+            parts["bars"] = str(self.barred)
         for source in fit.sources:
             if not footage.exists(source.frame):
                 path = footage.path(source.frame)
@@ -238,15 +257,18 @@ class Plates:
         from howard_nodes.plates.takes import Takes
 
         plate, clean = self.plate, self.clean
+        barred = self.barred
         space = _first_space(plate, frames) or engine.config.scene_linear
 
         def plate_light(frame: int) -> np.ndarray:
             light = plate.light(frame, space)
-            return light.on(light.header.display_window)[0]
+            pixels = light.on(light.header.display_window)[0]
+            return without_bars(barred.plate, pixels) if barred.covers(light) is not None else pixels
 
         def clean_light(frame: int) -> tuple[np.ndarray, np.ndarray | None]:
             light = clean.light(frame, space)
-            return light.on(light.header.display_window)
+            pixels, valid = light.on(light.header.display_window)
+            return without_bars(barred.clean, pixels), barred.clean_valid(pixels, valid)
 
         footage, offset, wanted = clean.footage, self.offset, set(self.frames)
 
@@ -261,6 +283,11 @@ class Plates:
             clean=clean_light,
             same_number=lambda frame: frame + offset,
             by_number=offset != 0,
+            covers=lambda frame: (
+                barred.covers(plate.light(frame, space), margin=FIT_MARGIN)
+                if barred.plate is not None
+                else None
+            ),
             **seen_by(engine, space),
         )
         return fit_shot(
