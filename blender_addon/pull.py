@@ -165,8 +165,12 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
         said += dict.fromkeys(self._pull.warnings)
         fit = outcome.get("fit") or {}
         said += [str(fit["summary"]).capitalize()] if fit.get("summary") else []
+        misfits = fit.get("failed")
+        if misfits:
+            where = self._in_words(misfits)
+            said.append(f"The clean plate could not be fitted to {where}: it is used as it is there.")
         self.tell(context, "\n".join(said))
-        return "\n".join(said) if failed else ""
+        return "\n".join(said) if failed or misfits else ""
 
     def cancelled(self, done: dict[str, Any]) -> str:
         """Say which frames are there."""

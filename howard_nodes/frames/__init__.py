@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from howard_nodes.frames.color_tags import COLORSPACE_ATTRIBUTE
 from howard_nodes.frames.containers import MOVIE_SUFFIXES, is_movie
-from howard_nodes.frames.footage import Footage, check_readable, choose_frames, open_footage, with_neighbours
+from howard_nodes.frames.footage import (
+    Footage,
+    absent,
+    check_readable,
+    choose_frames,
+    open_footage,
+    with_neighbours,
+)
 from howard_nodes.frames.frame import HALF_MAX, Frame, Window, carried_over, check_size, fit_window, sanitize
 from howard_nodes.frames.held import Held
 from howard_nodes.frames.inside import FORMATS, FileInfo, PartInfo
@@ -43,6 +50,7 @@ __all__ = [
     "Sequence",
     "TypedValue",
     "Window",
+    "absent",
     "carried_over",
     "check_readable",
     "check_size",

@@ -12,7 +12,7 @@ from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.movie import Movie
 from howard_nodes.frames.sequence import Sequence, expected_frames, name_frames, parse_frames
 
-__all__ = ["Footage", "check_readable", "choose_frames", "open_footage", "with_neighbours"]
+__all__ = ["Footage", "absent", "check_readable", "choose_frames", "open_footage", "with_neighbours"]
 
 
 @runtime_checkable
@@ -117,6 +117,30 @@ def open_footage(pattern: str | Path, start: int | str | None = None) -> Footage
             f"{pattern}: is not a movie: its frames are numbered by their names, leave out the start frame."
         )
     return found
+
+
+def absent(footage: Footage, number: int, what: str, frame: int) -> FrameError:
+    """Say that a frame is not there.
+
+    Parameters
+    ----------
+    footage : Footage
+        A take.
+    number : int
+        A frame of it for which `Footage.exists` is false.
+    what : str
+        What the take is: "plate", "clean plate".
+    frame : int
+        Frame of the plate that needs it.
+
+    Returns
+    -------
+    FrameError
+        Where the file itself is there, as of a movie or of a choice of frames, with the frames that it has.
+    """
+    path = footage.path(number)
+    reason = f"only frames {name_frames(footage.frames)} are used" if path.exists() else "no such file"
+    return FrameError(f"{reason}: this frame has no {what}.", path=path, frame=frame)
 
 
 def check_readable(footage: Footage, frame: int, *, layer: str | None = None) -> None:

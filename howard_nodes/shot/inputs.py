@@ -18,6 +18,7 @@ from howard_nodes.frames import (
     Footage,
     Frame,
     Window,
+    absent,
     carried_over,
     check_size,
     fit_window,
@@ -194,10 +195,7 @@ class Connected:
         self.plates.frame_fit(frame)
         for name, footage in self._mattes.items():
             if not footage.exists(frame):
-                what = name.replace("_", " ")
-                raise FrameError(
-                    f"no such file: this frame has no {what}.", path=footage.path(frame), frame=frame
-                )
+                raise absent(footage, frame, name.replace("_", " "), frame)
         plates = self.plates.digests(frame)
         if self._kept is not None:
             self._kept.digests[frame] = plates

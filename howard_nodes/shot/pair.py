@@ -11,7 +11,7 @@ import numpy as np
 
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
-from howard_nodes.frames import Frame, check_readable, check_size, with_neighbours
+from howard_nodes.frames import Frame, absent, check_readable, check_size, with_neighbours
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source
 from howard_nodes.plates.fitted import Fitted, fitted_clean
 from howard_nodes.shot.barred import FIT_MARGIN, Barred, without_bars
@@ -158,7 +158,7 @@ class Plates:
         """
         footage = self.plate.footage
         if not footage.exists(frame):
-            raise FrameError("no such file: this frame has no plate.", path=footage.path(frame), frame=frame)
+            raise absent(footage, frame, "plate", frame)
         if self.fit is None:
             return FrameFit(frame, (Source(self._clean_frame(frame)),), motion="off")
         if frame not in self.fit.frames:
@@ -238,8 +238,7 @@ class Plates:
             parts["bars"] = str(self.barred)
         for source in fit.sources:
             if not footage.exists(source.frame):
-                path = footage.path(source.frame)
-                raise FrameError("no such file: this frame has no clean plate.", path=path, frame=frame)
+                raise absent(footage, source.frame, "clean plate", frame)
             parts[f"clean {source.frame}"] = self.clean.digest(source.frame)
         return parts
 

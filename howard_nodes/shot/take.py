@@ -15,7 +15,16 @@ import numpy as np
 from howard_nodes.color import ColorConfig, Resolved
 from howard_nodes.engine.cache import StageCache, key_of
 from howard_nodes.errors import FrameError, HowardError
-from howard_nodes.frames import Footage, Frame, Window, carried_over, fit_window, open_footage, sanitize
+from howard_nodes.frames import (
+    Footage,
+    Frame,
+    Window,
+    absent,
+    carried_over,
+    fit_window,
+    open_footage,
+    sanitize,
+)
 from howard_nodes.shot.events import Event, Note
 
 __all__ = ["VALID_LAYER", "Light", "Take"]
@@ -208,9 +217,7 @@ class Take:
             return self._still
         footage = self.footage
         if not footage.exists(frame):
-            raise FrameError(
-                f"no such file: this frame has no {self._what}.", path=footage.path(frame), frame=frame
-            )
+            raise absent(footage, frame, self._what, frame)
         light = self._known(frame, space) if self._cache.limit else self._read(frame, space)
         if footage.is_still:
             self._still = light

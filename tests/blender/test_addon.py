@@ -60,7 +60,7 @@ def addon_zip(bpy_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def tiny_shot(tmp_path: Path) -> Path:
-    """Three frames of a plate, a clean plate, and one that is too small."""
+    """Three frames of a plate, a clean plate, one that is too small, and one of another place."""
     folder = tmp_path / "shot"
     folder.mkdir()
     exact = {"depth": "float", "colorspace": "lin_rec709_scene"}
@@ -68,6 +68,8 @@ def tiny_shot(tmp_path: Path) -> Path:
         write_image(folder / f"plate.{1001 + step}.exr", disc_over_gradient(step)[0], "RGB", **exact)
     write_image(folder / "clean.exr", gradient(), "RGB", **exact)
     write_image(folder / "small.exr", gradient()[:40], "RGB", **exact)
+    noise = np.random.default_rng(1).random(gradient().shape, np.float32)
+    write_image(folder / "another_place.exr", noise, "RGB", **exact)
     return folder
 
 
@@ -205,6 +207,10 @@ def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
         "no image": ["Clean Plate", "no image"],
         "no file": ["Clean Plate", "Painted", "save it"],
         "another size": ["104x40", "104x72", "same size"],
+        "another place": [
+            "Done: frame 1001",
+            "clean plate could not be fitted to frame 1001: it is used as it is there",
+        ],
         "a chain": ["Blur", "Movie Clip"],
         "no such file": ["none.exr", "choose one"],
         "worker missing": ["/no/howard", "preferences"],

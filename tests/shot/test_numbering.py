@@ -137,6 +137,24 @@ def test_frames_that_are_not_the_clean_plate_are_never_read(
         plan(replace(job, clean_frames="1-40"))
 
 
+def test_a_frame_that_is_not_used_is_no_missing_file(make_shot, random_weights: Path, tmp_path: Path) -> None:
+    shot = make_shot(3, clean_sequence=True)
+    report = run(
+        Job(
+            plate=shot.plate,
+            clean_plate=shot.clean,
+            output=str(tmp_path / "out/shot.####.exr"),
+            weights=str(random_weights),
+            clean_frames="1001-1002",
+            fitting=AS_IT_IS,
+        )
+    )
+    assert report.done == (1001, 1002)
+    assert report.failed[1003].endswith(
+        "clean.1003.exr, frame 1003: only frames 1001-1002 are used: this frame has no clean plate."
+    )
+
+
 def test_a_farm_passes_it_on(job: Job, tmp_path: Path) -> None:
     numbered = replace(job, start_frame="1001", clean_frames="1001-1002", clean_plate=job.clean_plate)
     bundle = make_bundle(numbered, tmp_path / "job", Farming(chunk=2))

@@ -48,6 +48,10 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         artist.say("no file", artist.refused(pull))
         sources["Clean Plate"].image = bpy.data.images.load(str(shot / "small.exr"))
         artist.say("another size", artist.refused(pull))
+        sources["Clean Plate"].image = bpy.data.images.load(str(shot / "another_place.exr"))
+        tree.howard.align = "auto"
+        artist.say("another place", artist.refused(pull))
+        tree.howard.align = "off"
         blur = artist.compositor().nodes.new("CompositorNodeBlur")
         artist.compositor().links.new(blur.outputs[0], node.inputs["Clean Plate"])
         artist.say("a chain", artist.refused(pull))

@@ -283,6 +283,25 @@ def test_frames_that_fail_are_named_and_the_others_shown(nuke: Any, make_group: 
     assert group.node("Result").loaded[1:] == (1001, 1001)
 
 
+@pytest.mark.parametrize("has_interface", [True, False])
+def test_a_clean_plate_that_does_not_fit_is_no_success(
+    make_nuke: Any, make_group: Any, plugin: Any, pull: Any, has_interface: bool
+) -> None:
+    nuke = make_nuke(gui=has_interface)
+    group = make_group(nuke)
+    another_place = colors(np.random.default_rng(1).random((HEIGHT, WIDTH, 3), np.float32))
+    group.setInput(1, Source(nuke, lambda _: another_place, (1, 1)))
+    group["align"].setValue("auto")
+    said = "the clean plate could not be fitted to 1001-1002: it is used as it is there"
+    if has_interface:
+        pull(nuke, group)
+        assert said in nuke.messages[-1]
+    else:
+        with pytest.raises(plugin.errors.PluginError, match=said):
+            plugin.pull(group, "range")
+    assert said in group["status"].value()
+
+
 def test_without_an_interface_it_waits_and_raises(make_nuke: Any, make_group: Any, plugin: Any) -> None:
     nuke = make_nuke(gui=False)
     group = make_group(nuke)

@@ -199,8 +199,11 @@ class _Pull:
         said += [problem] if problem else []
         fit = outcome.get("fit") or {}
         said += [fit["summary"]] if fit.get("summary") else []
+        misfits = fit.get("failed")
+        if misfits:
+            said.append(f"the clean plate could not be fitted to {misfits}: it is used as it is there")
         host.set_values(self._node, {"status": "\n".join(said)})
-        if problem or failed:
+        if problem or failed or misfits:
             if not host.has_interface():
                 raise PluginError("\n".join(said))
             host.message("\n".join(said))
