@@ -12,12 +12,14 @@ from typing import Any
 
 import bpy
 
+from . import description
 from .errors import AddonError
 
 __all__ = [
     "Footage",
     "Timing",
     "footage",
+    "is_still",
     "name",
     "numbers_beside",
     "picture",
@@ -130,6 +132,15 @@ def footage(node: bpy.types.Node, socket: dict[str, Any]) -> Footage | None:
         f"{label} comes from the node {shown.name}, which has no file: plug in an Image or Movie "
         "Clip node directly. Render computed images to files first."
     )
+
+
+def is_still(node: bpy.types.Node) -> bool:
+    """Tell whether the plate of a Howard Matte is a single image."""
+    try:
+        plate = footage(node, description.inputs()["plate"])
+    except AddonError:  # said when the matte is pulled
+        return False
+    return plate is not None and plate.timing is None
 
 
 def picture(node: bpy.types.Node) -> bpy.types.NodeSocket:

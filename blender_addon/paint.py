@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Painting an override: an image that starts as what Howard saw, plugged in and ready for the brush."""
+"""Painting over a pass: an image a frame, that starts as what Howard saw, ready for the brush."""
 
 from __future__ import annotations
 
@@ -8,37 +8,12 @@ import functools
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from . import baking, description, editors, group, images, pull, versions
+from . import baking, description, editors, group, images, pull, strokes, versions
 from .errors import AddonError
 
-__all__ = ["PAINTED", "PaintOverride", "UnplugOverride", "painted", "register", "unregister"]
-
-PAINTED = {"coarse_matte": "coarse_override", "error_map": "error_override"}
-"""Outputs that can be painted over, and the inputs that take them back."""
-
-_FRAME = "howard_painted_frame"
-
-
-def painted(node: bpy.types.Node, output: str) -> tuple[int, bool] | None:
-    """Tell of the painted override that is plugged in.
-
-    Parameters
-    ----------
-    node : Node
-        A Howard Matte.
-    output : str
-        Of `PAINTED`.
-
-    Returns
-    -------
-    tuple of int and bool, or None
-        The frame on which it was painted, and whether it has strokes that are not in its file; None where
-        nothing painted is plugged in.
-    """
-    image = _image(node, output)
-    return None if image is None else (image[_FRAME], image.is_dirty)
+__all__ = ["PaintOverride", "RemovePainted", "register", "unregister"]
 
 
 class PaintOverride(bpy.types.Operator):
@@ -47,21 +22,25 @@ class PaintOverride(bpy.types.Operator):
     bl_idname = "howard.paint_override"
     bl_label = "Paint Override"
     bl_description = (
-        "Make an image of this frame's result, plug it into the override, and paint on it. It is "
-        "used for every frame pulled while it is plugged in"
+        "Paint on this frame's result: what you change is used when this frame is pulled again, or in as "
+        "many frames as you say"
     )
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
     __annotations__ = {
         "group": StringProperty(options={"HIDDEN", "SKIP_SAVE"}),
         "output": EnumProperty(
-            name="Pass", items=[(name, description.outputs()[name]["label"], "") for name in PAINTED]
+            name="Pass", items=[(name, description.outputs()[name]["label"], "") for name in strokes.PAINTED]
         ),
     }
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Make the image, and show it in an Image Editor."""
+        """Give this frame's image, a new one where it has none, and show it in an Image Editor."""
+        frame = context.scene.frame_current
         try:
-            image = _painted(group.find(self.group, context), self.output, context.scene.frame_current)
+            node = group.find(self.group, context)
+            painted = strokes.covering(node.node_tree, self.output)
+            there = next((one for one in painted if one.frame == frame), None)
+            image = there.image if there is not None else _begun(node, self.output, frame)
         except AddonError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -69,59 +48,44 @@ class PaintOverride(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class UnplugOverride(bpy.types.Operator):
-    """Unplug an override."""
+class RemovePainted(bpy.types.Operator):
+    """Take a painted image out."""
 
-    bl_idname = "howard.unplug_override"
-    bl_label = "Unplug"
-    bl_description = "Unplug the painted override; its node and file stay, to be plugged in again"
+    bl_idname = "howard.remove_painted"
+    bl_label = "Remove"
+    bl_description = "No longer use what was painted here; its file stays beside the result"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
     __annotations__ = {
         "group": StringProperty(options={"HIDDEN", "SKIP_SAVE"}),
-        "output": PaintOverride.__annotations__["output"],
+        "place": IntProperty(name="Place", description="Which of the painted images", min=0),
     }
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Save what is painted, and remove the link."""
+        """Save what is painted, and forget it."""
         try:
-            node = group.find(self.group, context)
-            _keep(node, self.output)
+            painted = group.find(self.group, context).node_tree.howard.painted
+            if self.place >= len(painted):
+                raise AddonError("There is no such painted image.")
+            image = painted[self.place].image
+            if image is not None:
+                strokes.keep(image)
         except AddonError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        for link in node.inputs[description.inputs()[PAINTED[self.output]]["label"]].links:
-            node.id_data.links.remove(link)
+        painted.remove(self.place)
         return {"FINISHED"}
 
 
 def register() -> None:
     """Register the operators."""
     bpy.utils.register_class(PaintOverride)
-    bpy.utils.register_class(UnplugOverride)
+    bpy.utils.register_class(RemovePainted)
 
 
 def unregister() -> None:
     """Take them back."""
-    bpy.utils.unregister_class(UnplugOverride)
+    bpy.utils.unregister_class(RemovePainted)
     bpy.utils.unregister_class(PaintOverride)
-
-
-def _image(node: bpy.types.Node, output: str) -> bpy.types.Image | None:
-    """Give the painted image that is plugged in."""
-    plugged = images.source(node, description.inputs()[PAINTED[output]])
-    image = getattr(plugged.node, "image", None) if plugged is not None else None
-    return None if image is None or _FRAME not in image else image
-
-
-def _keep(node: bpy.types.Node, output: str) -> None:
-    """Save the painted image before it is unplugged: an image that nothing uses is not asked about."""
-    image = _image(node, output)
-    if image is None or not image.is_dirty:
-        return
-    try:
-        image.save()
-    except RuntimeError as error:
-        raise AddonError(f"{image.filepath} could not be saved: {error}") from error
 
 
 def _show(context: bpy.types.Context, image: bpy.types.Image) -> None:
@@ -142,22 +106,24 @@ def _rank(space: bpy.types.SpaceImageEditor) -> int:
     return 0 if editors.shows_viewer(space) else 1 + (space.ui_mode == "PAINT")
 
 
-def _painted(node: bpy.types.Node, output: str, frame: int) -> bpy.types.Image:
-    label = description.outputs()[output]["label"]
-    shown = group.shown_size(node.node_tree)
+def _begun(node: bpy.types.Node, output: str, frame: int) -> bpy.types.Image:
+    tree, label = node.node_tree, description.outputs()[output]["label"]
+    shown = group.shown_size(tree)
     if shown is None:
         raise AddonError(f"No {label} to paint on yet: pull the matte of this frame first.")
-    _keep(node, output)
-    path = _unused(pull.folder(node.node_tree) / "painted", f"{output}.{frame:04d}")
+    path = _unused(pull.folder(tree) / "painted", f"{output}.{frame:04d}")
     baking.bake(node.outputs[label], [(frame, path)], shown)
+    strokes.begin(path)
     image = bpy.data.images.load(str(path))
     # Numbers, not colours; set before anything is painted.
     image.colorspace_settings.is_data = True
-    image[_FRAME] = frame
     if bpy.data.filepath:
         image.filepath = bpy.path.relpath(str(path))
-    socket = description.inputs()[PAINTED[output]]
-    images.plug(node, socket["label"], image, f"Painted {label}")
+    made = tree.howard.painted.add()
+    made.image, made.output, made.frame, made.first, made.last = image, output, frame, frame, frame
+    made.name = f"{label}, frame {frame}"
+    if images.is_still(node):
+        made.used = "ALL"
     return image
 
 

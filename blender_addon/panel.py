@@ -12,7 +12,7 @@ from typing import Any
 import blf
 import bpy
 
-from . import description, group, images, nodes, paint, preview, pull, waiting
+from . import description, frames, group, images, nodes, paint, preview, pull, strokes, waiting
 from .errors import AddonError
 
 __all__ = ["register", "unregister", "wrapped"]
@@ -108,21 +108,15 @@ class OverridesPanel(_Section, bpy.types.Panel):
     def draw_matte(
         self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
     ) -> None:
-        """Draw a button for each pass that can be painted, and say where one is plugged in."""
-        for output in paint.PAINTED:
+        """Draw a button for each pass that can be painted, and what was painted over it."""
+        tree, frame = node.node_tree, context.scene.frame_current
+        for output in strokes.PAINTED:
             label = description.outputs()[output]["label"]
             button = layout.operator(paint.PaintOverride.bl_idname, icon="BRUSH_DATA", text=f"Paint {label}")
-            button.group, button.output = node.node_tree.name, output
-            painted = paint.painted(node, output)
-            if painted is None:
-                continue
-            frame, is_unsaved = painted
-            said = f"{label}: painted on frame {frame}, used for every frame."
-            if is_unsaved:
-                said += " Not saved yet: Image, Save in the Image Editor."
-            _lines(context, layout, said)
-            button = layout.operator(paint.UnplugOverride.bl_idname, icon="UNLINKED")
-            button.group, button.output = node.node_tree.name, output
+            button.group, button.output = tree.name, output
+            for place, painted in enumerate(tree.howard.painted):
+                if painted.output == output:
+                    _painted(layout, tree, place, painted, is_here=painted.covers(frame))
 
 
 class SettingsPanel(_Section, bpy.types.Panel):
@@ -252,9 +246,38 @@ def _button(layout: bpy.types.UILayout, tree: bpy.types.NodeTree) -> None:
     layout.label(text="Pull Matte")
     row = layout.row(align=True)
     row.scale_y = 1.4
-    for frames, text in (("CURRENT", "This Frame"), ("RANGE", "Frame Range")):
+    for wanted, text in (("CURRENT", "This Frame"), ("RANGE", "Frame Range")):
         button = row.operator(pull.PullMatte.bl_idname, text=text)
-        button.group, button.frames = tree.name, frames
+        button.group, button.frames = tree.name, wanted
+
+
+def _painted(
+    layout: bpy.types.UILayout,
+    tree: bpy.types.NodeTree,
+    place: int,
+    painted: strokes.HowardPainted,
+    *,
+    is_here: bool,
+) -> None:
+    row = layout.row(align=True)
+    row.use_property_split = False
+    button = row.operator(
+        frames.GoToFrame.bl_idname,
+        text=f"Frame {painted.frame}",
+        icon="RADIOBUT_ON" if is_here else "RADIOBUT_OFF",
+    )
+    button.frame = painted.frame
+    if painted.image is None:
+        row.label(text="Its image was removed", icon="ERROR")
+    else:
+        row.prop(painted, "used", text="")
+    removed = row.operator(paint.RemovePainted.bl_idname, text="", icon="X")
+    removed.group, removed.place = tree.name, place
+    if painted.used == "RANGE":
+        row = layout.row(align=True)
+        row.use_property_split = False
+        row.prop(painted, "first")
+        row.prop(painted, "last")
 
 
 def _knobs(layout: bpy.types.UILayout, settings: Any, knobs: Iterable[dict[str, Any]]) -> None:

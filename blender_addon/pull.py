@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from . import baking, colour, description, group, images, preferences, waiting, worker
+from . import baking, colour, description, group, images, preferences, strokes, waiting, worker
 from .errors import AddonError
 
 __all__ = ["CancelPull", "PullMatte", "folder", "is_running", "register", "unregister"]
@@ -261,12 +261,20 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
     patterns = {name: footage.pattern for name, footage in plates.items()}
     # Mattes are used as Blender has them, whatever nodes they come through.
     for name, socket in description.inputs().items():
-        plugged = None if socket["required"] else images.source(node, socket)
+        if socket["required"]:
+            continue
+        plugged, has_strokes = images.source(node, socket), _has_strokes(tree, name, shown)
+        if plugged is None and not has_strokes:
+            continue
+        pattern = here / "inputs" / f"{name}{numbering}.exr"
+        files = {number: _numbered(pattern, number) for number in shown}
         if plugged is not None:
-            pattern = here / "inputs" / f"{name}{numbering}.exr"
-            files = ((frame, _numbered(pattern, number)) for number, frame in shown.items())
-            baking.bake(plugged, files, plate.size, with_alpha=_may_be_partial(plugged, name))
-            patterns[name] = str(pattern)
+            with_alpha = has_strokes or _may_be_partial(plugged, name)
+            to_bake = ((frame, files[number]) for number, frame in shown.items())
+            baking.bake(plugged, to_bake, plate.size, with_alpha=with_alpha)
+        if has_strokes:
+            strokes.write(files, shown, tree, name, plate.size, is_baked=plugged is not None)
+        patterns[name] = str(pattern)
     request = {
         "inputs": patterns,
         "output": str(output),
@@ -285,6 +293,12 @@ def _plate(node: bpy.types.Node, socket: dict[str, Any]) -> images.Footage:
             "or choose a file in the sidebar (Howard)."
         )
     return footage
+
+
+def _has_strokes(tree: bpy.types.NodeTree, name: str, shown: dict[int, int]) -> bool:
+    """Tell whether something was painted that is for one of these frames."""
+    output = next((one for one, taken in strokes.PAINTED.items() if taken == name), None)
+    return output is not None and any(strokes.covering(tree, output, frame) for frame in shown.values())
 
 
 def _may_be_partial(plugged: bpy.types.NodeSocket, name: str) -> bool:

@@ -7,9 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
-from . import description
+from . import description, strokes
 
 __all__ = ["register", "unregister"]
 
@@ -18,6 +26,8 @@ _REGISTERED: list[type] = []
 
 def register() -> None:
     """Give every compositor tree settings."""
+    bpy.utils.register_class(strokes.HowardPainted)
+    _REGISTERED.append(strokes.HowardPainted)
     made = type("HowardMatteSettings", (bpy.types.PropertyGroup,), {"__annotations__": _properties()})
     made.__doc__ = "Settings of a Howard Matte node"
     bpy.utils.register_class(made)
@@ -56,6 +66,7 @@ def _properties() -> dict[str, Any]:
     made["more_layers"] = BoolProperty(
         name="More Layers", description=f"Also write: {', '.join(more)}", default=False
     )
+    made["painted"] = CollectionProperty(type=strokes.HowardPainted)
     made["status"] = StringProperty(name="Status", description="Result of the last pull")
     return made
 

@@ -302,21 +302,30 @@ def test_mattes_and_overrides(act: Callable[..., Any], tmp_path: Path) -> None:
     # What is given to paint on is what Howard saw: it changes nothing until it is painted on.
     folder = "//howard/Howard_Matte/painted"
     assert said["to paint"] == {
-        "Painted Error Map": [f"{folder}/error_map.0002.exr", True, True],
-        "Painted Coarse Matte": [f"{folder}/coarse_matte.0002.exr", True, True],
+        "Error Map, frame 2": [f"{folder}/error_map.0002.exr", True, True, "FRAME"],
+        "Coarse Matte, frame 2": [f"{folder}/coarse_matte.0002.exr", True, True, "FRAME"],
     }
-    np.testing.assert_array_equal(alpha["again"], alpha["none"])
-    for name, layer in (("coarse_override", "coarse"), ("error_override", "error")):
-        given = project / f"unpainted/inputs/{name}.1002.exr"
-        assert_shows(given, project / "unpainted/Howard_Matte.1002.exr", layer)
-    # The refiner takes overrides at full resolution, its own coarse matte at the coarse stage's.
-    np.testing.assert_allclose(alpha["unpainted"], alpha["none"], atol=0.05)
+    for name in ("again", "unpainted", "removed"):
+        np.testing.assert_array_equal(alpha[name], alpha["none"])
     assert (alpha["painted over"] == 1).all()
-    assert said["painted"] == [[2, True], [2, True]]
-    np.testing.assert_array_equal(alpha["unplugged"], alpha["none"])
+    for name in ("first frame beside", "first frame in a range"):
+        np.testing.assert_array_equal(alpha[name], alpha["first frame"])
+    assert (alpha["first frame painted"] == 1).all()
+    # Nothing painted is lost, nor painted over; beside each file lies what it began as.
+    assert said["removed"] == 0
+    began = [f"{name}.start.exr" for name in ("coarse_matte.0002", "coarse_matte.0002_2", "error_map.0002")]
+    assert said["files"] == sorted([*began, *(name.replace(".start", "") for name in began)])
     assert (pixels(project / "howard/Howard_Matte/painted/coarse_matte.0002.exr") == 1).all()
     assert (pixels(project / "howard/Howard_Matte/painted/error_map.0002.exr")[..., 0] == 0).all()
-    assert said["takes"] == ["coarse_matte.0002.exr", "coarse_matte.0002_2.exr", "error_map.0002.exr"]
+    # On another frame strokes change what they were painted over, and the rest stays that frame's own.
+    assert (alpha["protected first frame"][left] == 1).all()
+    np.testing.assert_allclose(
+        alpha["protected first frame"][right],
+        pixels(project / "coarse first frame.exr")[..., 0][right],
+        atol=0.03,
+    )
+    assert (alpha["over what is plugged in"] == 1).all()
+    assert "coarse_matte.0002_2.exr is missing: restore it, or remove it" in said["missing"]
     assert said["scene"] == [104, 72, 1, 2]
     assert said["scenes"] == 1
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,6 +32,17 @@ def black() -> Any:
     return socket
 
 
+def paint(entry: Any, where: Any, value: float) -> None:
+    """Paint with a hard brush, over the part of an image that numpy would take."""
+    image = entry.image
+    pixels = np.empty(72 * 104 * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    pixels = pixels.reshape(72, 104, 4)
+    pixels[where] = [value, value, value, 1]
+    image.pixels.foreach_set(pixels.ravel())
+    image.update()
+
+
 def flipped(socket: Any) -> Any:
     """Turn left and right round."""
     tree = artist.compositor()
@@ -49,15 +58,14 @@ def flipped(socket: Any) -> Any:
 def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
     rendered = []
     with artist.addon(zip_file, howard):
-        paint: Any = importlib.import_module(f"{artist.MODULE}.paint")
         artist.start_scene(project, (1, 2))
         node = artist.add_matte(str(shot / "plate.1001.exr"), str(shot / "clean.exr"))
         links = artist.compositor().links
 
-        def pull(name: str) -> None:
-            bpy.context.scene.frame_set(2)
+        def pull(name: str, frame: int = 2) -> None:
+            bpy.context.scene.frame_set(frame)
             assert bpy.ops.howard.pull_matte(frames="CURRENT") == {"FINISHED"}
-            artist.render(node.outputs["Alpha"], 2, project / f"{name}.exr")
+            artist.render(node.outputs["Alpha"], frame, project / f"{name}.exr")
             rendered.append(name)
 
         pull("none")
@@ -77,28 +85,61 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         for label in ("Coarse Matte Override", "Error Map Override"):
             links.remove(node.inputs[label].links[0])
         pull("again")
+        pull("first frame", 1)
+        bpy.context.scene.frame_set(2)
         for output in ("error_map", "coarse_matte"):
             assert bpy.ops.howard.paint_override(output=output) == {"FINISHED"}
-        images = {n.label: n.image for n in artist.compositor().nodes if n.label.startswith("Painted")}
+        error, coarse = node.node_tree.howard.painted
         artist.say(
             "to paint",
-            {name: [i.filepath, i.colorspace_settings.is_data, i.is_float] for name, i in images.items()},
+            {
+                one.name: [
+                    one.image.filepath,
+                    one.image.colorspace_settings.is_data,
+                    one.image.is_float,
+                    one.used,
+                ]
+                for one in (error, coarse)
+            },
         )
         pull("unpainted")
-        shutil.copytree(project / "howard/Howard_Matte", project / "unpainted")
-        white = images["Painted Coarse Matte"]
-        white.pixels.foreach_set(np.ones(72 * 104 * 4, np.float32))
-        white.update()
-        images["Painted Error Map"].pixels.foreach_set(np.tile(np.float32([0, 0, 0, 1]), 72 * 104))
-        images["Painted Error Map"].update()
-        artist.say("painted", [paint.painted(node, output) for output in paint.PAINTED])
+        paint(coarse, np.s_[:], 1)
+        paint(error, np.s_[:], 0)
         pull("painted over")
-        # Another take does not overwrite what was painted, and saves it.
+        # It is for its own frame, whether others are pulled with it or not.
+        pull("first frame beside", 1)
+        assert bpy.ops.howard.pull_matte(frames="RANGE") == {"FINISHED"}
+        artist.render(node.outputs["Alpha"], 1, project / "first frame in a range.exr")
+        rendered.append("first frame in a range")
+        coarse.used, coarse.first, coarse.last, error.used = "RANGE", 1, 1, "ALL"
+        pull("first frame painted", 1)
+        coarse.used = "FRAME"
+
+        # Painted again on its frame it is the same image, elsewhere another one.
+        bpy.context.scene.frame_set(2)
         assert bpy.ops.howard.paint_override(output="coarse_matte") == {"FINISHED"}
-        artist.say("takes", sorted(path.name for path in (project / "howard/Howard_Matte/painted").iterdir()))
-        for output in paint.PAINTED:
-            assert bpy.ops.howard.unplug_override(output=output) == {"FINISHED"}
-        pull("unplugged")
+        assert bpy.ops.howard.remove_painted(place=0) == {"FINISHED"}
+        assert bpy.ops.howard.remove_painted(place=0) == {"FINISHED"}
+        artist.say("removed", len(node.node_tree.howard.painted))
+        pull("removed")
+        bpy.context.scene.frame_set(2)
+        assert bpy.ops.howard.paint_override(output="coarse_matte") == {"FINISHED"}
+        artist.say("files", sorted(path.name for path in (project / "howard/Howard_Matte/painted").iterdir()))
+        half = node.node_tree.howard.painted[0]
+        paint(half, np.s_[:, :52], 1)
+        half.used = "ALL"
+        links.new(black(), node.inputs["Error Map Override"])
+        pull("protected first frame", 1)
+        artist.render(node.outputs["Coarse Matte"], 1, project / "coarse first frame.exr")
+        # What is plugged in is for all frames, what is painted lies over it.
+        links.new(painted("Nothing", alpha_right=1), node.inputs["Coarse Matte Override"])
+        paint(half, np.s_[:, 52:], 1)
+        pull("over what is plugged in", 1)
+        for path in (project / "howard/Howard_Matte/painted").glob("coarse_matte.0002_2*.exr"):
+            path.unlink()
+        half.image.reload()
+        bpy.context.scene.frame_set(1)
+        artist.say("missing", artist.refused(bpy.ops.howard.pull_matte))
         scene = bpy.context.scene
         size = scene.render.resolution_x, scene.render.resolution_y
         artist.say("scene", [*size, scene.frame_start, scene.frame_end])
