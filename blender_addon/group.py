@@ -15,7 +15,7 @@ import bpy
 from . import description, images, versions
 from .errors import AddonError
 
-__all__ = ["add", "find", "is_matte", "show", "shown_size", "trees"]
+__all__ = ["add", "find", "is_matte", "show", "shown_size", "timing", "trees"]
 
 _MARK = "howard_matte"
 _RESULT = "Result"
@@ -121,6 +121,13 @@ def shown_size(tree: bpy.types.NodeTree) -> tuple[int, int] | None:
     """Give width and height of the result that a group shows; None where there is none."""
     image = getattr(tree.nodes.get(_RESULT), "image", None)
     return None if image is None else tuple(image.size)
+
+
+def timing(tree: bpy.types.NodeTree) -> images.Timing | None:
+    """Tell when which picture of its result a group shows; None for a single image, and for none."""
+    node = tree.nodes.get(_RESULT)
+    image = getattr(node, "image", None)
+    return None if image is None or image.source == "FILE" else images.timing_of(node)
 
 
 def _create() -> bpy.types.NodeTree:

@@ -28,6 +28,7 @@ __all__ = [
     "result",
     "sequence_pattern",
     "source",
+    "timing_of",
 ]
 
 
@@ -70,6 +71,10 @@ class Timing:
         if place < 1:
             return None
         return min(place, self.count) + self.offset
+
+    def frame(self, number: int) -> int:
+        """Give the scene's frame at which a picture is shown, the first one where it is shown again."""
+        return number - self.offset - 1 + self.start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -290,6 +295,11 @@ def source(node: bpy.types.Node, socket: dict[str, Any]) -> bpy.types.NodeSocket
     return None
 
 
+def timing_of(node: bpy.types.Node) -> Timing:
+    """Give when an Image node shows which picture of its sequence or movie."""
+    return Timing(node.frame_start, max(node.frame_duration, 1), node.frame_offset, node.use_cyclic)
+
+
 def _same_files(image: bpy.types.Image, path: str) -> bool:
     known = os.path.normpath(bpy.path.abspath(image.filepath))
     if image.source == "FILE":
@@ -314,9 +324,7 @@ def _of_image(label: str, node: bpy.types.Node) -> Footage:
             f"{label}: the image {image.name} has unsaved changes: save it (Image Editor, Image, Save)."
         )
     path = _absolute(label, image)
-    timing = None
-    if image.source != "FILE":
-        timing = Timing(node.frame_start, max(node.frame_duration, 1), node.frame_offset, node.use_cyclic)
+    timing = None if image.source == "FILE" else timing_of(node)
     if image.source == "SEQUENCE":
         path = sequence_pattern(path)[0]
     return Footage(path, timing, _colorspace(image), tuple(image.size))

@@ -12,7 +12,7 @@ from typing import Any
 import blf
 import bpy
 
-from . import description, frames, group, images, nodes, paint, preview, pull, strokes, waiting
+from . import description, group, images, nodes, paint, preview, pull, strokes, verdicts, waiting
 from .errors import AddonError
 
 __all__ = ["register", "unregister", "wrapped"]
@@ -20,7 +20,17 @@ __all__ = ["register", "unregister", "wrapped"]
 _MARGIN = 62
 """Left and right of a line of text in the sidebar, tabs and all, in units of the interface."""
 
-"""Knobs that count with one choice of another only."""
+_CELL = 20
+"""Width of a cell of the strip, in the same units."""
+
+_ICONS = {
+    "good": "COLLECTION_COLOR_04",
+    "doubtful": "COLLECTION_COLOR_03",
+    "failed": "COLLECTION_COLOR_01",
+    "not made": "CANCEL",
+    "": "COLLECTION_COLOR_05",
+}
+"""Of a verdict: green, yellow, red; blue where none was asked for."""
 
 _OPEN_GROUPS = ("Quality", "Refinement")
 
@@ -99,6 +109,43 @@ class PreviewPanel(_Section, bpy.types.Panel):
             layout.template_ID(node.node_tree, "howard_background", open="image.open")
 
 
+class VerdictsPanel(_Section, bpy.types.Panel):
+    """The shot at a glance."""
+
+    bl_idname = "HOWARD_PT_verdicts"
+    bl_label = "Howard Verdicts"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """There are results."""
+        node = _matte(context) if _is_compositor(context) else None
+        return node is not None and bool(verdicts.glance(node.node_tree).said)
+
+    def draw_matte(
+        self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
+    ) -> None:
+        """Draw a strip of verdicts, this frame's in words, and who made them."""
+        seen, tree, here = verdicts.glance(node.node_tree), node.node_tree, context.scene.frame_current
+        _strip(context, layout, seen)
+        row = layout.row(align=True)
+        for direction, icon in (("LAST", "TRIA_LEFT"), ("NEXT", "TRIA_RIGHT")):
+            button = row.operator(verdicts.NextToLookAt.bl_idname, icon=icon, text=direction.capitalize())
+            button.group, button.direction = tree.name, direction
+        count = len(seen.to_look_at())
+        row.label(text=f"{count} of {len(seen.said)} to look at" if count else "None to look at")
+        if here in seen.said:
+            verdict, why = seen.said[here]
+            parts = [part for part in (verdict or "clean plate used as is", why) if part]
+            _lines(context, layout, f"Frame {here}: {'; '.join(parts)}")
+        for version, frames in sorted(seen.others.items()):
+            which = f"Frame {frames[0]} was" if len(frames) == 1 else f"{len(frames)} frames were"
+            made = f"by Howard {version}" if version else "by a Howard that the file does not name"
+            ours = description.load()["howard"]
+            _lines(context, layout, f"{which} made {made}; this is {ours}. Pull again to make all alike.")
+        if not seen.is_whole:
+            bpy.app.timers.register(waiting.redraw, first_interval=0.1)
+
+
 class OverridesPanel(_Section, bpy.types.Panel):
     """Painting, and what is painted."""
 
@@ -157,7 +204,7 @@ class ResultsPanel(_Section, bpy.types.Panel):
                 layout.operator("wm.path_open", icon="FILE_FOLDER", text="Open Folder").filepath = str(folder)
 
 
-_PANELS = (MattePanel, PreviewPanel, OverridesPanel, SettingsPanel, ResultsPanel)
+_PANELS = (MattePanel, PreviewPanel, VerdictsPanel, OverridesPanel, SettingsPanel, ResultsPanel)
 
 
 def register() -> None:
@@ -251,6 +298,26 @@ def _button(layout: bpy.types.UILayout, tree: bpy.types.NodeTree) -> None:
         button.group, button.frames = tree.name, wanted
 
 
+def _strip(context: bpy.types.Context, layout: bpy.types.UILayout, seen: verdicts.Glance) -> None:
+    scale = context.preferences.system.ui_scale
+    row = layout.row(align=True)
+    row.use_property_split = False
+    for frames in seen.cells(int((context.region.width - _MARGIN * scale) / (_CELL * scale))):
+        worst = seen.worst(frames)
+        cell = row.row(align=True)
+        if worst is None:
+            cell.label(icon="BLANK1")
+            continue
+        verdict, why = seen.said[worst]
+        cell.active = context.scene.frame_current in frames
+        button = cell.operator(
+            verdicts.GoToFrame.bl_idname, text="", icon=_ICONS[verdict], depress=cell.active
+        )
+        button.frame = worst
+        many = f"Frames {frames[0]}-{frames[-1]}, worst " if len(frames) > 1 else "Frame "
+        button.about = f"{many}{worst}: {verdict or 'clean plate used as is'}" + (f"; {why}" if why else "")
+
+
 def _painted(
     layout: bpy.types.UILayout,
     tree: bpy.types.NodeTree,
@@ -262,7 +329,7 @@ def _painted(
     row = layout.row(align=True)
     row.use_property_split = False
     button = row.operator(
-        frames.GoToFrame.bl_idname,
+        verdicts.GoToFrame.bl_idname,
         text=f"Frame {painted.frame}",
         icon="RADIOBUT_ON" if is_here else "RADIOBUT_OFF",
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -56,8 +57,10 @@ class _Pull:
         What the worker is asked for.
     timing : Timing or None
         Of the plate, so of the result; None for a single image.
+    numbers : frozenset of int
+        Of the plate's pictures that are pulled.
     total, over : int
-        How many frames, and how many of them are done or have failed.
+        How many, and how many of them are done or have failed.
     doing : str
         For the artist.
     warnings : list of str
@@ -71,6 +74,7 @@ class _Pull:
     group: str
     request: dict[str, Any]
     timing: images.Timing | None
+    numbers: frozenset[int]
     total: int = 1
     over: int = 0
     doing: str = "starting Howard"
@@ -102,6 +106,16 @@ class _Pull:
             raise AddonError(f"{self.group} was deleted; its result is {self.newest}.")
         group.show(tree, self.newest, self.timing)
         self.newest, self.shown_at = "", time.monotonic()
+
+    def remember(self, failed: dict[int, str]) -> None:
+        """Keep with the node which frames could not be made; those of earlier pulls stay known."""
+        tree = bpy.data.node_groups.get(self.group)
+        if tree is None:
+            return
+        known = json.loads(tree.howard.failures or "{}")
+        known = {number: why for number, why in known.items() if int(number) not in self.numbers}
+        known |= {str(number): why for number, why in failed.items()}
+        tree.howard.failures = json.dumps(known) if known else ""
 
 
 class PullMatte(waiting.Waiting, bpy.types.Operator):
@@ -157,6 +171,7 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
         outcome = work.result()
         said = [f"Done: {self._frames(outcome) or 'nothing'}"]
         failed = {int(frame): why for frame, why in (outcome.get("failed") or {}).items()}
+        self._pull.remember(failed)
         if failed:
             reasons = list(dict.fromkeys(failed.values()))
             said += [f"Failed: {self._in_words(_listed(sorted(failed)))}", *reasons[:_MOST_REASONS]]
@@ -282,7 +297,7 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
         "knobs": knobs,
         "options": options,
     }
-    return _Pull(tree.name, request, plate.timing, total=len(shown))
+    return _Pull(tree.name, request, plate.timing, frozenset(shown), total=len(shown))
 
 
 def _plate(node: bpy.types.Node, socket: dict[str, Any]) -> images.Footage:

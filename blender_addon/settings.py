@@ -67,6 +67,7 @@ def _properties() -> dict[str, Any]:
         name="More Layers", description=f"Also write: {', '.join(more)}", default=False
     )
     made["painted"] = CollectionProperty(type=strokes.HowardPainted)
+    made["failures"] = StringProperty(name="Failures", description="Frames that could not be made, and why")
     made["status"] = StringProperty(name="Status", description="Result of the last pull")
     return made
 

@@ -12,7 +12,7 @@ from . import worker
 from .client import CANCELLED, WorkerError
 from .errors import AddonError
 
-__all__ = ["Waiting", "progress"]
+__all__ = ["Waiting", "progress", "redraw"]
 
 _SECONDS = 0.2
 _AREAS = ("NODE_EDITOR", "PREFERENCES")
@@ -92,7 +92,7 @@ class Waiting:
         context.window_manager.progress_update(round(100 * part))
         if context.workspace is not None:
             context.workspace.status_text_set(f"Howard: {doing} (ESC cancels)")
-        _redraw(context)
+        redraw()
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -139,11 +139,12 @@ class Waiting:
         self._timer = None
         if context.workspace is not None:
             context.workspace.status_text_set(None)
-        _redraw(context)
+        redraw()
 
 
-def _redraw(context: bpy.types.Context) -> None:
-    for window in context.window_manager.windows:
+def redraw() -> None:
+    """Have what shows Howard drawn again."""
+    for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in _AREAS:
                 area.tag_redraw()

@@ -18,6 +18,7 @@ import pytest
 from blender.conftest import PROGRAM
 from shots import disc_over_gradient, gradient
 
+from howard_nodes import __version__
 from howard_nodes.frames import read_frame, write_image
 
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -185,6 +186,22 @@ def assert_farm_shows_result(project: Path) -> None:
     for frame in (1, 2, 3):
         file = project / f"howard/Howard_Matte/Howard_Matte.{1000 + frame}.exr"
         assert_shows(project / f"farm/comp.{frame:04d}.exr", file, None)
+
+
+def test_the_shot_at_a_glance(act: Callable[..., Any]) -> None:
+    said = act("verdicts.py")
+    assert said["not saved"] == []
+    assert said["nothing yet"] == {}
+    assert said["as is"] == {"1": "", "2": "", "3": "", "4": "not made", "5": "not made"}
+    assert said["another place"] == {"1": "", "2": "failed", "3": "", "4": "not made", "5": "not made"}
+    assert said["why"]
+    assert said["went"] == [4, 5, 2, 5, 4]
+    assert said["cells"] == [[1, 2, 3], [4, 5]]
+    assert said["ours"] == {}
+    assert said["others"] == {"9" * len(__version__): [3]}
+    assert said["gone"] == {"1": "", "2": "failed", "4": "not made", "5": "not made"}
+    assert said["mended"] == {str(frame): "" for frame in range(1, 6)}
+    assert said["none to look at"] is True
 
 
 def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
