@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from . import versions
+from . import folders, versions
 from .errors import AddonError
 
 __all__ = ["bake"]
@@ -71,10 +71,7 @@ def bake(
             if not path.is_file():
                 raise AddonError(f"{path} could not be written: choose another folder for the results.")
     except OSError as error:
-        raise AddonError(
-            f"{error.filename}: cannot write there ({error.strerror}); choose another folder for the results "
-            "in the sidebar (Howard)."
-        ) from error
+        raise folders.unwritable(error) from error
     except RuntimeError as error:
         raise AddonError(f"{node} could not be rendered for Howard: {error}") from error
     finally:

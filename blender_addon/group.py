@@ -9,13 +9,14 @@ there is one, Image is the plate.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import bpy
 
 from . import description, images, versions
 from .errors import AddonError
 
-__all__ = ["add", "find", "is_matte", "show", "shown_size", "timing", "trees"]
+__all__ = ["add", "find", "is_matte", "show", "shown_file", "shown_size", "timing", "trees"]
 
 _MARK = "howard_matte"
 _RESULT = "Result"
@@ -121,6 +122,12 @@ def shown_size(tree: bpy.types.NodeTree) -> tuple[int, int] | None:
     """Give width and height of the result that a group shows; None where there is none."""
     image = getattr(tree.nodes.get(_RESULT), "image", None)
     return None if image is None else tuple(image.size)
+
+
+def shown_file(tree: bpy.types.NodeTree) -> Path | None:
+    """Give a file of the result that a group shows; None where there is none."""
+    image = getattr(tree.nodes.get(_RESULT), "image", None)
+    return None if image is None else Path(bpy.path.abspath(image.filepath, library=image.library))
 
 
 def timing(tree: bpy.types.NodeTree) -> images.Timing | None:

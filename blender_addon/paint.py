@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from . import baking, description, editors, group, images, pull, strokes, versions
+from . import baking, description, editors, folders, group, images, strokes, versions
 from .errors import AddonError
 
 __all__ = ["PaintOverride", "RemovePainted", "register", "unregister"]
@@ -111,7 +111,7 @@ def _begun(node: bpy.types.Node, output: str, frame: int) -> bpy.types.Image:
     shown = group.shown_size(tree)
     if shown is None:
         raise AddonError(f"No {label} to paint on yet: pull the matte of this frame first.")
-    path = _unused(pull.folder(tree) / "painted", f"{output}.{frame:04d}")
+    path = _unused(folders.folder(tree) / "painted", f"{output}.{frame:04d}")
     baking.bake(node.outputs[label], [(frame, path)], shown)
     strokes.begin(path)
     image = bpy.data.images.load(str(path))

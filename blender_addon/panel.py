@@ -12,7 +12,7 @@ from typing import Any
 import blf
 import bpy
 
-from . import description, group, images, nodes, paint, preview, pull, strokes, verdicts, waiting
+from . import description, folders, group, images, nodes, paint, preview, pull, strokes, verdicts, waiting
 from .errors import AddonError
 
 __all__ = ["register", "unregister", "wrapped"]
@@ -107,6 +107,8 @@ class PreviewPanel(_Section, bpy.types.Panel):
             button.group, button.what = node.node_tree.name, name
         if shown == preview.BACKGROUND:
             layout.template_ID(node.node_tree, "howard_background", open="image.open")
+        if shown == preview.WIPE:
+            layout.prop(node.node_tree, "howard_wipe", slider=True)
 
 
 class VerdictsPanel(_Section, bpy.types.Panel):
@@ -163,7 +165,7 @@ class OverridesPanel(_Section, bpy.types.Panel):
             button.group, button.output = tree.name, output
             for place, painted in enumerate(tree.howard.painted):
                 if painted.output == output:
-                    _painted(layout, tree, place, painted, is_here=painted.covers(frame))
+                    _painted(layout, tree, place, painted, is_here=strokes.covers(painted, frame))
 
 
 class SettingsPanel(_Section, bpy.types.Panel):
@@ -199,7 +201,7 @@ class ResultsPanel(_Section, bpy.types.Panel):
         layout.prop(node.node_tree.howard, "folder")
         layout.prop(node.node_tree.howard, "more_layers")
         with contextlib.suppress(AddonError):  # the file is not saved yet
-            folder = pull.folder(node.node_tree)
+            folder = folders.folder(node.node_tree)
             if folder.is_dir():
                 layout.operator("wm.path_open", icon="FILE_FOLDER", text="Open Folder").filepath = str(folder)
 
@@ -322,7 +324,7 @@ def _painted(
     layout: bpy.types.UILayout,
     tree: bpy.types.NodeTree,
     place: int,
-    painted: strokes.HowardPainted,
+    painted: Any,
     *,
     is_here: bool,
 ) -> None:

@@ -13,21 +13,25 @@ import functools
 from collections.abc import Callable
 
 import bpy
-from bpy.props import EnumProperty, PointerProperty, StringProperty
+from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProperty
 
-from . import description, editors, group, images, overlays, versions
+from . import description, editors, folders, group, images, overlays, versions
 from .errors import AddonError
 
-__all__ = ["BACKGROUND", "PREVIEWS", "Preview", "current", "register", "unregister"]
+__all__ = ["BACKGROUND", "PREVIEWS", "WIPE", "Preview", "current", "register", "unregister"]
 
 BACKGROUND = "BACKGROUND"
+WIPE = "WIPE"
 
 _VIEWER = "Howard Preview"
 _HEAT = "Howard Preview Heat"
 _BOARD = "Howard Preview Checkerboard"
 _OVER = "Howard Preview Over"
 _BEHIND = "Howard Preview Background"
-_HELPERS = (_HEAT, _BOARD, _OVER, _BEHIND)
+_BEFORE = "Howard Preview Before"
+_WIPE = "Howard Preview Wipe"
+_CHANGE = "Howard Preview Change"
+_HELPERS = (_HEAT, _BOARD, _OVER, _BEHIND, _WIPE, _CHANGE, _BEFORE)
 
 _AFTER: list[Callable[[], None]] = []
 """To be done when the viewer has been computed."""
@@ -97,6 +101,38 @@ def _over_background(node: bpy.types.Node, scene: bpy.types.Scene) -> bpy.types.
     return over.outputs[0]
 
 
+def _before(node: bpy.types.Node) -> bpy.types.NodeSocket:
+    """Give the alpha that the last pull replaced."""
+    path = folders.replaced(node.node_tree)
+    if path is None:
+        raise AddonError("Nothing to compare with yet: change something, and pull this frame again.")
+    shown = _helper(node, _BEFORE, "CompositorNodeImage", (60, -460))
+    images.result(shown, str(path), f"{node.node_tree.name} Before", group.timing(node.node_tree))
+    layer = description.outputs()["alpha"]["layer"]
+    return next(output for output in shown.outputs if output.enabled and output.name == layer)
+
+
+def _wipe(node: bpy.types.Node, scene: bpy.types.Scene) -> bpy.types.NodeSocket:
+    before, tree = _before(node), node.id_data
+    split = _helper(node, _WIPE, "CompositorNodeSplit", (60, -260))
+    left, right = versions.split_inputs(split)
+    tree.links.new(before, left)
+    tree.links.new(_pass("alpha")(node, scene), right)
+    versions.split_at(split, node.node_tree.howard_wipe)
+    return split.outputs[0]
+
+
+def _change(node: bpy.types.Node, scene: bpy.types.Scene) -> bpy.types.NodeSocket:
+    before, tree = _before(node), node.id_data
+    mix = tree.nodes.get(_CHANGE) or versions.add_twin(tree, "MixRGB")
+    change = _helper(node, _CHANGE, mix.bl_idname, (60, -260), made=mix)
+    change.blend_type = "DIFFERENCE"
+    change.inputs[0].default_value = 1.0
+    tree.links.new(before, change.inputs[1])
+    tree.links.new(_pass("alpha")(node, scene), change.inputs[2])
+    return change.outputs[0]
+
+
 def _of_pass(name: str, about: str) -> _Kind:
     label = description.outputs()[name]["label"]
     return _Kind(label, about, label, _pass(name), is_picture=False)
@@ -114,6 +150,20 @@ PREVIEWS = {
     ),
     "ERROR_MAP": _of_pass("error_map", "How wrong the coarse matte is expected to be."),
     "ERROR_HEAT": _Kind("Error Heat", "The plate, red to yellow where the error map is high.", _HEAT, _heat),
+    WIPE: _Kind(
+        "Before | After",
+        "At the left the alpha before the last pull, at the right as it is now.",
+        _WIPE,
+        _wipe,
+        is_picture=False,
+    ),
+    "CHANGE": _Kind(
+        "Change",
+        "By how much the last pull changed the alpha.",
+        _CHANGE,
+        _change,
+        is_picture=False,
+    ),
 }
 """By name, in the order of their buttons."""
 
@@ -161,12 +211,22 @@ def register() -> None:
         poll=lambda _tree, image: image.source in ("FILE", "SEQUENCE", "MOVIE", "GENERATED"),
         update=_on_background,
     )
+    bpy.types.CompositorNodeTree.howard_wipe = FloatProperty(
+        name="Wipe",
+        description="Where Before ends and After begins",
+        default=0.5,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        update=_on_wipe,
+    )
 
 
 def unregister() -> None:
     """Take them back."""
     bpy.app.handlers.composite_post.remove(_on_computed)
     del bpy.types.CompositorNodeTree.howard_background
+    del bpy.types.CompositorNodeTree.howard_wipe
     bpy.utils.unregister_class(Preview)
 
 
@@ -197,12 +257,18 @@ def _size(node: bpy.types.Node) -> tuple[int, int]:
     return size
 
 
-def _helper(node: bpy.types.Node, name: str, kind: str, place: tuple[int, int]) -> bpy.types.Node:
+def _helper(
+    node: bpy.types.Node,
+    name: str,
+    kind: str,
+    place: tuple[int, int],
+    made: bpy.types.Node | None = None,
+) -> bpy.types.Node:
     """Give one of the nodes of previews, made beside a Howard Matte where it is not there."""
     tree = node.id_data
     helper = tree.nodes.get(name)
     if helper is None or helper.bl_idname != kind:
-        helper = tree.nodes.new(kind)
+        helper = made or tree.nodes.new(kind)
         helper.name = helper.label = name
         helper.location = (node.location.x + node.width + place[0], node.location.y + place[1])
         helper.select = False
@@ -223,6 +289,14 @@ def _on_background(tree: bpy.types.NodeTree, context: bpy.types.Context) -> None
         node = group.find(tree.name, context)
         if current(node) == BACKGROUND:
             _feed(node, BACKGROUND, context.scene)
+
+
+def _on_wipe(tree: bpy.types.NodeTree, context: bpy.types.Context) -> None:
+    """Move the wipe."""
+    with contextlib.suppress(AddonError):
+        split = group.find(tree.name, context).id_data.nodes.get(_WIPE)
+        if split is not None:
+            versions.split_at(split, tree.howard_wipe)
 
 
 def _look(context: bpy.types.Context, *, all_of_it: bool) -> None:

@@ -9,16 +9,15 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from . import baking, colour, description, group, images, preferences, strokes, waiting, worker
+from . import baking, colour, description, folders, group, images, preferences, strokes, waiting, worker
 from .errors import AddonError
 
-__all__ = ["CancelPull", "PullMatte", "folder", "is_running", "register", "unregister"]
+__all__ = ["CancelPull", "PullMatte", "is_running", "register", "unregister"]
 
 _RUNNING: dict[str, worker.Work] = {}
 _SHOWN_SECONDS = 1.0
@@ -28,21 +27,6 @@ _MOST_REASONS = 3
 def is_running(tree: bpy.types.NodeTree) -> bool:
     """Tell whether a group's matte is being pulled."""
     return tree.name in _RUNNING and not _RUNNING[tree.name].is_over
-
-
-def folder(tree: bpy.types.NodeTree) -> Path:
-    """Give the folder of all files of a group. Raises `AddonError` where it cannot be known."""
-    named = tree.howard.folder.strip()
-    if named.startswith("//") and not bpy.data.filepath:
-        raise AddonError(
-            "Save the blend file first, or choose a folder for the results in the sidebar (Howard)."
-        )
-    path = Path(bpy.path.abspath(named))
-    if not path.is_absolute():
-        raise AddonError(
-            f"The folder for the results, {named or 'empty'}, is not an absolute path: choose another one."
-        )
-    return path / bpy.path.clean_name(tree.name)
 
 
 @dataclasses.dataclass
@@ -260,7 +244,7 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
     }
     plate, clean = plates["plate"], plates["clean_plate"]
     shown = _shown(plate, wanted)
-    here = folder(tree)
+    here = folders.folder(tree)
     numbering = "" if plate.timing is None else ".####"
     output = here / f"{here.name}{numbering}.exr"
     options = description.settings(description.load()["options"], tree.howard)
@@ -282,7 +266,7 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
         if plugged is None and not has_strokes:
             continue
         pattern = here / "inputs" / f"{name}{numbering}.exr"
-        files = {number: _numbered(pattern, number) for number in shown}
+        files = {number: folders.numbered(pattern, number) for number in shown}
         if plugged is not None:
             with_alpha = has_strokes or _may_be_partial(plugged, name)
             to_bake = ((frame, files[number]) for number, frame in shown.items())
@@ -297,6 +281,7 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
         "knobs": knobs,
         "options": options,
     }
+    folders.keep_replaced(output, shown)
     return _Pull(tree.name, request, plate.timing, frozenset(shown), total=len(shown))
 
 
@@ -336,10 +321,6 @@ def _shown(plate: images.Footage, wanted: range) -> dict[int, int]:
             "start frame in its node, or go to a frame in its range."
         )
     return shown
-
-
-def _numbered(pattern: Path, number: int) -> Path:
-    return pattern.with_name(pattern.name.replace("####", f"{number:04d}"))
 
 
 def _shift(footage: images.Footage) -> int:

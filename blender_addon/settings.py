@@ -26,12 +26,11 @@ _REGISTERED: list[type] = []
 
 def register() -> None:
     """Give every compositor tree settings."""
-    bpy.utils.register_class(strokes.HowardPainted)
-    _REGISTERED.append(strokes.HowardPainted)
-    made = type("HowardMatteSettings", (bpy.types.PropertyGroup,), {"__annotations__": _properties()})
-    made.__doc__ = "Settings of a Howard Matte node"
-    bpy.utils.register_class(made)
-    _REGISTERED.append(made)
+    painted = _registered(
+        "HowardPainted", strokes.PROPERTIES, "A painted image, and the frames that it is for"
+    )
+    properties = _properties() | {"painted": CollectionProperty(type=painted)}
+    made = _registered("HowardMatteSettings", properties, "Settings of a Howard Matte node")
     bpy.types.CompositorNodeTree.howard = PointerProperty(type=made)
 
 
@@ -40,6 +39,14 @@ def unregister() -> None:
     del bpy.types.CompositorNodeTree.howard
     while _REGISTERED:
         bpy.utils.unregister_class(_REGISTERED.pop())
+
+
+def _registered(name: str, properties: dict[str, Any], about: str) -> type:
+    """Make a property group: 4.2 crashes at its end where one is a class of a module."""
+    made = type(name, (bpy.types.PropertyGroup,), {"__annotations__": properties, "__doc__": about})
+    bpy.utils.register_class(made)
+    _REGISTERED.append(made)
+    return made
 
 
 def _properties() -> dict[str, Any]:
@@ -66,7 +73,6 @@ def _properties() -> dict[str, Any]:
     made["more_layers"] = BoolProperty(
         name="More Layers", description=f"Also write: {', '.join(more)}", default=False
     )
-    made["painted"] = CollectionProperty(type=strokes.HowardPainted)
     made["failures"] = StringProperty(name="Failures", description="Frames that could not be made, and why")
     made["status"] = StringProperty(name="Status", description="Result of the last pull")
     return made

@@ -17,7 +17,7 @@ from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 from . import description
 from .errors import AddonError
 
-__all__ = ["PAINTED", "HowardPainted", "begin", "covering", "keep", "write"]
+__all__ = ["PAINTED", "PROPERTIES", "begin", "covering", "covers", "keep", "write"]
 
 PAINTED = {"coarse_matte": "coarse_override", "error_map": "error_override"}
 """Outputs that can be painted over, and the inputs that take them back."""
@@ -27,36 +27,34 @@ _BEGUN = 1 - 1 / 128
 
 _LEAST = 0.01  # of a stroke, below which nothing was painted
 
-
-class HowardPainted(bpy.types.PropertyGroup):
-    """A painted image of a pass, and the frames that it is for."""
-
-    __annotations__ = {
-        "image": PointerProperty(type=bpy.types.Image, name="Image", description="What was painted"),
-        "output": StringProperty(name="Pass"),
-        "frame": IntProperty(name="Frame", description="The frame on which it was painted"),
-        "used": EnumProperty(
-            name="Used For",
-            description="Frames for which the strokes are used",
-            items=(
-                ("FRAME", "This Frame", "The frame on which it was painted"),
-                ("RANGE", "Frames", "The strokes in a range of frames; the rest of each stays its own"),
-                ("ALL", "Every Frame", "The strokes in every frame; the rest of each stays its own"),
-            ),
-            default="FRAME",
+PROPERTIES = {
+    "image": PointerProperty(type=bpy.types.Image, name="Image", description="What was painted"),
+    "output": StringProperty(name="Pass"),
+    "frame": IntProperty(name="Frame", description="The frame on which it was painted"),
+    "used": EnumProperty(
+        name="Used For",
+        description="Frames for which the strokes are used",
+        items=(
+            ("FRAME", "This Frame", "The frame on which it was painted"),
+            ("RANGE", "Frames", "The strokes in a range of frames; the rest of each stays its own"),
+            ("ALL", "Every Frame", "The strokes in every frame; the rest of each stays its own"),
         ),
-        "first": IntProperty(name="First", description="First frame for which the strokes are used"),
-        "last": IntProperty(name="Last", description="Last frame for which the strokes are used"),
-    }
-
-    def covers(self, frame: int) -> bool:
-        """Tell whether the strokes are for a frame of the scene."""
-        if self.used == "RANGE":
-            return self.first <= frame <= self.last
-        return self.used == "ALL" or frame == self.frame
+        default="FRAME",
+    ),
+    "first": IntProperty(name="First", description="First frame for which the strokes are used"),
+    "last": IntProperty(name="Last", description="Last frame for which the strokes are used"),
+}
+"""Of a painted image of a pass: the image, and the frames that it is for."""
 
 
-def covering(tree: bpy.types.NodeTree, output: str, frame: int | None = None) -> list[HowardPainted]:
+def covers(painted: Any, frame: int) -> bool:
+    """Tell whether what was painted is for a frame of the scene."""
+    if painted.used == "RANGE":
+        return painted.first <= frame <= painted.last
+    return painted.used == "ALL" or frame == painted.frame
+
+
+def covering(tree: bpy.types.NodeTree, output: str, frame: int | None = None) -> list[Any]:
     """List what was painted over a pass.
 
     Parameters
@@ -70,13 +68,14 @@ def covering(tree: bpy.types.NodeTree, output: str, frame: int | None = None) ->
 
     Returns
     -------
-    list of HowardPainted
-        In the order in which they were begun, later strokes on top; without those whose image was removed.
+    list
+        Entries of the tree's `howard.painted`, in the order in which they were begun, later strokes on top;
+        without those whose image was removed.
     """
     return [
         one
         for one in tree.howard.painted
-        if one.output == output and one.image is not None and (frame is None or one.covers(frame))
+        if one.output == output and one.image is not None and (frame is None or covers(one, frame))
     ]
 
 

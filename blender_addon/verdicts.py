@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from . import description, group, pull, results
+from . import description, folders, group, results
 from .errors import AddonError
 
 __all__ = ["Glance", "GoToFrame", "NextToLookAt", "glance", "register", "unregister"]
@@ -64,7 +64,7 @@ def glance(tree: bpy.types.NodeTree) -> Glance:
     Files are read for a twentieth of a second at most: where `is_whole` is false, look again.
     """
     try:
-        folder = pull.folder(tree)
+        folder = folders.folder(tree)
     except AddonError:  # the blend file was not saved yet
         return Glance({}, {})
     kept = _KEPT.setdefault((folder, folder.name), results.Kept(folder, folder.name))

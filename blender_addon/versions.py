@@ -16,6 +16,8 @@ __all__ = [
     "hide_uvs",
     "over_inputs",
     "remove_scene",
+    "split_at",
+    "split_inputs",
 ]
 
 _IS_5 = bpy.app.version >= (5, 0, 0)
@@ -94,6 +96,23 @@ def over_inputs(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.N
     """Give background and foreground of an Alpha Over node: names and places differ, their order does not."""
     below, above = (socket for socket in node.inputs if socket.type == "RGBA")
     return below, above
+
+
+def split_inputs(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """Give what a Split node shows at the left and at the right."""
+    first, second = (socket for socket in node.inputs if socket.type == "RGBA")
+    return (first, second) if _IS_5 else (second, first)
+
+
+def split_at(node: bpy.types.Node, place: float) -> None:
+    """Have a Split node split upright at a part of the width, 0 to 1."""
+    if _IS_5:
+        node.inputs["Position"].default_value = place, 0.5
+        node.inputs["Rotation"].default_value = 0.0
+    elif "Factor" in node.inputs:  # 4.5
+        node.inputs["Factor"].default_value = place
+    else:
+        node.factor = round(100 * place)
 
 
 def _sockets(tree: bpy.types.NodeTree) -> Iterator[bpy.types.NodeTreeInterfaceSocket]:

@@ -148,7 +148,8 @@ def test_from_the_zip_to_every_socket(
     assert said["file"].startswith("//howard/Howard_Matte/Howard_Matte.")
     assert said["reloaded"] == ["draft", "Done: frame 1002"]
     assert sorted(path.name for path in result.iterdir()) == [
-        f"Howard_Matte.{n}.exr" for n in (1001, 1002, 1003)
+        *(f"Howard_Matte.{n}.exr" for n in (1001, 1002, 1003)),
+        "before",
     ]
     # Until something is pulled, Image is the plate.
     np.testing.assert_array_equal(pixels(project / "before.exr")[..., :3], disc_over_gradient(1)[0])
@@ -249,7 +250,8 @@ def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
     assert "is not a Howard worker" in kept
     # Nothing but what was pulled, no half files.
     assert sorted(path.name for path in result.iterdir()) == [
-        f"Howard_Matte.{n}.exr" for n in (1001, 1002, 1003)
+        *(f"Howard_Matte.{n}.exr" for n in (1001, 1002, 1003)),
+        "before",
     ]
 
 
@@ -362,7 +364,18 @@ def test_previews(act: Callable[..., Any], tmp_path: Path) -> None:
         "BACKGROUND": [viewer, f"{viewer} Over"],
         "sky": [viewer, f"{viewer} Background", f"{viewer} Over"],
         "again": [viewer],
+        "WIPE": [viewer, f"{viewer} Before", f"{viewer} Wipe"],
+        "CHANGE": [viewer, f"{viewer} Before", f"{viewer} Change"],
+        "after all": [viewer],
     }
+    assert "pull this frame again" in said["nothing before"]
+    assert said["kept"]
+    first, now = (pixels(project / f"{name}.exr", "alpha") for name in ("first", "second"))
+    wipe, change = (pixels(project / f"{what}.exr")[..., 0] for what in ("WIPE", "CHANGE"))
+    np.testing.assert_array_equal(wipe[:, :25], first[:, :25, 0])
+    np.testing.assert_array_equal(wipe[:, 27:], now[:, 27:, 0])
+    np.testing.assert_allclose(change, np.abs(first - now)[..., 0], atol=1e-6)
+    assert change.max() > 0
     assert said["artist's viewer"] == "Foreground"
     # Numbers do not go through the view transform; pictures do.
     numbers = ("ALPHA", "COARSE_MATTE", "ERROR_MAP")

@@ -67,10 +67,33 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         node.node_tree.howard_background = None
         bpy.ops.howard.preview(what="ALPHA")
         nodes["again"] = sorted({one.name for one in tree.nodes} - before)
-        artist.say("nodes", nodes)
         artist.say("as render", as_render)
         artist.say("artist's viewer", fed(artists).name)
 
+        # What changed: nothing was pulled before, then one frame of two was.
+        artist.say("nothing before", artist.refused(bpy.ops.howard.preview, what="WIPE"))
+        first = project / "howard/Howard_Matte/Howard_Matte.1002.exr"
+        (project / "first.exr").write_bytes(first.read_bytes())
+        node.node_tree.howard.quality = "draft"
+        assert bpy.ops.howard.pull_matte(frames="CURRENT") == {"FINISHED"}
+        assert first.read_bytes() != (project / "first.exr").read_bytes()
+        for what in ("WIPE", "CHANGE"):
+            for _ in range(2):
+                assert bpy.ops.howard.preview(what=what) == {"FINISHED"}
+            nodes[what] = sorted({one.name for one in tree.nodes} - before)
+            if what == "WIPE":
+                node.node_tree.howard_wipe = 0.25
+            render(fed(tree.nodes["Howard Preview"]), project / f"{what}.exr")
+        bpy.ops.howard.preview(what="ALPHA")
+        nodes["after all"] = sorted({one.name for one in tree.nodes} - before)
+        assert bpy.ops.howard.pull_matte(frames="CURRENT") == {"FINISHED"}
+        kept = project / "howard/Howard_Matte/before/Howard_Matte.1002.exr"
+        artist.say("kept", kept.read_bytes() != (project / "first.exr").read_bytes())
+        (project / "second.exr").write_bytes(first.read_bytes())
+        node.node_tree.howard.quality = "standard"
+        assert bpy.ops.howard.pull_matte(frames="CURRENT") == {"FINISHED"}
+
+        artist.say("nodes", nodes)
         # What previews leave for an artist's own comp.
         assert bpy.ops.howard.add_error_heat() == {"FINISHED"}
         heat = tree.nodes.active
