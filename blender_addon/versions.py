@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import bpy
@@ -108,7 +109,7 @@ def split_at(node: bpy.types.Node, place: float) -> None:
     """Have a Split node split upright at a part of the width, 0 to 1."""
     if _IS_5:
         node.inputs["Position"].default_value = place, 0.5
-        node.inputs["Rotation"].default_value = 0.0
+        node.inputs["Rotation"].default_value = math.pi / 2
     elif "Factor" in node.inputs:  # 4.5
         node.inputs["Factor"].default_value = place
     else:
