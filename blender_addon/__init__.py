@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from . import menu, nodes, paint, panel, preferences, preview, pull, settings, verdicts, worker
+from . import menu, nodes, paint, panel, plates, preferences, preview, pull, settings, verdicts, worker
 
 __all__ = ["register", "unregister"]
 
-_ROOMS = (settings, preferences, nodes, pull, verdicts, paint, preview, panel, menu)
+_ROOMS = (settings, preferences, nodes, pull, plates, verdicts, paint, preview, panel, menu)
 
 
 def register() -> None:

@@ -2,6 +2,7 @@
 """For type checkers: the zip has a copy of howard_nodes/client.py in this place."""
 
 from howard_nodes.client import CANCELLED as CANCELLED
+from howard_nodes.client import GONE as GONE
 from howard_nodes.client import NOT_STARTED as NOT_STARTED
 from howard_nodes.client import Request as Request
 from howard_nodes.client import Worker as Worker

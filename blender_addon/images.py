@@ -25,9 +25,11 @@ __all__ = [
     "picture",
     "play",
     "plug",
+    "required",
     "result",
     "sequence_pattern",
     "source",
+    "time",
     "timing_of",
 ]
 
@@ -72,9 +74,14 @@ class Timing:
             return None
         return min(place, self.count) + self.offset
 
+    @property
+    def shift(self) -> int:
+        """The number of a picture, less the scene's frame at which it is shown."""
+        return self.offset + 1 - self.start
+
     def frame(self, number: int) -> int:
         """Give the scene's frame at which a picture is shown, the first one where it is shown again."""
-        return number - self.offset - 1 + self.start
+        return number - self.shift
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +144,18 @@ def footage(node: bpy.types.Node, socket: dict[str, Any]) -> Footage | None:
         f"{label} comes from the node {shown.name}, which has no file: plug in an Image or Movie "
         "Clip node directly. Render computed images to files first."
     )
+
+
+def required(node: bpy.types.Node, name: str) -> Footage:
+    """Find the files behind an input that must be plugged in, as `footage` does. Raises `AddonError`."""
+    socket = description.inputs()[name]
+    found = footage(node, socket)
+    if found is None:
+        raise AddonError(
+            f"Nothing is plugged into {socket['label']}: plug in an Image or a Movie Clip node, "
+            "or choose a file in the sidebar (Howard)."
+        )
+    return found
 
 
 def is_still(node: bpy.types.Node) -> bool:
@@ -270,9 +289,14 @@ def result(node: bpy.types.Node, path: str, name: str, timing: Timing | None) ->
     image.reload()
     node.image = image
     if timing is not None:
-        node.frame_start, node.frame_duration = timing.start, timing.count
-        node.frame_offset, node.use_cyclic = timing.offset, timing.cyclic
-        node.use_auto_refresh = True
+        time(node, timing)
+
+
+def time(node: bpy.types.Node, timing: Timing) -> None:
+    """Have an Image node show its sequence at these frames."""
+    node.frame_start, node.frame_duration = timing.start, timing.count
+    node.frame_offset, node.use_cyclic = timing.offset, timing.cyclic
+    node.use_auto_refresh = True
 
 
 def name(node: bpy.types.Node, socket: dict[str, Any]) -> str:

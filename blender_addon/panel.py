@@ -6,63 +6,21 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import blf
 import bpy
 
-from . import description, folders, group, images, nodes, paint, preview, pull, strokes, verdicts, waiting
+from . import description, folders, images, nodes, preview, pull, sections, waiting
 from .errors import AddonError
+from .shot_panels import CleanPlatePanel, OverridesPanel, VerdictsPanel
 
-__all__ = ["register", "unregister", "wrapped"]
-
-_MARGIN = 62
-"""Left and right of a line of text in the sidebar, tabs and all, in units of the interface."""
-
-_CELL = 20
-"""Width of a cell of the strip, in the same units."""
-
-_ICONS = {
-    "good": "COLLECTION_COLOR_04",
-    "doubtful": "COLLECTION_COLOR_03",
-    "failed": "COLLECTION_COLOR_01",
-    "not made": "CANCEL",
-    "": "COLLECTION_COLOR_05",
-}
-"""Of a verdict: green, yellow, red; blue where none was asked for."""
+__all__ = ["register", "unregister"]
 
 _OPEN_GROUPS = ("Quality", "Refinement")
 
 
-class _Section:
-    """A panel of the tab Howard; it has `draw_matte`."""
-
-    bl_space_type = "NODE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "Howard"
-    bl_order = 0
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Compositors that have a matte."""
-        return _is_compositor(context) and _matte(context) is not None
-
-    def draw(self: Any, context: bpy.types.Context) -> None:
-        """Draw it for the active node, else for the only one there is."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        self.draw_matte(context, layout, group.find("", context))
-
-    def draw_matte(
-        self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
-    ) -> None:
-        """Draw it for this node."""
-        raise NotImplementedError
-
-
-class MattePanel(_Section, bpy.types.Panel):
+class MattePanel(sections.Section, bpy.types.Panel):
     """Plates, the button, and how it went."""
 
     bl_idname = "HOWARD_PT_matte"
@@ -71,14 +29,14 @@ class MattePanel(_Section, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """All compositors."""
-        return _is_compositor(context)
+        return sections.is_compositor(context)
 
     def draw(self: Any, context: bpy.types.Context) -> None:
         """Draw it, or a way to add a matte."""
         try:
             super().draw(context)
         except AddonError as error:
-            _lines(context, self.layout, str(error))
+            sections.lines(context, self.layout, str(error))
             self.layout.operator(nodes.AddMatte.bl_idname, icon="ADD", text="Add Howard Matte")
 
     def draw_matte(
@@ -87,10 +45,10 @@ class MattePanel(_Section, bpy.types.Panel):
         """Draw them."""
         _plates(context, layout, node)
         _button(layout, node.node_tree)
-        _lines(context, layout, node.node_tree.howard.status)
+        sections.lines(context, layout, node.node_tree.howard.status)
 
 
-class PreviewPanel(_Section, bpy.types.Panel):
+class PreviewPanel(sections.Section, bpy.types.Panel):
     """What the viewer shows."""
 
     bl_idname = "HOWARD_PT_preview"
@@ -111,64 +69,7 @@ class PreviewPanel(_Section, bpy.types.Panel):
             layout.prop(node.node_tree, "howard_wipe", slider=True)
 
 
-class VerdictsPanel(_Section, bpy.types.Panel):
-    """The shot at a glance."""
-
-    bl_idname = "HOWARD_PT_verdicts"
-    bl_label = "Howard Verdicts"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """There are results."""
-        node = _matte(context) if _is_compositor(context) else None
-        return node is not None and bool(verdicts.glance(node.node_tree).said)
-
-    def draw_matte(
-        self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
-    ) -> None:
-        """Draw a strip of verdicts, this frame's in words, and who made them."""
-        seen, tree, here = verdicts.glance(node.node_tree), node.node_tree, context.scene.frame_current
-        _strip(context, layout, seen)
-        row = layout.row(align=True)
-        for direction, icon in (("LAST", "TRIA_LEFT"), ("NEXT", "TRIA_RIGHT")):
-            button = row.operator(verdicts.NextToLookAt.bl_idname, icon=icon, text=direction.capitalize())
-            button.group, button.direction = tree.name, direction
-        count = len(seen.to_look_at())
-        row.label(text=f"{count} of {len(seen.said)} to look at" if count else "None to look at")
-        if here in seen.said:
-            verdict, why = seen.said[here]
-            parts = [part for part in (verdict or "clean plate used as is", why) if part]
-            _lines(context, layout, f"Frame {here}: {'; '.join(parts)}")
-        for version, frames in sorted(seen.others.items()):
-            which = f"Frame {frames[0]} was" if len(frames) == 1 else f"{len(frames)} frames were"
-            made = f"by Howard {version}" if version else "by a Howard that the file does not name"
-            ours = description.load()["howard"]
-            _lines(context, layout, f"{which} made {made}; this is {ours}. Pull again to make all alike.")
-        if not seen.is_whole:
-            bpy.app.timers.register(waiting.redraw, first_interval=0.1)
-
-
-class OverridesPanel(_Section, bpy.types.Panel):
-    """Painting, and what is painted."""
-
-    bl_idname = "HOWARD_PT_overrides"
-    bl_label = "Howard Overrides"
-
-    def draw_matte(
-        self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
-    ) -> None:
-        """Draw a button for each pass that can be painted, and what was painted over it."""
-        tree, frame = node.node_tree, context.scene.frame_current
-        for output in strokes.PAINTED:
-            label = description.outputs()[output]["label"]
-            button = layout.operator(paint.PaintOverride.bl_idname, icon="BRUSH_DATA", text=f"Paint {label}")
-            button.group, button.output = tree.name, output
-            for place, painted in enumerate(tree.howard.painted):
-                if painted.output == output:
-                    _painted(layout, tree, place, painted, is_here=strokes.covers(painted, frame))
-
-
-class SettingsPanel(_Section, bpy.types.Panel):
+class SettingsPanel(sections.Section, bpy.types.Panel):
     """The knobs."""
 
     bl_idname = "HOWARD_PT_settings"
@@ -187,7 +88,7 @@ class SettingsPanel(_Section, bpy.types.Panel):
                 _knobs(body, settings, knobs)
 
 
-class ResultsPanel(_Section, bpy.types.Panel):
+class ResultsPanel(sections.Section, bpy.types.Panel):
     """Where results go."""
 
     bl_idname = "HOWARD_PT_results"
@@ -206,7 +107,15 @@ class ResultsPanel(_Section, bpy.types.Panel):
                 layout.operator("wm.path_open", icon="FILE_FOLDER", text="Open Folder").filepath = str(folder)
 
 
-_PANELS = (MattePanel, PreviewPanel, VerdictsPanel, OverridesPanel, SettingsPanel, ResultsPanel)
+_PANELS = (
+    MattePanel,
+    PreviewPanel,
+    CleanPlatePanel,
+    VerdictsPanel,
+    OverridesPanel,
+    SettingsPanel,
+    ResultsPanel,
+)
 
 
 def register() -> None:
@@ -224,51 +133,6 @@ def unregister() -> None:
         bpy.utils.unregister_class(panel)
 
 
-def wrapped(text: str, width: float, measure: Callable[[str], float]) -> Iterator[str]:
-    """Break text into lines, between words where that can be.
-
-    Parameters
-    ----------
-    text : str
-        Any; its own lines stay apart.
-    width : float
-        Of a line.
-    measure : callable
-        Gives the width of a text.
-
-    Yields
-    ------
-    str
-        A line.
-    """
-    for paragraph in text.splitlines():
-        line = ""
-        for word in paragraph.split():
-            longer = f"{line} {word}".lstrip()
-            if measure(longer) <= width:
-                line = longer
-                continue
-            if line:
-                yield line
-            line = word
-            while measure(line) > width and len(line) > 1:  # a path has no blanks
-                fits = next((n for n in range(len(line) - 1, 1, -1) if measure(line[:n]) <= width), 1)
-                yield line[:fits]
-                line = line[fits:]
-        yield line
-
-
-def _is_compositor(context: bpy.types.Context) -> bool:
-    return context.space_data.tree_type == "CompositorNodeTree"
-
-
-def _matte(context: bpy.types.Context) -> bpy.types.Node | None:
-    try:
-        return group.find("", context)
-    except AddonError:
-        return None
-
-
 def _plates(context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node) -> None:
     for name, socket in description.inputs().items():
         if not socket["required"]:
@@ -281,7 +145,8 @@ def _plates(context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.ty
     plate = nodes.unmatched(node, context.scene)
     if plate is not None:
         frames = f", frames {plate.timing.start}-{plate.timing.end}" if plate.timing else ""
-        _lines(context, layout, f"The plate is {plate.size[0]} x {plate.size[1]}{frames}. The scene differs.")
+        said = f"The plate is {plate.size[0]} x {plate.size[1]}{frames}. The scene differs."
+        sections.lines(context, layout, said)
         text = "Use Its Size and Frames" if plate.timing else nodes.MatchPlate.bl_label
         layout.operator(nodes.MatchPlate.bl_idname, text=text).group = node.node_tree.name
 
@@ -298,55 +163,6 @@ def _button(layout: bpy.types.UILayout, tree: bpy.types.NodeTree) -> None:
     for wanted, text in (("CURRENT", "This Frame"), ("RANGE", "Frame Range")):
         button = row.operator(pull.PullMatte.bl_idname, text=text)
         button.group, button.frames = tree.name, wanted
-
-
-def _strip(context: bpy.types.Context, layout: bpy.types.UILayout, seen: verdicts.Glance) -> None:
-    scale = context.preferences.system.ui_scale
-    row = layout.row(align=True)
-    row.use_property_split = False
-    for frames in seen.cells(int((context.region.width - _MARGIN * scale) / (_CELL * scale))):
-        worst = seen.worst(frames)
-        cell = row.row(align=True)
-        if worst is None:
-            cell.label(icon="BLANK1")
-            continue
-        verdict, why = seen.said[worst]
-        cell.active = context.scene.frame_current in frames
-        button = cell.operator(
-            verdicts.GoToFrame.bl_idname, text="", icon=_ICONS[verdict], depress=cell.active
-        )
-        button.frame = worst
-        many = f"Frames {frames[0]}-{frames[-1]}, worst " if len(frames) > 1 else "Frame "
-        button.about = f"{many}{worst}: {verdict or 'clean plate used as is'}" + (f"; {why}" if why else "")
-
-
-def _painted(
-    layout: bpy.types.UILayout,
-    tree: bpy.types.NodeTree,
-    place: int,
-    painted: Any,
-    *,
-    is_here: bool,
-) -> None:
-    row = layout.row(align=True)
-    row.use_property_split = False
-    button = row.operator(
-        verdicts.GoToFrame.bl_idname,
-        text=f"Frame {painted.frame}",
-        icon="RADIOBUT_ON" if is_here else "RADIOBUT_OFF",
-    )
-    button.frame = painted.frame
-    if painted.image is None:
-        row.label(text="Its image was removed", icon="ERROR")
-    else:
-        row.prop(painted, "used", text="")
-    removed = row.operator(paint.RemovePainted.bl_idname, text="", icon="X")
-    removed.group, removed.place = tree.name, place
-    if painted.used == "RANGE":
-        row = layout.row(align=True)
-        row.use_property_split = False
-        row.prop(painted, "first")
-        row.prop(painted, "last")
 
 
 def _knobs(layout: bpy.types.UILayout, settings: Any, knobs: Iterable[dict[str, Any]]) -> None:
@@ -371,18 +187,6 @@ def _place(knob: dict[str, Any]) -> int:
 
 def _header(self: bpy.types.Header, context: bpy.types.Context) -> None:
     done = waiting.progress()
-    if done is not None and _is_compositor(context):
+    if done is not None and sections.is_compositor(context):
         self.layout.progress(factor=done[0], text=f"Howard {done[0]:.0%}")
         self.layout.operator(pull.CancelPull.bl_idname, icon="CANCEL", text="")
-
-
-def _lines(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
-    """Write text in the width of the sidebar."""
-    scale = context.preferences.system.ui_scale
-    blf.size(0, context.preferences.ui_styles[0].widget.points * scale)
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for line in wrapped(
-        text, context.region.width - _MARGIN * scale, lambda part: blf.dimensions(0, part)[0]
-    ):
-        column.label(text=line)

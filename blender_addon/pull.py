@@ -92,14 +92,19 @@ class _Pull:
         self.newest, self.shown_at = "", time.monotonic()
 
     def remember(self, failed: dict[int, str]) -> None:
-        """Keep with the node which frames could not be made; those of earlier pulls stay known."""
+        """Keep with the node which frames could not be made; what is known of others stays."""
         tree = bpy.data.node_groups.get(self.group)
         if tree is None:
             return
-        known = json.loads(tree.howard.failures or "{}")
-        known = {number: why for number, why in known.items() if int(number) not in self.numbers}
-        known |= {str(number): why for number, why in failed.items()}
-        tree.howard.failures = json.dumps(known) if known else ""
+        pulled = {self._frame(number) for number in self.numbers}
+        for name, new in (("failures", failed), ("fitted", {})):
+            known = json.loads(getattr(tree.howard, name) or "{}")
+            known = {frame: said for frame, said in known.items() if int(frame) not in pulled}
+            known |= {str(self._frame(number)): why for number, why in new.items()}
+            setattr(tree.howard, name, json.dumps(known) if known else "")
+
+    def _frame(self, number: int) -> int:
+        return number if self.timing is None else self.timing.frame(number)
 
 
 class PullMatte(waiting.Waiting, bpy.types.Operator):
@@ -239,9 +244,7 @@ def _wanted(scene: bpy.types.Scene, frames: str) -> range:
 
 def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
     tree = node.node_tree
-    plates = {
-        name: _plate(node, socket) for name, socket in description.inputs().items() if socket["required"]
-    }
+    plates = {name: images.required(node, name) for name in ("plate", "clean_plate")}
     plate, clean = plates["plate"], plates["clean_plate"]
     shown = _shown(plate, wanted)
     here = folders.folder(tree)
@@ -253,7 +256,7 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
         colorspace=plate.colorspace or colour.SCENE_LINEAR,
         clean_colorspace=clean.colorspace or colour.SCENE_LINEAR,
         output_colorspace=colour.SCENE_LINEAR,
-        clean_offset=_shift(clean) - _shift(plate) if plate.timing and clean.timing else 0,
+        clean_offset=clean.timing.shift - plate.timing.shift if plate.timing and clean.timing else 0,
         layers=",".join(_layers(all_of_them=tree.howard.more_layers)),
     )
     knobs = description.settings(description.load()["knobs"], tree.howard)
@@ -285,16 +288,6 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
     return _Pull(tree.name, request, plate.timing, frozenset(shown), total=len(shown))
 
 
-def _plate(node: bpy.types.Node, socket: dict[str, Any]) -> images.Footage:
-    footage = images.footage(node, socket)
-    if footage is None:
-        raise AddonError(
-            f"Nothing is plugged into {socket['label']}: plug in an Image or a Movie Clip node, "
-            "or choose a file in the sidebar (Howard)."
-        )
-    return footage
-
-
 def _has_strokes(tree: bpy.types.NodeTree, name: str, shown: dict[int, int]) -> bool:
     """Tell whether something was painted that is for one of these frames."""
     output = next((one for one, taken in strokes.PAINTED.items() if taken == name), None)
@@ -321,12 +314,6 @@ def _shown(plate: images.Footage, wanted: range) -> dict[int, int]:
             "start frame in its node, or go to a frame in its range."
         )
     return shown
-
-
-def _shift(footage: images.Footage) -> int:
-    """Give the number of a picture, less the scene's frame at which it is shown."""
-    assert footage.timing is not None
-    return footage.timing.offset + 1 - footage.timing.start
 
 
 def _layers(*, all_of_them: bool) -> Iterable[str]:

@@ -74,6 +74,8 @@ def _properties() -> dict[str, Any]:
         name="More Layers", description=f"Also write: {', '.join(more)}", default=False
     )
     made["failures"] = StringProperty(name="Failures", description="Frames that could not be made, and why")
+    made["fitted"] = StringProperty(name="Fitted", description="Verdicts of the last Fit, by frame")
+    made["clean_status"] = StringProperty(name="Clean Plate", description="Result of the last Fit or Build")
     made["status"] = StringProperty(name="Status", description="Result of the last pull")
     return made
 

@@ -78,8 +78,10 @@ def glance(tree: bpy.types.NodeTree) -> Glance:
         said[frame] = verdict, found.message
         if found.version != ours:
             others.setdefault(found.version, []).append(frame)
-    for number, why in json.loads(tree.howard.failures or "{}").items():
-        said[int(number) if timing is None else timing.frame(int(number))] = _FAILED, why
+    said |= {
+        int(frame): (verdict, why) for frame, (verdict, why) in json.loads(tree.howard.fitted or "{}").items()
+    }
+    said |= {int(frame): (_FAILED, why) for frame, why in json.loads(tree.howard.failures or "{}").items()}
     return Glance(dict(sorted(said.items())), others, kept.is_whole)
 
 

@@ -205,6 +205,49 @@ def test_the_shot_at_a_glance(act: Callable[..., Any]) -> None:
     assert said["none to look at"] is True
 
 
+@pytest.fixture
+def takes_of_a_walker(tiny_shot: Path) -> Path:
+    """Two takes before a place with texture, one who crosses it and one who stays; and noise."""
+    rng = np.random.default_rng(3)
+    place = np.kron(rng.uniform(0.1, 0.6, (12, 20, 3)), np.ones((10, 10, 1))).astype(np.float32)
+    walker = np.kron(rng.uniform(0.0, 1.0, (6, 3, 3)), np.ones((10, 10, 1))).astype(np.float32)
+    exact = {"depth": "float", "colorspace": "lin_rec709_scene"}
+    for step in range(12):
+        for name, left in (("walk", 14 * step), ("stays", 80 + step % 3)):
+            plate = place.copy()
+            plate[60:, left : left + 30] = walker[:, : 200 - left]
+            noisy = plate + rng.normal(0, 0.002, plate.shape)
+            write_image(tiny_shot / f"{name}.{1001 + step}.exr", noisy.astype(np.float32), "RGB", **exact)
+    write_image(tiny_shot / "noise.exr", rng.random(place.shape, np.float32), "RGB", **exact)
+    write_image(tiny_shot / "place.exr", place, "RGB", **exact)
+    return tiny_shot
+
+
+def test_clean_plates_are_built_and_fitted(
+    act: Callable[..., Any], takes_of_a_walker: Path, tmp_path: Path
+) -> None:
+    said = act("clean_plates.py")
+    frames = [str(frame) for frame in range(11, 23)]
+    assert "plug in an Image or a Movie Clip node" in said["nothing plugged in"]
+    for camera, source in (("STILL", "FILE"), ("MOVING", "SEQUENCE")):
+        assert said[f"built {camera}"].startswith("Built")
+        assert said[f"plugged in {camera}"][1] == source
+        assert said[f"plugged in {camera}"][0].startswith("//howard/Howard_Matte/clean/clean.")
+        assert said[f"there {camera}"]
+        assert said[f"fitted {camera}"] == dict.fromkeys(frames, "good")
+    assert said["status"].startswith("Clean plate fit: 12 good")
+    place = pixels(takes_of_a_walker / "place.exr")
+    for frame in (1001, 1012):
+        assert np.abs(pixels(tmp_path / f"project/shown.{frame}.exr")[..., :3] - place).mean() < 0.01
+    assert said["pulled"] == dict.fromkeys(frames, "good") | {"12": ""}
+    assert "12 failed" in said["no fit"]
+    assert said["seen"] == dict.fromkeys(frames, "failed")
+    assert "never moves away" in said["stays"]
+    assert said["still plugged in"]
+    assert "single image" in said["one image"]
+    assert "/bin/false" in said["no howard"]
+
+
 def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
     said = act("messages.py")
     shot, result = tmp_path / "shot", tmp_path / "project/Howard_Matte"

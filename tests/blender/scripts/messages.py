@@ -16,8 +16,8 @@ import bpy
 def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
     with artist.addon(zip_file, howard):
         pull = bpy.ops.howard.pull_matte
-        panel: Any = importlib.import_module(f"{artist.MODULE}.panel")
-        artist.say("lines", list(panel.wrapped("a frame has\n/a/very/long/path in it", 10, len)))
+        sections: Any = importlib.import_module(f"{artist.MODULE}.sections")
+        artist.say("lines", list(sections.wrapped("a frame has\n/a/very/long/path in it", 10, len)))
         bpy.ops.wm.read_homefile(use_empty=True)
         artist.say("no node", artist.refused(pull))
         bpy.ops.howard.add_matte()
