@@ -62,6 +62,7 @@ def bake(
             copied_tree.links.new(source, grey.inputs[0])
             source = grey.outputs[0]
         copied_tree.links.new(source, versions.final_output(copied_tree))
+        _spare_the_renderer(copied_tree, source.node)
         for frame, path in frames:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)  # so that an old file is not taken for one that was written
@@ -76,6 +77,19 @@ def bake(
         raise AddonError(f"{node} could not be rendered for Howard: {error}") from error
     finally:
         versions.remove_scene(copied)
+
+
+def _spare_the_renderer(tree: bpy.types.NodeTree, node: bpy.types.Node) -> None:
+    """Take out Render Layers nodes that do not lead to a node: Blender renders their scenes all the same."""
+    leading, looked = {node.name}, [node]
+    while looked:
+        for socket in looked.pop().inputs:
+            before = [link.from_node for link in socket.links if link.from_node.name not in leading]
+            leading.update(one.name for one in before)
+            looked.extend(before)
+    for other in [one for one in tree.nodes if one.bl_idname == "CompositorNodeRLayers"]:
+        if other.name not in leading:
+            tree.nodes.remove(other)
 
 
 def _strip(scene: bpy.types.Scene, tree: bpy.types.NodeTree, size: tuple[int, int]) -> None:

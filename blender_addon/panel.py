@@ -34,7 +34,7 @@ class MattePanel(sections.Section, bpy.types.Panel):
     def draw(self: Any, context: bpy.types.Context) -> None:
         """Draw it, or a way to add a matte."""
         try:
-            super().draw(context)
+            sections.Section.draw(self, context)
         except AddonError as error:
             sections.lines(context, self.layout, str(error))
             self.layout.operator(nodes.AddMatte.bl_idname, icon="ADD", text="Add Howard Matte")

@@ -37,9 +37,11 @@ class Section:
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        self.drawmatte(context, layout, group.find("", context))
+        self.draw_matte(context, layout, group.find("", context))
 
-    def drawmatte(self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node) -> None:
+    def draw_matte(
+        self, context: bpy.types.Context, layout: bpy.types.UILayout, node: bpy.types.Node
+    ) -> None:
         """Draw it for this node."""
         raise NotImplementedError
 

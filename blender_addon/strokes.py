@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-import numpy as np
 from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from . import description
 from .errors import AddonError
+
+try:
+    import numpy as np
+except ImportError:  # Blender brings it; a distribution's own Blender may leave it out
+    np = None  # type: ignore[assignment]
 
 __all__ = ["PAINTED", "PROPERTIES", "begin", "covering", "covers", "keep", "write"]
 
@@ -81,6 +85,7 @@ def covering(tree: bpy.types.NodeTree, output: str, frame: int | None = None) ->
 
 def begin(path: Path) -> None:
     """Make a file of a pass one to paint on, and keep beside it what it began as. Raises `AddonError`."""
+    _need_numpy()
     pixels = _load(path)
     pixels[..., 3] = 1
     _save(path, pixels * np.float32(_BEGUN))
@@ -128,6 +133,7 @@ def write(
     AddonError
         A painted image is of another size or gone, or a file cannot be written.
     """
+    _need_numpy()
     output = next(one for one, taken in PAINTED.items() if taken == name)
     known: dict[str, np.ndarray] = {}
     empty: Path | None = None
@@ -174,6 +180,14 @@ def _strokes(image: bpy.types.Image, name: str) -> np.ndarray:
     stroke[stroke < _LEAST] = 0
     color = np.clip(value - (1 - stroke) * began, 0, stroke)
     return np.stack([color, color, color, stroke], -1).astype(np.float32)
+
+
+def _need_numpy() -> None:
+    if np is None:
+        raise AddonError(
+            "Painting needs numpy, which Blender brings along, but this one's Python lacks: install it "
+            "(on Debian the package python3-numpy), or use Blender from blender.org."
+        )
 
 
 def _start_of(path: Path) -> Path:

@@ -200,6 +200,15 @@ def test_the_shot_at_a_glance(act: Callable[..., Any]) -> None:
     assert said["cells"] == [[1, 2, 3], [4, 5]]
     assert said["ours"] == {}
     assert said["others"] == {"9" * len(__version__): [3]}
+    assert said["drawn at first"]["Howard Verdicts"] == []
+    assert "This Frame" in said["drawn at first"]["Howard Matte"]
+    drawn = said["drawn"]
+    assert {"2 of 5 to look at", "3 of 5 to look at"} & set(drawn["Howard Verdicts"])
+    assert any(text.startswith("Frame 2: failed; too little texture") for text in drawn["Howard Verdicts"])
+    assert any(text.startswith("Frame 3 was made by Howard 99999") for text in drawn["Howard Verdicts"])
+    assert {"Paint Error Map", "Frame 2"} <= set(drawn["Howard Overrides"])
+    assert "Camera Moves" in drawn["Howard Clean Plate"]
+    assert "Quality" in drawn["Howard Settings"]
     assert said["gone"] == {"1": "", "2": "failed", "4": "not made", "5": "not made"}
     assert said["mended"] == {str(frame): "" for frame in range(1, 6)}
     assert said["none to look at"] is True

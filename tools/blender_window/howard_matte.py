@@ -46,6 +46,7 @@ def steps() -> Steps:
     node = yield from _first_matte(area)
     shown = yield from _previews(area)
     yield from _painted(area, shown)
+    yield from _the_shot(area, node)
     yield from _comp(area, shown, node)
     bpy.ops.wm.save_mainfile()
     with override(area):
@@ -126,8 +127,39 @@ def _previews(area: bpy.types.Area) -> Generator[float, None, bpy.types.Area]:
         if what == "ERROR_MAP":
             yield from _framed(area)
             sheet("blender_error_map", picture("error_map"), height=810)
+        if what == "ALPHA":
+            yield from _backdrop(area)
     sheet("blender_previews", taken["ERROR_HEAT"], taken["CHECKERBOARD"], height=400)
     return shown
+
+
+def _backdrop(area: bpy.types.Area) -> Steps:
+    """Look at a matte behind the nodes: under AgX, white is white there too."""
+    assert bpy.context.scene.view_settings.view_transform == "AgX"
+    area.spaces.active.show_backdrop = True
+    yield 2.0
+    image = bpy.data.images.load(str(picture("backdrop", area)))
+    brightest = max(min(image.pixels[at : at + 3]) for at in range(0, len(image.pixels), 4 * 997))
+    bpy.data.images.remove(image)
+    assert brightest == 1.0, f"white is {brightest:.3f} in the backdrop"
+    area.spaces.active.show_backdrop = False
+
+
+def _the_shot(area: bpy.types.Area, node: bpy.types.Node) -> Steps:
+    """Fit, see the verdicts, and what the painting changed."""
+    settings = node.node_tree.howard
+    with override(area):
+        bpy.ops.howard.fit_clean_plate("INVOKE_DEFAULT")
+    yield from until(lambda: settings.clean_status, 120, "the fit did not end")
+    print("fitted:", settings.clean_status)
+    with override(area):
+        assert bpy.ops.howard.preview(what="WIPE") == {"FINISHED"}
+    yield 3.0
+    picture("wipe")
+    # Room for what is about the whole shot.
+    settings.status = ""
+    yield 1.0
+    sheet("blender_shot", picture("shot"), height=810)
 
 
 def _painted(area: bpy.types.Area, shown: bpy.types.Area) -> Steps:
@@ -180,8 +212,6 @@ def _comp(area: bpy.types.Area, shown: bpy.types.Area, node: bpy.types.Node) -> 
     # A closer look at the nodes: their pictures need room.
     for one in (each for each in tree.nodes if each.bl_idname == "CompositorNodeImage"):
         one.show_preview = False
-        if one.label.startswith("Painted"):
-            one.location.y += 160
     for given, taken in (
         (street.outputs["Image"], over.inputs["Background"]),
         (node.outputs["Image"], over.inputs["Foreground"]),

@@ -21,5 +21,7 @@ openbox >"$WINDOW_OUT/openbox.log" 2>&1 &
 blender --factory-startup --python-use-system-env --gpu-backend opengl \
     --window-fullscreen --python-exit-code 1 --python "$WINDOW_SCRIPT" -- "$@" >"$WINDOW_OUT/blender.log" 2>&1 &&
     code=0 || code=$?
+# What is drawn fails in the log alone.
+! grep -q "Python script error" "$WINDOW_OUT/blender.log" || code=1
 [ "$code" = 0 ] || tail -n 30 "$WINDOW_OUT/blender.log" >&2
 exit "$code"

@@ -15,7 +15,7 @@ command -v mmdebstrap >/dev/null || { echo "mmdebstrap is missing: apt-get insta
 trap 'rm -rf "$folder.part"' EXIT
 rm -rf "$folder.part"
 mmdebstrap --variant=apt \
-    --include=blender,python3-cattr,python3-requests,xvfb,xauth,xdotool,openbox,imagemagick,libgl1,libegl1,libgl1-mesa-dri \
+    --include=blender,python3-cattr,python3-numpy,python3-requests,xvfb,xauth,xdotool,openbox,imagemagick,libgl1,libegl1,libgl1-mesa-dri \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     "$@" sid "$folder.part"
 mkdir -p "$folder.part/host"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -99,6 +101,43 @@ def render(socket: Any, frame: int, file: Path) -> None:
     scene.frame_set(frame)
     scene.render.filepath = str(file)
     assert bpy.ops.render.render(write_still=True) == {"FINISHED"}
+
+
+class Drawn:
+    """A layout that takes all that panels draw, and keeps the texts."""
+
+    def __init__(self, texts: list[str] | None = None) -> None:
+        self.texts: list[str] = [] if texts is None else texts
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def draw(*_: Any, text: str = "", **__: Any) -> Any:
+            self.texts.extend([text] if text else [])
+            inside = Drawn(self.texts)
+            return (inside, inside) if name == "panel" else inside
+
+        return draw
+
+
+def drawn(panel: Any) -> list[str]:
+    """Draw a panel of the sidebar, and give its texts; a window would draw it by itself."""
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        # Without a window nothing has a scale.
+        preferences=SimpleNamespace(
+            system=SimpleNamespace(ui_scale=1.0), ui_styles=bpy.context.preferences.ui_styles
+        ),
+        region=SimpleNamespace(width=2000),
+        space_data=SimpleNamespace(tree_type="CompositorNodeTree"),
+        active_node=None,
+    )
+    layout = Drawn()
+    if panel.poll(context):
+        draw_matte = partial(panel.draw_matte, None)
+        panel.draw(SimpleNamespace(layout=layout, draw_matte=draw_matte), context)
+    return layout.texts
 
 
 def refused(operator: Any, **settings: Any) -> str:

@@ -14,6 +14,7 @@ import bpy
 def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
     with artist.addon(zip_file, howard):
         verdicts: Any = importlib.import_module(f"{artist.MODULE}.verdicts")
+        panel: Any = importlib.import_module(f"{artist.MODULE}.panel")
         scene = bpy.context.scene
         bpy.ops.wm.read_homefile(use_empty=True)
         node = artist.add_matte(str(shot / "plate.1001.exr"), str(shot / "clean.exr"))
@@ -27,6 +28,7 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
             return {str(frame): verdict for frame, (verdict, _) in verdicts.glance(tree).said.items()}
 
         artist.say("nothing yet", seen())
+        artist.say("drawn at first", {one.bl_label: artist.drawn(one) for one in panel._PANELS})
         sources["Plate"].frame_duration = 5
         artist.refused(bpy.ops.howard.pull_matte, frames="RANGE")
         artist.say("as is", seen())
@@ -57,6 +59,11 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         assert data[at : at + len(ours)] == ours
         older.write_bytes(data[:at] + b"9" * len(ours) + data[at + len(ours) :])
         artist.say("others", verdicts.glance(tree).others)
+        scene.frame_set(2)
+        assert bpy.ops.howard.paint_override(output="error_map") == {"FINISHED"}
+        tree.howard.painted[0].used = "RANGE"
+        artist.say("drawn", {one.bl_label: artist.drawn(one) for one in panel._PANELS})
+        assert bpy.ops.howard.remove_painted(place=0) == {"FINISHED"}
         (folder / "Howard_Matte.1003.exr").unlink()
         artist.say("gone", seen())
         # What is mended is no longer said.
