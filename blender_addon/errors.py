@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
-__all__ = ["AddonError"]
+__all__ = ["AddonError", "Cancelled"]
 
 
 class AddonError(Exception):
     """It cannot be done as asked; the message says what to do."""
+
+
+class Cancelled(AddonError):
+    """The artist stopped it; the message says what is there."""
