@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-__all__ = ["AddonError", "Cancelled"]
+__all__ = ["AddonError", "CancelledError"]
 
 
 class AddonError(Exception):
     """It cannot be done as asked; the message says what to do."""
 
 
-class Cancelled(AddonError):
+class CancelledError(AddonError):
     """The artist stopped it; the message says what is there."""

@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetch files and go on where a connection broke: a program, run by the environment's Python, with pip's session.
+"""Fetch files, and go on where a connection broke: run by the environment's Python, with pip's session.
 
     python -I fetching.py job.json
 
 pip's own downloads start again when it was ended; of a build of 6 GB that is a day's work lost. pip's session
 knows proxies, certificates and passwords of an index, from all places where a studio may have put them.
 
-The job is `{"probe": [url, ...], "files": [{"url", "sha256"}, ...], "folder": str, "patience": seconds}`. Each
-line of output is a JSON object: `{"event": "total" | "bytes" | "waiting" | "failed", ...}`.
+The job is `{"probe": [url, ...], "files": [{"url", "sha256"}, ...], "folder": str, "patience": seconds}`.
+Each line of output is a JSON object: `{"event": "total" | "bytes" | "waiting" | "failed", ...}`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ _LONGEST_WAIT = 20.0
 _PLAIN = {"Accept-Encoding": "identity"}
 
 
-class Failed(Exception):
-    """It cannot be fetched; `kind` is `proxy`, `certificate`, `connection`, `status`, `space`, `disk` or `hash`."""
+class FetchError(Exception):
+    """It cannot be fetched.
+
+    `kind` is `proxy`, `certificate`, `connection`, `status`, `space`, `disk` or `hash`.
+    """
 
     def __init__(self, kind: str, url: str, detail: object = "") -> None:
         super().__init__(str(detail))
@@ -46,14 +49,14 @@ class Session:
         self._session = session
 
     def ask(self, url: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> Any:
-        """Ask for a page or a file, without reading it. Raises `Failed`."""
+        """Ask for a page or a file, without reading it. Raises `FetchError`."""
         try:
             answer = self._session.request(method, url, headers={**_PLAIN, **(headers or {})}, stream=True)
         except Exception as error:  # of requests, of urllib3, of pip: they differ between versions
-            raise Failed(_kind(error), url, error) from error
+            raise FetchError(_kind(error), url, error) from error
         if answer.status_code >= 400 and answer.status_code != 416:
             answer.close()
-            raise Failed("status", url, answer.status_code)
+            raise FetchError("status", url, answer.status_code)
         return answer
 
 
@@ -62,7 +65,7 @@ def fetch(session: Session, url: str, target: Path, sha256: str, patience: float
 
     Raises
     ------
-    Failed
+    FetchError
         The connection did not come back for as long as `patience`, or the file is not what it should be.
     """
     part = target.with_name(target.name + ".part")
@@ -72,7 +75,7 @@ def fetch(session: Session, url: str, target: Path, sha256: str, patience: float
         try:
             _append(session, url, part, before)
             break
-        except Failed as error:
+        except FetchError as error:
             now = part.stat().st_size if part.exists() else 0
             if error.kind in ("space", "disk", "certificate") or _is_final(error):
                 raise
@@ -85,7 +88,7 @@ def fetch(session: Session, url: str, target: Path, sha256: str, patience: float
         wait = min(2 * wait, _LONGEST_WAIT)
     if sha256 and _sha256(part) != sha256:
         part.unlink()
-        raise Failed("hash", url)
+        raise FetchError("hash", url)
     part.replace(target)
 
 
@@ -96,7 +99,7 @@ def _append(session: Session, url: str, part: Path, have: int) -> None:
             size = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if size != str(have):
                 part.unlink(missing_ok=True)
-                raise Failed("connection", url, "the file has changed")
+                raise FetchError("connection", url, "the file has changed")
             return
         goes_on = answer.status_code == 206
         length = answer.headers.get("Content-Length")
@@ -110,20 +113,20 @@ def _append(session: Session, url: str, part: Path, have: int) -> None:
                     _progress(part.name, done)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-            raise Failed("space" if full else "disk", url, error) from error
+            raise FetchError("space" if full else "disk", url, error) from error
     _progress(part.name, done, at_once=True)
     if expected is not None and done < expected:
-        raise Failed("connection", url, f"{done} of {expected} bytes came")
+        raise FetchError("connection", url, f"{done} of {expected} bytes came")
 
 
 def _chunks(answer: Any, url: str) -> Iterator[bytes]:
     try:
         yield from answer.raw.stream(_CHUNK, decode_content=False)
     except Exception as error:
-        raise Failed("connection", url, error) from error
+        raise FetchError("connection", url, error) from error
 
 
-def _is_final(error: Failed) -> bool:
+def _is_final(error: FetchError) -> bool:
     """Tell whether waiting does not help: the server says no, and not that it is busy."""
     return error.kind == "status" and str(error) not in ("408", "429", "500", "502", "503", "504")
 
@@ -163,10 +166,11 @@ def _sha256(path: Path) -> str:
 
 
 def _size(session: Session, url: str) -> int:
-    with contextlib.suppress(Failed, TypeError, ValueError):
+    try:
         with contextlib.closing(session.ask(url, method="HEAD")) as answer:
             return int(answer.headers["Content-Length"])
-    return 0
+    except (FetchError, KeyError, ValueError):  # it is known when the file comes
+        return 0
 
 
 def _go(session: Session, job: dict[str, Any]) -> None:
@@ -195,7 +199,7 @@ def main(path: str) -> int:
     try:
         with command.main_context():
             _go(Session(command.get_default_session(options)), job)
-    except Failed as error:
+    except FetchError as error:
         _tell("failed", kind=error.kind, url=error.url, detail=str(error))
         return 1
     return 0

@@ -1,38 +1,36 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An install under way: its steps in a thread of its own, which Blender asks how far it is. No Blender here."""
+"""An install under way: its steps, in a thread of its own. No bpy here.
+
+All that is fetched is kept until the install has ended, so that the next one goes on from there. Packages go
+into a new environment beside one that is there, and a marker, written last, says which of the two counts:
+whatever happens, there is a whole Howard, or the one of before.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import queue
-import re
 import threading
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import installing, keeping, pip_calls
-from .errors import AddonError, Cancelled
-from .installation import Installation, cannot_write, python_of, site_of
-from .installing import REMOVE, Plan, size
+from . import complaints, installing, keeping, pip_calls
+from .errors import AddonError, CancelledError
+from .installation import Installation, python_of, site_of
+from .installing import REMOVE, Plan
+from .package_supply import Supply
 
 __all__ = ["Work"]
 
 _OLDEST_PYTHON = (3, 11)
-_OLDEST_PIP = (25, 1)
-_PIP = "pip>=25.1,<27"
-"""What fetching.py asks of pip is not promised by it: only pips it was tried with."""
 
+_CANCELLED = "Cancelled. What was fetched is kept: the next install goes on from there."
 _PATIENCE_SECONDS = 600.0
-_UNPACKED = 3.5
-"""How much larger packages are when they are unpacked, all together; torch's CPU build alone is 3.9."""
 
 _ASK_PYTHON = """
 import json, sys
@@ -114,7 +112,7 @@ class Work:
         Raises
         ------
         AddonError
-            It failed; `Cancelled` where the artist stopped it.
+            It failed; `CancelledError` where the artist stopped it.
         """
         if self._error is not None:
             raise self._error
@@ -128,12 +126,12 @@ class Work:
                     self._installation.remove()
                 else:
                     self._result = self._install()
-        except Cancelled:
-            self._error = Cancelled("Cancelled. What was fetched is kept: the next install goes on from there.")
+        except CancelledError:
+            self._error = CancelledError(_CANCELLED)
         except AddonError as error:
             self._error = error
         except OSError as error:
-            self._error = AddonError(_trouble(error, self._plan.choices.folder))
+            self._error = AddonError(complaints.trouble(error, self._plan.choices.folder))
         except Exception as error:  # whatever it is, an artist who waits is told
             self._error = AddonError(f"{error!r}. Open Log shows what was done.")
         if self._error is not None and self._installation.folder.is_dir():
@@ -153,7 +151,8 @@ class Work:
             self._make(python, environment)
             if before is not None:
                 self._keep(before, environment)
-            wheels = self._offline(environment) if plan.choices.wheels else self._online(environment)
+            supply = Supply(plan, environment, self._caller, self._environ, self._patience, self._tell)
+            wheels = supply.files()
             self._unpack(environment, wheels)
             facts = self._try(environment)
             home.complete(environment, facts)
@@ -171,22 +170,20 @@ class Work:
         python = self._plan.choices.python
         code, lines = self._caller.run([python, "-I", "-c", _ASK_PYTHON])
         if code:
-            old = any("SyntaxError" in line or "unknown option -I" in line.lower() for line in lines)
-            said = "This Python is too old for Howard" if old else ""
-            raise AddonError(said or pip_calls.meaning(lines, f"Starting {python}"))
+            raise AddonError(complaints.meaning(lines, f"Starting {python}"))
         told = json.loads(lines[-1])
         if tuple(told["version"]) < _OLDEST_PYTHON:
             version = ".".join(map(str, told["version"]))
             raise AddonError(
-                f"{python} is Python {version}; Howard needs 3.11 or later. Leave Python, under Network and Studio, "
-                "empty for Blender's own, or choose a newer one."
+                f"{python} is Python {version}; Howard needs 3.11 or later. Leave Python, under Network and "
+                "Studio, empty for Blender's own, or choose a newer one."
             )
         return python
 
     def _make(self, python: str, environment: Path) -> None:
         code, lines = self._caller.run([python, "-I", "-X", "utf8", "-m", "venv", environment])
         if code:
-            raise AddonError(pip_calls.meaning(lines, "Making the environment"))
+            raise AddonError(complaints.meaning(lines, "Making the environment"))
         self._tell(0.05, "making the environment")
 
     def _keep(self, before: Path, environment: Path) -> None:
@@ -199,121 +196,6 @@ class Work:
         self._caller.note(f"kept of {before.name}: {', '.join(kept) or 'nothing'}")
         self._caller.check()
 
-    def _offline(self, environment: Path) -> list[str]:
-        """Choose wheels of a folder."""
-        self._tell(0.1, "looking up packages")
-        folder = str(Path(self._plan.choices.wheels).absolute())
-        settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": _as_address(folder)}
-        return [_path(one["url"]) for one in self._resolve(environment, [], settings)]
-
-    def _online(self, environment: Path) -> list[str]:
-        """Look up and fetch packages; give their files."""
-        choices, build = self._plan.choices, self._plan.build
-        found = pip_calls.studio_settings(self._caller, python_of(environment), self._environ)
-        if choices.proxy:
-            found["proxy"] = choices.proxy
-        if choices.index:
-            found["index-url"] = choices.index
-            found.pop("extra-index-url", None)
-            found.pop("no-index", None)
-        usual = {f"PIP_{name.upper().replace('-', '_')}": value for name, value in found.items()}
-        index = found.get("index-url", installing.PACKAGE_INDEX)
-        self._renew_pip(environment, usual)
-        wheels: list[str] = []
-        if build.index:
-            settings = {key: value for key, value in usual.items() if key != "PIP_EXTRA_INDEX_URL"}
-            settings["PIP_INDEX_URL"] = build.index
-            self._tell(0.08, "looking up PyTorch")
-            self._probe(environment, settings, build.index, "torch")
-            listed = self._resolve(environment, ["torch"], settings, with_howard=False)
-            wheels = self._fetch(environment, settings, listed, 0.1, 0.7)
-        elif "PIP_NO_INDEX" not in usual:
-            self._probe(environment, usual, index, "torch")
-        self._tell(0.7 if wheels else 0.1, "looking up packages")
-        listed = self._resolve(environment, wheels, usual)
-        return self._fetch(environment, usual, listed, 0.72 if wheels else 0.12, 0.8)
-
-    def _renew_pip(self, environment: Path, settings: Mapping[str, str]) -> None:
-        python = python_of(environment)
-        code, lines = self._caller.run([python, "-I", "-m", "pip", "--version"])
-        numbers = re.search(r"pip (\d+)\.(\d+)", "\n".join(lines))
-        if code == 0 and numbers is not None and tuple(map(int, numbers.groups())) >= _OLDEST_PIP:
-            return
-        self._tell(0.06, "making the environment")
-        # Where there is no newer one, the old one has to do.
-        self._pip(environment, ["install", "--no-cache-dir", "--upgrade", _PIP], settings)
-
-    def _probe(self, environment: Path, settings: Mapping[str, str], index: str, name: str) -> None:
-        """Raise `AddonError`, in plain words, where an index cannot be reached."""
-        for address in index.split():
-            if address.lower().startswith("http"):
-                page = f"{address.rstrip('/')}/{name}/"
-                self._helper(environment, settings, {"probe": [page], "folder": str(self._installation.folder)})
-
-    def _resolve(
-        self, environment: Path, wanted: list[str], settings: Mapping[str, str], *, with_howard: bool = True
-    ) -> list[dict[str, Any]]:
-        """Ask pip what is to be installed: `url` and `sha256` of each, with what they need."""
-        report = self._installation.folder / environment.name / "report.json"
-        package = self._plan.package
-        command = ["install", "--dry-run", "--quiet", "--only-binary=:all:", "--report", str(report)]
-        # Of large packages only what they say of themselves is read, where a server lets that be done.
-        command += ["--use-feature=fast-deps", *wanted, *([str(package.wheel)] if with_howard else [])]
-        cache = {"PIP_CACHE_DIR": str(self._installation.downloads / "cache")}
-        known = ["--constraint", str(package.constraints)] if package.constraints.exists() else []
-        for limits in (known, []):
-            code, lines = self._pip(environment, [*command, *limits], {**settings, **cache})
-            if code == 0:
-                break
-            if not known or not any(word in "\n".join(lines) for word in ("matching dist", "Impossible")):
-                raise AddonError(pip_calls.meaning(lines, "Looking up packages"))
-            self._caller.note("not in the versions that Howard was tested with: the newest that fit")
-            known = []
-        else:
-            raise AddonError(pip_calls.meaning(lines, "Looking up packages"))
-        listed = json.loads(report.read_text(encoding="utf-8"))["install"]
-        report.unlink()
-        found = []
-        for one in listed:
-            told = one["download_info"]
-            hashes = told.get("archive_info", {}).get("hashes", {})
-            found.append({"url": told["url"], "sha256": hashes.get("sha256", "")})
-            self._caller.note(f"needed: {one['metadata']['name']} {one['metadata']['version']}")
-        return found
-
-    def _fetch(
-        self, environment: Path, settings: Mapping[str, str], listed: list[dict[str, Any]], start: float, end: float
-    ) -> list[str]:
-        """Fetch files that are not here yet; give the paths of all."""
-        folder = self._installation.downloads
-        folder.mkdir(exist_ok=True)
-        remote = [one for one in listed if not one["url"].startswith("file:")]
-        known = {"total": 0, "done": 0}
-        begun = time.monotonic()
-
-        def follow(event: dict[str, Any]) -> None:
-            if event["event"] == "total":
-                known["total"] = event["bytes"]
-                missing = max(event["bytes"] - known["done"], 0)
-                installing.require_space(folder, missing + _UNPACKED * event["bytes"])
-            elif event["event"] == "bytes":
-                known["done"] = event["done"]
-            if event["event"] == "waiting":
-                self._tell(self._part, "the connection is gone, trying again")
-            elif known["total"]:
-                part = start + (end - start) * min(known["done"] / known["total"], 1)
-                said = f"fetching {size(known['done'])} of {size(known['total'])}"
-                self._tell(part, f"{said}, {installing.since(begun)}")
-
-        if remote:
-            self._tell(start, "fetching packages")
-            job = {"files": remote, "folder": str(folder), "patience": self._patience}
-            self._helper(environment, settings, job, follow)
-        return [
-            _path(one["url"]) if one["url"].startswith("file:") else str(folder / _file_name(one["url"]))
-            for one in listed
-        ]
-
     def _unpack(self, environment: Path, wheels: list[str]) -> None:
         site = site_of(environment)
         assert site is not None
@@ -325,9 +207,10 @@ class Work:
 
         count()
         command = ["install", "--no-index", "--no-deps", "--no-cache-dir", "--no-compile", *wheels]
-        code, lines = self._pip(environment, command, {}, meanwhile=count)
+        pip: list[str | Path] = [python_of(environment), "-I", "-X", "utf8", "-m", "pip"]
+        code, lines = self._caller.run([*pip, *command], meanwhile=count)
         if code:
-            raise AddonError(pip_calls.meaning(lines, "Unpacking"))
+            raise AddonError(complaints.meaning(lines, "Unpacking"))
 
     def _try(self, environment: Path) -> dict[str, Any]:
         """Start what was installed; give what the marker will say."""
@@ -335,7 +218,7 @@ class Work:
         code, lines = self._caller.run([python_of(environment), "-I", "-X", "utf8", "-c", _TRY])
         told = next((line[1:] for line in lines if line.startswith("@")), "")
         if code or not told:
-            raise AddonError(pip_calls.meaning(lines, "Trying the installed Howard"))
+            raise AddonError(complaints.meaning(lines, "Trying the installed Howard"))
         tried = json.loads(told)
         site = site_of(environment)
         assert site is not None
@@ -353,98 +236,7 @@ class Work:
             "when": time.strftime("%Y-%m-%d %H:%M"),
         }
 
-    def _pip(
-        self, environment: Path, words: list[str], settings: Mapping[str, str], **how: Any
-    ) -> tuple[int, list[str]]:
-        return self._caller.run(
-            [python_of(environment), "-I", "-X", "utf8", "-m", "pip", *words], extra=settings, **how
-        )
-
-    def _helper(
-        self, environment: Path, settings: Mapping[str, str], job: dict[str, Any], follow: Any = None
-    ) -> None:
-        """Run fetching.py."""
-        path = environment / "job.json"
-        path.write_text(json.dumps(job), encoding="utf-8")
-        failed: list[dict[str, Any]] = []
-        problem: list[AddonError] = []
-
-        def read(line: str) -> None:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                self._caller.note(line)
-                return
-            if event["event"] == "failed":
-                failed.append(event)
-            elif follow is not None and not problem:
-                try:
-                    follow(event)
-                except AddonError as error:
-                    problem.append(error)
-                    self._caller.stop()
-
-        script = Path(__file__).with_name("fetching.py")
-        try:
-            code, lines = self._caller.run(
-                [python_of(environment), "-I", "-X", "utf8", script, path], extra=settings, on_line=read
-            )
-        except Cancelled:
-            if problem:
-                raise problem[0] from None
-            raise
-        path.unlink()
-        if failed:
-            self._caller.note(json.dumps(failed[0]))
-            raise AddonError(_unreachable(failed[0], self._plan))
-        if code:
-            raise AddonError(pip_calls.meaning(lines, "Fetching"))
-
     def _tell(self, part: float, doing: str) -> None:
         self._caller.check()
         self._part = part
         self._events.put({"part": part, "doing": doing})
-
-
-def _unreachable(failed: dict[str, Any], plan: Plan) -> str:
-    """Say why something could not be fetched."""
-    host = urllib.parse.urlsplit(failed["url"]).netloc.rpartition("@")[2]
-    again = "What was fetched is kept: press the button again to go on."
-    said = {
-        "proxy": f"The proxy {pip_calls.hidden(plan.choices.proxy) or 'of this machine'} does not let Howard through "
-        f"to {host}: check Proxy under Network and Studio.",
-        "certificate": f"The certificate of {host} is not trusted here. A studio that reads its traffic has one of "
-        "its own: set it in pip's settings (cert), or take the packages from a folder of wheels.",
-        "connection": f"{host} does not answer: check the network, or the addresses under Network and Studio. {again}",
-        "space": "The disk is full: make room, or choose another Install Folder, and press the button again.",
-        "disk": f"The file could not be written ({failed['detail']}): a virus scanner may hold it. {again}",
-        "hash": f"A file from {host} was not what the index says it is, damaged or changed on its way: press the "
-        "button again; if it stays so, ask who runs the network.",
-    }
-    if failed["kind"] == "status":
-        code = failed["detail"]
-        if code in ("401", "403", "407"):
-            return f"{host} wants a name and a password (status {code}): put them into the address, or pip's settings."
-        if code == "404":
-            return f"There is no package index at {pip_calls.hidden(failed['url'])}: check it under Network and Studio."
-        return f"{host} has trouble (status {code}). {again}"
-    return said[failed["kind"]]
-
-
-def _trouble(error: OSError, folder: Path) -> str:
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return "The disk is full: make room, or choose another Install Folder, and press the button again."
-    return cannot_write(folder, error)
-
-
-def _path(address: str) -> str:
-    return urllib.request.url2pathname(urllib.parse.urlsplit(address).path)
-
-
-def _as_address(folder: str) -> str:
-    return Path(folder).as_uri() if " " in folder else folder  # pip splits it at blanks
-
-
-def _file_name(address: str) -> str:
-    return urllib.parse.unquote(urllib.parse.urlsplit(address).path.rpartition("/")[2])
-

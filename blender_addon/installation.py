@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The folder of an installed Howard: what is in it, whether it is whole, who works in it. No Blender here.
 
-    installed.json     written last: which environment counts, and what is in it
-    env-1              an environment of Python's own kind; an update makes env-2 beside it
-    downloads          what was fetched of an install that has not ended yet
-    install.log        what was done
-    install.lock       held while somebody works in the folder
+installed.json     written last: which environment counts, and what is in it
+env-1              an environment of Python's own kind; an update makes env-2 beside it
+downloads          what was fetched of an install that has not ended yet
+install.log        what was done
+install.lock       held while somebody works in the folder
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ __all__ = ["Installation", "State", "cannot_write", "default_folder", "home_of",
 NONE, HALF, BROKEN, READY = "none", "half", "broken", "ready"
 
 _MARKER, _LOCK, _STAMP = "installed.json", "install.lock", "howard-environment"
+_NEEDED = ("howard_nodes", "torch")
 _LONGEST_INSIDE = 150
 """Of a file's path inside the folder, in torch 2.13; Windows takes 260 together."""
 
@@ -103,7 +104,9 @@ class Installation:
             wrong = f"the Python it was made with is gone (it was in {home or 'an unknown place'})"
         elif home is None or not home.is_dir():
             wrong = "its Python does not know any more where it came from"
-        elif site is None or not all((site / name / "__init__.py").exists() for name in ("howard_nodes", "torch")):
+        elif site is None or not all(
+            (site / name / "__init__.py").exists() for name in ("howard_nodes", "torch")
+        ):
             wrong = "packages are missing in it"
         if wrong:
             return State(BROKEN, f"The Howard in {self.folder} is broken: {wrong}. Press Repair.", facts)
@@ -171,8 +174,8 @@ class Installation:
         told += _removed(self.downloads)
         if told:
             raise AddonError(
-                f"Not all of Howard could be removed: {told[0]}. Another program holds it open, perhaps another "
-                "Blender, or a virus scanner: close it, wait a minute, and press Remove again."
+                f"Not all of Howard could be removed: {told[0]}. Another program holds it open, perhaps "
+                "another Blender, or a virus scanner: close it, wait a minute, and press Remove again."
             )
         for path in (self.log, *self.folder.glob(f"{_MARKER}*")):
             _removed(path)
@@ -197,7 +200,8 @@ class Installation:
                 file.seek(0)
                 who = file.read().strip() or "another Blender"
                 raise AddonError(
-                    f"Howard is being installed into {self.folder} already, by {who}: wait until that is done."
+                    f"Howard is being installed into {self.folder} already, by {who}: wait until that is "
+                    "done."
                 )
             with contextlib.suppress(OSError):
                 file.truncate(0)
@@ -265,7 +269,9 @@ def configuration_of(environment: Path) -> dict[str, str]:
 def cannot_write(folder: Path, error: OSError) -> str:
     """Say that nobody can write to a folder."""
     why = error.strerror or str(error)
-    return f"Howard cannot be installed into {folder}: {why}. Choose another Install Folder in the preferences."
+    return (
+        f"Howard cannot be installed into {folder}: {why}. Choose another Install Folder in the preferences."
+    )
 
 
 def _removed(path: Path) -> list[str]:
@@ -294,7 +300,9 @@ def _removed(path: Path) -> list[str]:
 
 
 def _next(folder: Path) -> int:
-    return max((int(path.name[4:]) for path in folder.glob("env-*") if path.name[4:].isdecimal()), default=0) + 1
+    return (
+        max((int(path.name[4:]) for path in folder.glob("env-*") if path.name[4:].isdecimal()), default=0) + 1
+    )
 
 
 def _take(file: IO[str]) -> bool:

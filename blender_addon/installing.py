@@ -1,11 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installing Howard beside Blender: what will be done, said before; then done, in a thread. No Blender here.
-
-All that is fetched is kept until the install has ended, so that the next one goes on from there. Packages go into
-a new environment beside one that is there, and a marker, written last, says which of the two counts: whatever
-happens, there is a whole Howard or the one of before.
-"""
+"""Installing Howard beside Blender: what was chosen, and what will be done. No bpy here."""
 
 from __future__ import annotations
 
@@ -22,7 +17,18 @@ from . import devices
 from .errors import AddonError
 from .installation import BROKEN, HALF, NONE, READY, Installation
 
-__all__ = ["INSTALL", "REMOVE", "REPAIR", "UPDATE", "Choices", "Package", "Plan", "is_outdated", "package", "plan"]
+__all__ = [
+    "INSTALL",
+    "REMOVE",
+    "REPAIR",
+    "UPDATE",
+    "Choices",
+    "Package",
+    "Plan",
+    "is_outdated",
+    "package",
+    "plan",
+]
 
 INSTALL, UPDATE, REPAIR, REMOVE = "INSTALL", "UPDATE", "REPAIR", "REMOVE"
 
@@ -169,8 +175,8 @@ def plan(
         _require_wheels(Path(choices.wheels))
     elif not choices.online:
         raise AddonError(
-            "Blender may not use the network: tick Allow Online Access in Preferences, System, Network; or choose "
-            "a folder of wheels under Network and Studio."
+            "Blender may not use the network: tick Allow Online Access in Preferences, System, Network; or "
+            "choose a folder of wheels under Network and Studio."
         )
     index = choices.torch_index or ("" if choices.index or choices.wheels else build.index)
     build = devices.Build(device, index, build.download, build.disk)
@@ -188,8 +194,8 @@ def require_space(folder: Path, needed: float) -> None:
     free = shutil.disk_usage(there).free
     if free < needed:
         raise AddonError(
-            f"The disk of {folder} has {size(free)} free, Howard needs {size(needed)} while it is installed: make "
-            "room, or choose another Install Folder."
+            f"The disk of {folder} has {size(free)} free, Howard needs {size(needed)} while it is installed: "
+            "make room, or choose another Install Folder."
         )
 
 
@@ -200,7 +206,9 @@ def size(count: float) -> str:
 
 def _require_wheels(folder: Path) -> None:
     if not folder.is_dir():
-        raise AddonError(f"There is no folder of wheels {folder}: choose another one under Network and Studio.")
+        raise AddonError(
+            f"There is no folder of wheels {folder}: choose another one under Network and Studio."
+        )
     if not any(folder.glob("torch-*.whl")):
         raise AddonError(
             f"The folder {folder} has no wheel of torch. On a machine with a network: pip download "
@@ -212,7 +220,11 @@ def _said(
     action: str, choices: Choices, carried: Package, build: devices.Build, found: devices.Found
 ) -> list[str]:
     state = Installation(choices.folder).state()
-    where = "the folder " + choices.wheels if choices.wheels else _host(choices.index) or "the Python package index"
+    where = (
+        "the folder " + choices.wheels
+        if choices.wheels
+        else _host(choices.index) or "the Python package index"
+    )
     torch = _host(build.index) or where
     said = [f"Howard {carried.version} for {devices.LABELS[build.device]}, into {choices.folder}"]
     if choices.device == devices.AUTOMATIC:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages of an environment that are still whole, taken over into a new one: an update fetches what is new alone."""
+"""Packages that are still whole, taken over into a new environment: an update fetches what is new alone."""
 
 from __future__ import annotations
 

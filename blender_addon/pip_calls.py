@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that an install runs: what they inherit, how they are stopped, what their messages mean to an artist."""
+"""Programs that an install runs: what they inherit, how they are logged and stopped. No bpy here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import ast
 import contextlib
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -17,9 +16,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from .errors import AddonError, Cancelled
+from .complaints import hidden
+from .errors import AddonError, CancelledError
 
-__all__ = ["Caller", "clean", "hidden", "meaning", "studio_settings"]
+__all__ = ["Caller", "clean", "studio_settings"]
 
 HEEDED = (
     "index-url",
@@ -42,48 +42,6 @@ _FOREIGN = ("PYTHON", "PIP_", "VIRTUAL_ENV", "CONDA_", "__PYVENV_LAUNCHER__", "U
 
 _ENDS_SECONDS = 3.0
 _LONGEST_LOG = 2_000_000
-
-_MEANINGS = (
-    (
-        r"No space left on device|\[Errno 28\]|WinError 112|not enough space|[Dd]isk quota exceeded",
-        "The disk is full: make room, or choose another Install Folder, and press the button again.",
-    ),
-    (
-        r"WinError 32|used by another process|Text file busy",
-        "Another program holds a file open, perhaps a virus scanner: wait a minute and press the button again. "
-        "If it stays so, have the scanner leave the install folder alone.",
-    ),
-    (
-        r"Read-only file system|Permission denied|WinError 5\b|\[Errno 13\]|\[Errno 30\]",
-        "Howard may not write there: choose another Install Folder in the preferences.",
-    ),
-    (
-        r"File name too long|WinError 206|Windows Long Path",
-        "The path of the install folder is too long for Windows: choose a shorter one, such as C:\\Howard.",
-    ),
-    (
-        r"requires a different Python|Requires-Python",
-        "A package does not fit this Python: choose another one under Network and Studio, Python.",
-    ),
-    (
-        r"[Nn]o matching distribution found for (?P<what>\S+)",
-        "There is no {what} for this system and this Python in the place where it was looked for: check the "
-        "package index, the torch index or the folder of wheels under Network and Studio.",
-    ),
-    (
-        r"ResolutionImpossible",
-        "The package index, or the folder of wheels, has no set of packages that fit together.",
-    ),
-    (
-        r"ensurepip is not available|No module named '?(?:venv|ensurepip)",
-        "This Python cannot make environments. On Debian and Ubuntu: sudo apt install python3-venv. Or choose "
-        "another one under Network and Studio, Python.",
-    ),
-    (
-        r"is not a supported wheel on this platform",
-        "A wheel was made for another system or another Python than this.",
-    ),
-)
 
 
 class Caller:
@@ -119,9 +77,9 @@ class Caller:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {hidden(line.rstrip())}\n")
 
     def check(self) -> None:
-        """Raise `Cancelled` where it was stopped."""
+        """Raise `CancelledError` where it was stopped."""
         if self._is_stopped:
-            raise Cancelled("Cancelled")
+            raise CancelledError("Cancelled")
 
     def run(
         self,
@@ -153,7 +111,7 @@ class Caller:
 
         Raises
         ------
-        Cancelled
+        CancelledError
             It was stopped.
         AddonError
             It cannot be started.
@@ -196,7 +154,7 @@ class Caller:
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give an environment without what belongs to Blender's Python, to another environment or to pip's user."""
+    """Give an environment without what belongs to Blender's Python, or says where pip puts packages."""
     kept = {name: value for name, value in environ.items() if not name.upper().startswith(_FOREIGN)}
     # With no file of settings pip heeds what it is given alone.
     return {**kept, "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
@@ -222,7 +180,9 @@ def studio_settings(caller: Caller, python: Path, environ: Mapping[str, str]) ->
     theirs = {name: value for name, value in environ.items() if name.upper().startswith("PIP_")}
     if "PIP_CONFIG_FILE" not in theirs:
         theirs["PIP_CONFIG_FILE"] = ""  # the usual files
-    code, lines = caller.run([python, "-I", "-m", "pip", "config", "list"], extra=theirs, on_line=lambda _: None)
+    code, lines = caller.run(
+        [python, "-I", "-m", "pip", "config", "list"], extra=theirs, on_line=lambda _: None
+    )
     found: dict[str, str] = {}
     if code:
         return found
@@ -235,30 +195,6 @@ def studio_settings(caller: Caller, python: Path, environ: Mapping[str, str]) ->
                 with contextlib.suppress(ValueError, SyntaxError):
                     found[name] = " ".join(str(ast.literal_eval(value)).split())
     return found
-
-
-def meaning(lines: Sequence[str], doing: str) -> str:
-    """Say what a program's messages mean.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        What it printed.
-    doing : str
-        What failed, for the artist.
-    """
-    text = "\n".join(lines)
-    for pattern, words in _MEANINGS:
-        found = re.search(pattern, text)
-        if found is not None:
-            return f"{doing} failed. {words.format(**found.groupdict())}"
-    last = next((hidden(line) for line in reversed(lines) if line.strip()), "it says nothing")
-    return f"{doing} failed: {last}. Open Log shows all of it."
-
-
-def hidden(text: str) -> str:
-    """Take user names and passwords out of addresses."""
-    return re.sub(r"(\w+://)[^/@\s]+@", r"\1***@", text)
 
 
 def _start(words: list[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:
