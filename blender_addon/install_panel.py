@@ -19,9 +19,9 @@ from bpy.props import EnumProperty, StringProperty
 
 from . import devices, install_steps, installing, pull, worker
 from .errors import AddonError
-from .installation import BROKEN, HALF, NONE, READY, Installation, State, default_folder
+from .installation import BROKEN, HALF, NONE, READY, Installation, default_folder
 
-__all__ = ["PROPERTIES", "command", "draw", "is_running", "register", "unregister"]
+__all__ = ["PROPERTIES", "command", "draw", "folder", "is_running", "register", "unregister", "words"]
 
 _LINE = 88
 """Letters in a line of the preferences."""
@@ -91,16 +91,31 @@ def command(preferences: Any) -> list[str]:
     AddonError
         It is broken.
     """
-    return Installation(_folder(preferences)).command()
+    return Installation(folder(preferences)).command()
+
+
+def words(preferences: Any) -> str:
+    """Say what an artist should know: how the last install went, else what is there."""
+    if preferences.installed:
+        return str(preferences.installed)
+    state = Installation(folder(preferences)).state()
+    if state.kind == READY:
+        return _ready_words(state.facts)
+    if state.kind in (HALF, BROKEN):
+        return state.reason
+    return (
+        "Howard, the program that computes mattes, is not installed yet. Install Howard fetches what it "
+        "needs, and asks before. If it is installed elsewhere, enter its path below."
+    )
 
 
 def draw(layout: bpy.types.UILayout, preferences: Any) -> None:
     """Draw it into the preferences."""
     box = layout.box()
-    installation = Installation(_folder(preferences))
+    installation = Installation(folder(preferences))
     state = installation.state()
     column = box.column(align=True)
-    for line in _lines(preferences.installed or _state_words(state)):
+    for line in _lines(words(preferences)):
         column.label(text=line)
     if is_running():
         part, doing = _FAR[0]
@@ -284,7 +299,7 @@ atexit.register(_stop)
 def _plan(context: bpy.types.Context, action: str) -> installing.Plan:
     ours = _ours(context)
     choices = installing.Choices(
-        folder=_folder(ours),
+        folder=folder(ours),
         python=bpy.path.abspath(ours.python) or sys.executable,
         device=ours.device,
         index=ours.index.strip(),
@@ -301,23 +316,13 @@ def _carried() -> installing.Package:
     return installing.package(Path(__file__).parent)
 
 
-def _folder(preferences: Any) -> Path:
+def folder(preferences: Any) -> Path:
+    """Give the install folder, chosen or not."""
     chosen = bpy.path.abspath(preferences.folder.strip())
     if chosen:
         return Path(chosen)
     kept = bpy.utils.extension_path_user(__package__, path="howard", create=False)
     return default_folder(kept, platform.system(), os.environ)
-
-
-def _state_words(state: State) -> str:
-    if state.kind == READY:
-        return _ready_words(state.facts)
-    if state.kind in (HALF, BROKEN):
-        return str(state.reason)
-    return (
-        "Howard, the program that computes mattes, is not installed yet. Install Howard fetches what it "
-        "needs, and asks before. If it is installed elsewhere, enter its path below."
-    )
 
 
 def _ready_words(facts: Any) -> str:
