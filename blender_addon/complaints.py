@@ -57,7 +57,7 @@ _MEANINGS = (
         "The package index, or the folder of wheels, has no set of packages that fit together.",
     ),
     (
-        r"ensurepip is not available|No module named '?(?:venv|ensurepip)",
+        r"No module named '?(?:venv|ensurepip)",
         "This Python cannot make environments. On Debian and Ubuntu: sudo apt install python3-venv. Or "
         "choose another one under Network and Studio, Python.",
     ),

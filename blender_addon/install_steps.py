@@ -34,7 +34,7 @@ _PATIENCE_SECONDS = 600.0
 
 _ASK_PYTHON = """
 import json, sys
-import ensurepip, venv
+import venv
 print(json.dumps({"version": list(sys.version_info[:3]), "executable": sys.executable}))
 """
 
@@ -181,9 +181,24 @@ class Work:
         return python
 
     def _make(self, python: str, environment: Path) -> None:
-        code, lines = self._caller.run([python, "-I", "-X", "utf8", "-m", "venv", environment])
-        if code:
-            raise AddonError(complaints.meaning(lines, "Making the environment"))
+        # With the pip that the add-on carries: others lack what is asked of it, or lose a broken download.
+        pip = self._plan.package.pip
+        words: list[str | Path] = [
+            "install",
+            "--no-index",
+            "--no-deps",
+            "--no-cache-dir",
+            "--no-compile",
+            pip,
+        ]
+        commands: list[list[str | Path]] = [
+            [python, "-I", "-X", "utf8", "-m", "venv", "--without-pip", environment],
+            [python_of(environment), "-I", "-X", "utf8", pip / "pip", *words],
+        ]
+        for command in commands:
+            code, lines = self._caller.run(command)
+            if code:
+                raise AddonError(complaints.meaning(lines, "Making the environment"))
         self._tell(0.05, "making the environment")
 
     def _keep(self, before: Path, environment: Path) -> None:

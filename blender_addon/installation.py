@@ -208,7 +208,8 @@ class Installation:
                 file.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%H:%M')}")
                 file.flush()
             yield
-            if [one.name for one in self.folder.iterdir()] == [_LOCK] and sys.platform != "win32":
+            is_empty = self.state().kind == NONE and not self.log.exists()
+            if is_empty and sys.platform != "win32":
                 path.unlink()  # while it is held: nobody else can have taken it
         finally:
             file.close()  # which gives it back; so does the end of this process, however it ends

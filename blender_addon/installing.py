@@ -69,10 +69,11 @@ class Choices:
 
 @dataclass(frozen=True)
 class Package:
-    """The Howard that the add-on carries: its wheel, and the versions it was tested with."""
+    """The Howard that the add-on carries: its wheel, the versions it was tested with, and pip's wheel."""
 
     wheel: Path
     constraints: Path
+    pip: Path
     version: str
     sha256: str
 
@@ -111,13 +112,15 @@ def package(addon: Path) -> Package:
         It carries none.
     """
     found = sorted((addon / "howard").glob("howard_matting-*.whl"))
-    if not found:
+    pips = sorted((addon / "howard").glob("pip-*.whl"))
+    if not found or not pips:
         raise AddonError(
             "This add-on carries no Howard: install the zip that make addon builds, or enter the path of a "
             "howard that is installed already."
         )
     digest = hashlib.sha256(found[-1].read_bytes()).hexdigest()
-    return Package(found[-1], addon / "howard" / "constraints.txt", found[-1].name.split("-")[1], digest)
+    constraints = addon / "howard" / "constraints.txt"
+    return Package(found[-1], constraints, pips[-1], found[-1].name.split("-")[1], digest)
 
 
 def is_outdated(installation: Installation, carried: Package) -> bool:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 import urllib.parse
 import urllib.request
@@ -20,9 +19,6 @@ from .installing import Plan, size
 
 __all__ = ["Supply"]
 
-_OLDEST_PIP = (25, 1)
-_PIP = "pip>=25.1,<27"
-"""What fetching.py asks of pip is not promised by it: only pips it was tried with."""
 _UNPACKED = 3.5
 """How much larger packages are when they are unpacked, all together; torch's CPU build alone is 3.9."""
 
@@ -90,7 +86,6 @@ class Supply:
             found.pop("no-index", None)
         usual = {f"PIP_{name.upper().replace('-', '_')}": value for name, value in found.items()}
         index = found.get("index-url", installing.PACKAGE_INDEX)
-        self._renew_pip(usual)
         wheels: list[str] = []
         if build.index and "no-index" not in found:
             settings = {key: value for key, value in usual.items() if key != "PIP_EXTRA_INDEX_URL"}
@@ -104,16 +99,6 @@ class Supply:
         self._tell(0.7 if wheels else 0.1, "looking up packages")
         listed = self._resolve(wheels, usual)
         return self._fetch(usual, listed, 0.72 if wheels else 0.12, 0.8)
-
-    def _renew_pip(self, settings: Mapping[str, str]) -> None:
-        python = python_of(self._environment)
-        code, lines = self._caller.run([python, "-I", "-m", "pip", "--version"])
-        numbers = re.search(r"pip (\d+)\.(\d+)", "\n".join(lines))
-        if code == 0 and numbers is not None and tuple(map(int, numbers.groups())) >= _OLDEST_PIP:
-            return
-        self._tell(0.06, "making the environment")
-        # Where there is no newer one, the old one has to do.
-        self._pip(["install", "--no-cache-dir", "--upgrade", _PIP], settings)
 
     def _probe(self, settings: Mapping[str, str], index: str, name: str) -> None:
         """Raise `AddonError`, in plain words, where an index cannot be reached."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -16,13 +15,13 @@ import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
 import pytest
 from blender.conftest import PROGRAM
+from blender.installs import build_tool
 from shots import disc_over_gradient, gradient
 
 from howard_nodes.frames import read_frame, write_image
 
 SCRIPTS = Path(__file__).with_name("scripts")
 HOWARD = Path(sys.executable).with_name("howard")
-BUILD = Path(__file__).parents[2] / "tools" / "addon" / "build.py"
 LAYERS = {
     "Image": None,
     "Foreground": "foreground",
@@ -46,13 +45,8 @@ REC709_TO_ACESCG = np.array(
 @pytest.fixture(scope="module")
 def addon_zip(bpy_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip, made and checked by Blender's own tool."""
-    spec = importlib.util.spec_from_file_location("build_addon", BUILD)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     folder = tmp_path_factory.mktemp("addon")
-    made = module.build(str(bpy_python), folder, repository=True)
+    made = build_tool().build(str(bpy_python), folder, repository=True)
     listed = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     assert [one["id"] for one in listed["data"]] == ["howard_matte"]
     return Path(made)

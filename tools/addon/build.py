@@ -25,7 +25,7 @@ from howard_nodes import __version__
 from howard_nodes import client as worker_client
 from howard_nodes.description import describe
 
-__all__ = ["build", "build_wheel", "extension_tool", "write_source"]
+__all__ = ["build", "build_wheel", "extension_tool", "pip_wheel", "write_source"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "blender_addon"
@@ -49,6 +49,7 @@ def write_source(folder: Path) -> Path:
     (folder / "client.py").write_text("# SPDX-License-Identifier: Apache-2.0\n" + client, encoding="utf-8")
     carried = folder / "howard"
     build_wheel(carried)
+    pip_wheel(carried)
     (carried / "constraints.txt").write_text(_tested_versions(), encoding="utf-8")
     (folder / "node.json").write_text(json.dumps(describe(), indent=1) + "\n", encoding="utf-8")
     shutil.copyfile(ROOT / "LICENSES" / "GPL-3.0-or-later.txt", folder / "LICENSE-GPL-3.0-or-later.txt")
@@ -82,6 +83,31 @@ def build_wheel(folder: Path) -> Path:
         environment = {"SOURCE_DATE_EPOCH": "1767225600", **os.environ}
         subprocess.run([*command, scratch], check=True, env=environment)
     return next(folder.glob("howard_matting-*.whl"))
+
+
+def pip_wheel(folder: Path) -> Path:
+    """Put pip's wheel into a folder: the one that `make` has fetched, else it is fetched now.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it goes; is made.
+
+    Returns
+    -------
+    Path
+        The wheel.
+    """
+    versions = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    wanted = next(one for one in versions if one.startswith("pip=="))
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"pip-{wanted.partition('==')[2]}-py3-none-any.whl"
+    kept = Path(sys.prefix) / "carried" / name
+    if kept.exists():
+        return Path(shutil.copyfile(kept, folder / name))
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), wanted]
+    subprocess.run(command, check=True)
+    return folder / name
 
 
 def extension_tool(python: str) -> Path:
