@@ -5,18 +5,25 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from blender.installs import Index, pip_wheel, room, serving, write_howard, write_packages
+from blender.conftest import FOUND, REQUIRED
+from blender.installs import Index, build_tool, pip_wheel, room, serving, write_howard, write_packages
+from blender.wheels import WHEELS
+
+from howard_nodes.sheets.demo import shot_folder
 
 devices, installing, steps, supply = (
     room(name) for name in ("devices", "installing", "install_steps", "package_supply")
@@ -24,7 +31,10 @@ devices, installing, steps, supply = (
 installation, complaints, errors = (room(name) for name in ("installation", "complaints", "errors"))
 pip_calls = room("pip_calls")
 
-ALONE = Path(__file__).with_name("scripts") / "install_without_bpy.py"
+SCRIPTS = Path(__file__).with_name("scripts")
+ALONE = SCRIPTS / "install_without_bpy.py"
+ENVIRON = dict(os.environ)
+"""With this machine's settings of pip."""
 NOBODY = "http://127.0.0.1:9"
 """Where nobody listens."""
 
@@ -484,3 +494,86 @@ def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
         time.sleep(0.1)
     os.kill(started[0], signal.SIGKILL)
     pytest.fail("it runs on")
+
+
+@pytest.fixture(scope="module")
+def addon_zip(bpy_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip, with Howard's own wheel in it."""
+    return Path(build_tool().build(str(bpy_python), tmp_path_factory.mktemp("addon")))
+
+
+def said_by(printed: str) -> dict[str, Any]:
+    return dict(json.loads(line[1:]) for line in printed.splitlines() if line.startswith("@"))
+
+
+def test_what_blender_says(run_bpy: Callable[..., str], addon_zip: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(addon_zip) as archive:
+        names = {Path(name).name for name in archive.namelist() if "/howard/" in f"/{name}"}
+    assert {name.split("-")[0] for name in names} == {"howard_matting", "pip", "constraints.txt"}
+
+    with_retries = {"PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    printed = run_bpy(SCRIPTS / "install_refused.py", addon_zip, tmp_path / "project", **with_retries)
+    said = said_by(printed)
+    folder, there = said["folder"]
+    assert Path(folder).is_relative_to(tmp_path / "blender-user" / "extensions")
+    assert not there
+    assert "operator howard.install" in said["drawn"]
+    assert "Network and Studio" in said["drawn"]
+    assert f"label {folder}" not in said["drawn"]
+    assert folder in said["drawn"]
+    for error in said["offline"]:
+        assert "tick Allow Online Access in Preferences, System, Network" in error
+    assert "There is no folder of wheels" in said["no wheels"]
+    assert "There is no Apple GPU (MPS) build for this system: choose CPU or NVIDIA" in said["no such build"]
+    assert "Choose another Install Folder" in said["a file"]
+    assert "cannot be started: No such file or directory" in said["no python"]
+    assert "127.0.0.1:9 does not answer" in said["no index"]
+    assert "Open Log" in said["drawn after"]
+    assert [name for name in said["left"] if name.startswith("env")] == []
+    assert "Press Install Howard in the preferences" in said["nothing to repair"]
+    assert "is being installed into" in said["two at once"]
+    assert said["removed"] == ["Howard is removed.", False]
+
+
+def _blender_of_this_python() -> Path | None:
+    """A Blender for which the registry has the PyTorch that these tests run with."""
+    running = "{}.{}".format(*sys.version_info)
+    fitting = [FOUND[one] for one, wheel in WHEELS.items() if one in FOUND and wheel.python == running]
+    return fitting[-1] if fitting else None
+
+
+def _answers(host: str) -> bool:
+    try:
+        with socket.create_connection((host, 443), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not REQUIRED and not _answers("pypi.org"), reason="no network: pypi.org does not answer")
+@pytest.mark.skipif(_blender_of_this_python() is None, reason="no Blender for this Python: make blenders")
+def test_for_real(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Fetches some 350 MB, where no cache and no folder of pip's settings has them."""
+    python = _blender_of_this_python()
+    assert python is not None
+    made = build_tool().build(str(python), tmp_path)
+    # Elsewhere PyTorch's CPU build comes from its own index; a mirror may have it among the others.
+    index = "" if _answers("download.pytorch.org") else installing.PACKAGE_INDEX
+    environ = {name: value for name, value in ENVIRON.items() if not name.startswith("PYTHON")}
+    environ["BLENDER_USER_RESOURCES"] = str(tmp_path / "user")
+    command = [python, SCRIPTS / "install_for_real.py", made, index, shot_folder(), tmp_path / "project"]
+    ended = subprocess.run(
+        command, env=environ, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert ended.returncode == 0, ended.stdout
+    said = said_by(ended.stdout)
+    assert "Howard 0.1.0 is installed, for CPU: PyTorch 2." in said["installed"]
+    assert said["command"][1:] == ["-I", "-m", "howard_nodes"]
+    assert said["tested"] == "Howard 0.1.0 runs on cpu, float32"
+    assert said["pulled"][0].startswith("Done: frames 1001-1008\nClean plate fit: 8 good")
+    assert len(list((tmp_path / "project/howard/Howard_Matte").glob("*.exr"))) == 8
+    shown, refusal = said["broken"]
+    assert "is broken: packages are missing in it. Press Repair" in shown
+    assert "Press Repair" in refusal
+    assert "is installed, for CPU" in said["repaired"][0]
+    assert said["removed"][1] is False
