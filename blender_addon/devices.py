@@ -8,6 +8,7 @@ import contextlib
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ LABELS = {
     "rocm": "AMD GPU (ROCm)",
     "mps": "Apple GPU (MPS)",
 }
+
+if sys.platform == "win32":
+    _FLAGS = subprocess.CREATE_NO_WINDOW  # else a console flashes up
+else:
+    _FLAGS = 0
 
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
 _CUDA_13_DRIVER, _CUDA_13_CAPABILITY = 580, 7.5
@@ -202,7 +208,12 @@ def _ask(command: list[str]) -> str:
         return ""
     try:
         done = subprocess.run(
-            [program, *command[1:]], capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL
+            [program, *command[1:]],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            stdin=subprocess.DEVNULL,
+            creationflags=_FLAGS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -100,7 +100,11 @@ def words(preferences: Any) -> str:
         return str(preferences.installed)
     state = Installation(folder(preferences)).state()
     if state.kind == READY:
-        return _ready_words(state.facts)
+        said = _ready_words(state.facts)
+        with contextlib.suppress(AddonError):  # the add-on carries no Howard
+            if installing.is_outdated(Installation(folder(preferences)), _carried()):
+                said += f" This add-on carries another Howard, {_carried().version}: press Update."
+        return said
     if state.kind in (HALF, BROKEN):
         return state.reason
     return (
@@ -284,16 +288,20 @@ def _end(context: bpy.types.Context, work: install_steps.Work) -> bool:
     return False
 
 
-def _stop() -> None:
+def _cancel() -> None:
     for work in _RUNNING:
         work.cancel()
         work.wait(_END_SECONDS)
     _RUNNING.clear()
+
+
+def _stop() -> None:
+    _cancel()
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)
 
 
-atexit.register(_stop)
+atexit.register(_cancel)
 
 
 def _plan(context: bpy.types.Context, action: str) -> installing.Plan:

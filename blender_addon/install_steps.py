@@ -199,6 +199,11 @@ class Work:
             code, lines = self._caller.run(command)
             if code:
                 raise AddonError(complaints.meaning(lines, "Making the environment"))
+            if not python_of(environment).exists():
+                raise AddonError(
+                    f"{python} makes environments without a Python in them: choose another Python, 3.11 or "
+                    "later, under Network and Studio."
+                )
         self._tell(0.05, "making the environment")
 
     def _keep(self, before: Path, environment: Path) -> None:

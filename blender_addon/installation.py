@@ -1,17 +1,22 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The folder of an installed Howard: what is in it, whether it is whole, who works in it. No Blender here.
+"""The folder of an installed Howard: what is in it, whether it is whole, who works in it. No bpy here.
 
-installed.json     written last: which environment counts, and what is in it
-env-1              an environment of Python's own kind; an update makes env-2 beside it
-downloads          what was fetched of an install that has not ended yet
-install.log        what was done
-install.lock       held while somebody works in the folder
+What is in it:
+
+    howard-installed.json   written last: which environment counts, and what is in it
+    env-1                   an environment as `python -m venv` makes them; an update makes env-2 beside it
+    howard-downloads        what was fetched of an install that has not ended yet
+    howard-install.log      what was done
+    howard-install.lock     held while somebody works in the folder
+
+An artist may choose a folder that has other things in it: what does not carry our stamp is left alone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -34,7 +39,7 @@ __all__ = ["Installation", "State", "cannot_write", "default_folder", "home_of",
 
 NONE, HALF, BROKEN, READY = "none", "half", "broken", "ready"
 
-_MARKER, _LOCK, _STAMP = "installed.json", "install.lock", "howard-environment"
+_MARKER, _LOCK, _STAMP = "howard-installed.json", "howard-install.lock", "made-by-howard"
 _NEEDED = ("howard_nodes", "torch")
 _LONGEST_INSIDE = 150
 """Of a file's path inside the folder, in torch 2.13; Windows takes 260 together."""
@@ -70,8 +75,8 @@ class Installation:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.downloads = folder / "downloads"
-        self.log = folder / "install.log"
+        self.downloads = folder / "howard-downloads"
+        self.log = folder / "howard-install.log"
         self._marker = folder / _MARKER
 
     def facts(self) -> dict[str, Any]:
@@ -156,6 +161,11 @@ class Installation:
         for left in self.folder.glob(f"{_MARKER}?*"):
             told += _removed(left)
         return told
+
+    def begin_downloads(self) -> None:
+        """Make the folder of what is fetched, where it is not there yet."""
+        self.downloads.mkdir(exist_ok=True)
+        (self.downloads / _STAMP).touch()
 
     def drop_downloads(self) -> None:
         """Take away what was fetched."""
@@ -283,14 +293,13 @@ def _removed(path: Path) -> list[str]:
         except OSError as error:
             return [f"{path} ({error.strerror or error})"]
         return []
+    if not (path / _STAMP).exists():
+        return []
     # By a new name first: where a file is held open Windows refuses that, and all of it stays as it was.
-    aside = path
-    if not path.name.startswith("downloads"):
-        try:
-            (path / _STAMP).touch()
-            aside = path.rename(path.with_name(f"env-{_next(path.parent)}"))
-        except OSError as error:
-            return [f"{path} ({error.strerror or error})"]
+    try:
+        aside = path.rename(path.with_name(f"env-{_next(path.parent)}"))
+    except OSError as error:
+        return [f"{path} ({error.strerror or error})"]
     shutil.rmtree(aside, ignore_errors=True)
     if not aside.is_dir():
         return []
@@ -307,13 +316,13 @@ def _next(folder: Path) -> int:
 
 
 def _take(file: IO[str]) -> bool:
-    """Take a file's lock, without waiting."""
+    """Take a file's lock, without waiting; where a disk knows no locks, that counts as taken."""
     try:
         if sys.platform == "win32":
             file.seek(1 << 20)  # a byte that nobody reads
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
     return True

@@ -248,6 +248,10 @@ def _said(
             if same
             else f"PyTorch from {torch}, the other packages from {where}."
         )
+        if choices.index and not build.index:
+            said.append(
+                "Which build of PyTorch that index has, and how large it is, is seen when it is fetched."
+            )
         few = "At most about" if action != INSTALL and state.kind in (READY, BROKEN) else "About"
         said.append(f"{few} {size(build.download)} to fetch, {size(build.disk)} on the disk afterwards.")
     if state.kind == HALF:

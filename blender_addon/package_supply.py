@@ -53,7 +53,8 @@ class Supply:
     ) -> None:
         self._plan, self._environment, self._caller = plan, environment, caller
         self._environ, self._patience, self._tell = environ, patience, tell
-        self._downloads = Installation(plan.choices.folder).downloads
+        self._installation = Installation(plan.choices.folder)
+        self._downloads = self._installation.downloads
         self._part = 0.0
 
     def files(self) -> list[str]:
@@ -64,7 +65,7 @@ class Supply:
         AddonError
             There are none that fit, or they cannot be fetched.
         """
-        self._downloads.mkdir(exist_ok=True)
+        self._installation.begin_downloads()
         return self._offline() if self._plan.choices.wheels else self._online()
 
     def _offline(self) -> list[str]:
@@ -149,7 +150,6 @@ class Supply:
     ) -> list[str]:
         """Fetch files that are not here yet; give the paths of all."""
         folder = self._downloads
-        folder.mkdir(exist_ok=True)
         remote = [one for one in listed if not one["url"].startswith("file:")]
         known = {"total": 0, "done": 0}
         begun = time.monotonic()

@@ -158,9 +158,9 @@ def test_install_move_update_repair_and_remove(
     assert tree(Path(sys.prefix) / "lib") == mine
     assert sorted(path.name for path in folder.iterdir()) == [
         "env-1",
-        "install.lock",
-        "install.log",
-        "installed.json",
+        "howard-install.lock",
+        "howard-install.log",
+        "howard-installed.json",
     ]
     log = home.log.read_text(encoding="utf-8")
     assert "needed: torch 2.13.0+cpu" in log
@@ -231,7 +231,7 @@ def test_killed_while_it_fetches_it_goes_on_from_there(
     command = [sys.executable, ALONE, carried.wheel.parents[1], folder, index.address]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
-    part = folder / "downloads" / "torch-2.13.0+cpu-py3-none-any.whl.part"
+    part = folder / "howard-downloads" / "torch-2.13.0+cpu-py3-none-any.whl.part"
     for _ in running.stdout:
         if part.exists() and part.stat().st_size > 500_000:
             break
@@ -263,7 +263,7 @@ def test_cancelled_it_keeps_what_was_fetched(index: Index, choose: Callable[...,
     index.seconds = 0.1
     choices = choose()
     work = steps.Work(installing.plan("INSTALL", choices, carried))
-    part = choices.folder / "downloads" / "torch-2.13.0+cpu-py3-none-any.whl.part"
+    part = choices.folder / "howard-downloads" / "torch-2.13.0+cpu-py3-none-any.whl.part"
     for _ in range(300):
         time.sleep(0.05)
         if part.exists() and part.stat().st_size > 300_000:

@@ -70,7 +70,7 @@ def main(zip_file: str, project: Path) -> None:
             "print('held', flush=True); sys.stdin.read()"
         )
         other = subprocess.Popen(
-            [sys.executable, "-c", hold, str(project / "howard" / "install.lock")],
+            [sys.executable, "-c", hold, str(project / "howard" / "howard-install.lock")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
