@@ -156,6 +156,8 @@ def _buttons(box: bpy.types.UILayout, kind: str, installation: Installation) -> 
         row.operator(Install.bl_idname, text="Repair").action = installing.REPAIR
     if kind != NONE:
         row.operator(Install.bl_idname, text="Remove").action = installing.REMOVE
+    if demo := installation.demo():
+        row.operator("wm.path_open", text="Demo Shot", icon="FILE_FOLDER").filepath = str(demo)
     if installation.log.exists():
         row.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = str(installation.log)
 

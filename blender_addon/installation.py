@@ -133,6 +133,13 @@ class Installation:
         # Not its script `howard`: that has the folder's path written into it, and folders are moved.
         return [str(python_of(environment)), "-I", "-m", "howard_nodes"]
 
+    def demo(self) -> Path | None:
+        """Give the folder of the demo shot; None where none is installed."""
+        environment = self.environment()
+        site = None if environment is None else site_of(environment)
+        folder = None if site is None else site / "howard_nodes" / "data" / "demo"
+        return folder if folder is not None and folder.is_dir() else None
+
     def begin(self) -> Path:
         """Give the folder of a new environment, which is not there yet."""
         taken = [int(path.name[4:]) for path in self._environments()]
