@@ -123,7 +123,7 @@ def draw(layout: bpy.types.UILayout, preferences: Any) -> None:
         column.label(text=line)
     if is_running():
         part, doing = _FAR[0]
-        row = box.row()
+        row = box.split(factor=0.85)
         row.progress(factor=part, text=doing[:1].upper() + doing[1:])
         row.operator(CancelInstall.bl_idname, icon="CANCEL")
         return
@@ -350,7 +350,11 @@ def _ready_words(facts: Any) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return [part for line in text.splitlines() for part in textwrap.wrap(line, _LINE) or [""]]
+    return [
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(line, _LINE, break_on_hyphens=False) or [""]
+    ]
 
 
 def _ours(context: bpy.types.Context) -> Any:

@@ -32,10 +32,20 @@ from .errors import AddonError
 
 if sys.platform == "win32":
     import msvcrt
+    import winreg
 else:
     import fcntl
 
-__all__ = ["Installation", "State", "cannot_write", "default_folder", "home_of", "python_of", "site_of"]
+__all__ = [
+    "Installation",
+    "State",
+    "cannot_write",
+    "default_folder",
+    "home_of",
+    "is_too_long",
+    "python_of",
+    "site_of",
+]
 
 NONE, HALF, BROKEN, READY = "none", "half", "broken", "ready"
 
@@ -252,9 +262,14 @@ def default_folder(extension: str, system: str, environ: Mapping[str, str]) -> P
         The environment.
     """
     local = environ.get("LOCALAPPDATA", "")
-    if system == "Windows" and local and len(extension) + _LONGEST_INSIDE > 259:
-        return Path(local) / "Howard"  # Windows refuses paths that are longer
+    if local and is_too_long(Path(extension), system):
+        return Path(local) / "Howard"
     return Path(extension)
+
+
+def is_too_long(folder: Path, system: str) -> bool:
+    """Tell whether Windows would refuse the paths of what is installed into a folder."""
+    return system == "Windows" and len(str(folder)) + _LONGEST_INSIDE > 259 and not _takes_long_paths()
 
 
 def python_of(environment: Path) -> Path:
@@ -320,6 +335,15 @@ def _next(folder: Path) -> int:
     return (
         max((int(path.name[4:]) for path in folder.glob("env-*") if path.name[4:].isdecimal()), default=0) + 1
     )
+
+
+def _takes_long_paths() -> bool:
+    """Tell whether this Windows was set to take paths of any length."""
+    if sys.platform == "win32":
+        where = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+        with contextlib.suppress(OSError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, where) as key:
+            return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+    return False
 
 
 def _take(file: IO[str]) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from . import devices
 from .errors import AddonError
-from .installation import BROKEN, HALF, NONE, READY, Installation
+from .installation import BROKEN, HALF, NONE, READY, Installation, is_too_long
 
 __all__ = [
     "INSTALL",
@@ -171,6 +171,11 @@ def plan(
             f"The install folder, {choices.folder}, is not an absolute path: choose another one."
         )
     machine = machine or devices.this_machine()
+    if is_too_long(choices.folder, machine.system):
+        raise AddonError(
+            f"The path of the install folder is too long for Windows, {choices.folder}: choose a shorter "
+            "one, such as C:\\Howard."
+        )
     found = found or devices.find(machine)
     device = found.device if choices.device == devices.AUTOMATIC else choices.device
     build = devices.build(machine, device, found)
@@ -229,13 +234,14 @@ def _said(
         else _host(choices.index) or "the Python package index"
     )
     torch = _host(build.index) or where
-    said = [f"Howard {carried.version} for {devices.LABELS[build.device]}, into {choices.folder}"]
+    said = [f"Howard {carried.version} for {devices.LABELS[build.device]}"]
     if choices.device == devices.AUTOMATIC:
         said[0] += f" (found: {found.name})"
     elif found.device not in ("cpu", build.device):
         said.append(f"This machine has {found.name}, which is not used then.")
     if build.device == "cuda" and found.device != "cuda":
         said.append("No NVIDIA driver was found here: without one, Howard will compute on the CPU.")
+    said.append(f"Into {choices.folder}")
     if action != INSTALL and state.kind in (READY, BROKEN):
         said.append("Packages that are whole and up to date are kept; the others are fetched again.")
     if choices.wheels:

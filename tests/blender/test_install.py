@@ -448,7 +448,8 @@ def test_the_question_names_what_where_from_how_much_and_where_to(tmp_path: Path
     gpu = devices.Found("cuda", "NVIDIA GeForce RTX 4090", 13)
     choices = installing.Choices(tmp_path)
     lines = "\n".join(installing.plan("INSTALL", choices, carried, machine=linux, found=gpu).lines)
-    assert f"Howard 0.1.0 for NVIDIA GPU (CUDA), into {tmp_path} (found: NVIDIA GeForce RTX 4090)" in lines
+    assert "Howard 0.1.0 for NVIDIA GPU (CUDA) (found: NVIDIA GeForce RTX 4090)" in lines
+    assert f"Into {tmp_path}" in lines
     assert "PyTorch and the other packages from the Python package index." in lines
     assert "About 2.9 GB to fetch, 7.0 GB on the disk afterwards." in lines
     choices = installing.Choices(tmp_path, device="cpu")
@@ -463,13 +464,42 @@ def test_the_question_names_what_where_from_how_much_and_where_to(tmp_path: Path
         installing.plan("INSTALL", installing.Choices(tmp_path, wheels=str(tmp_path)), carried)
 
 
-def test_a_path_that_windows_would_refuse() -> None:
+def test_a_path_that_windows_would_refuse(carried: Any) -> None:
     long = "C:\\Users\\somebody.with.a.name\\AppData\\Roaming\\Blender Foundation\\Blender\\4.5"
     long += "\\extensions\\.user\\user_default\\howard_matte\\howard"
     environ = {"LOCALAPPDATA": "C:\\Users\\x\\AppData\\Local"}
     assert installation.default_folder(long, "Windows", environ) == Path(environ["LOCALAPPDATA"]) / "Howard"
+    windows = devices.Machine("Windows", "AMD64")
+    with pytest.raises(errors.AddonError, match="too long for Windows"):
+        installing.plan("INSTALL", installing.Choices(Path("/" + long)), carried, machine=windows)
     assert installation.default_folder("C:\\Howard", "Windows", environ) == Path("C:\\Howard")
     assert installation.default_folder(long, "Linux", environ) == Path(long)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+            "disk is full",
+        ),
+        ("OSError: [WinError 112] There is not enough space on the disk", "The disk is full: make room"),
+        ("PermissionError: [WinError 32] ... is being used by another process: 'torch.dll'", "virus scanner"),
+        ("PermissionError: [WinError 5] Access is denied: 'torch.dll'", "choose another Install Folder"),
+        ("HINT: ... does not have Windows Long Path support enabled", "such as C:\\Howard"),
+        (
+            "ERROR: No matching distribution found for torch==2.13.0",
+            "There is no torch==2.13.0 for this system",
+        ),
+        ("HTTPSConnectionPool(host='x', port=443): Max retries exceeded with url", "The connection broke"),
+        (
+            "ImportError: libGL.so.1: cannot open shared object file",
+            "libGL.so.1: cannot open shared object file",
+        ),
+    ],
+)
+def test_messages_of_programs_in_plain_words(line: str, said: str) -> None:
+    assert said in complaints.meaning(["Collecting torch", line, ""], "Unpacking")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
