@@ -35,16 +35,16 @@ _CUDA_13_DRIVER, _CUDA_13_CAPABILITY = 580, 7.5
 """CUDA 13 wants this driver, and has left GPUs before Turing (GTX 16, RTX 20) behind."""
 
 # MB to fetch, with what Howard needs beside torch (165), and MB on the disk afterwards. Of torch 2.13.0,
-# November 2026: Linux/cpu by an install; the other downloads by sizes that indexes list, cuda12 and the other
-# disks by a guess.
+# November 2026: Linux/cpu and Linux/cuda by an install; the other downloads by sizes that indexes list, cuda12
+# and the other disks by a guess.
 _SIZES = {
     ("Linux", "cpu"): (360, 1200),
-    ("Linux", "cuda"): (2900, 7000),
-    ("Linux", "cuda12"): (3200, 7500),
+    ("Linux", "cuda"): (2900, 5200),
+    ("Linux", "cuda12"): (3200, 5800),
     ("Linux", "rocm"): (6700, 20000),
     ("Windows", "cpu"): (290, 1100),
-    ("Windows", "cuda"): (2100, 5500),
-    ("Windows", "cuda12"): (2700, 6500),
+    ("Windows", "cuda"): (2100, 4000),
+    ("Windows", "cuda12"): (2700, 5000),
     ("Darwin", "mps"): (280, 1000),
 }
 

@@ -451,7 +451,7 @@ def test_the_question_names_what_where_from_how_much_and_where_to(tmp_path: Path
     assert "Howard 0.1.0 for NVIDIA GPU (CUDA) (found: NVIDIA GeForce RTX 4090)" in lines
     assert f"Into {tmp_path}" in lines
     assert "PyTorch and the other packages from the Python package index." in lines
-    assert "About 2.9 GB to fetch, 7.0 GB on the disk afterwards." in lines
+    assert "About 2.9 GB to fetch, 5.2 GB on the disk afterwards." in lines
     choices = installing.Choices(tmp_path, device="cpu")
     lines = "\n".join(installing.plan("INSTALL", choices, carried, machine=linux, found=gpu).lines)
     assert "This machine has NVIDIA GeForce RTX 4090, which is not used then." in lines
