@@ -35,7 +35,7 @@ _CUDA_13_DRIVER, _CUDA_13_CAPABILITY = 580, 7.5
 """CUDA 13 wants this driver, and has left GPUs before Turing (GTX 16, RTX 20) behind."""
 
 # MB to fetch, with what Howard needs beside torch (165), and MB on the disk afterwards. Of torch 2.13.0,
-# November 2026: Linux/cpu and Linux/cuda by an install; the other downloads by sizes that indexes list, cuda12
+# November 2026: Linux/cpu and Linux/cuda by an install; other downloads by sizes that indexes list, cuda12
 # and the other disks by a guess.
 _SIZES = {
     ("Linux", "cpu"): (360, 1200),

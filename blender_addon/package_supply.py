@@ -20,7 +20,7 @@ from .installing import Plan, size
 __all__ = ["Supply"]
 
 _UNPACKED, _MORE_UNPACKED, _MOST_UNPACKED = 1.8, 6e8, 3.5
-"""How much larger packages are when they are unpacked: 360 MB of the CPU build 3.4 times, 2.9 GB for CUDA 1.8."""
+"""How much larger packages are unpacked: the 360 MB of the CPU build 3.4 times, the 2.9 GB for CUDA 1.8."""
 
 
 class Supply:
