@@ -77,6 +77,8 @@ $(BIN)/python:
 $(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt torch==2.13.0
 	$(PIP) install -c constraints.txt -e .
+# The pip that the Blender add-on carries.
+	$(PIP) download -c constraints.txt --no-deps -d $(VENV)/carried pip
 	touch $@
 
 # The reference implementation needs torchvision for class definitions only, not the torch it asks for;

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
-__all__ = ["AddonError"]
+__all__ = ["AddonError", "CancelledError"]
 
 
 class AddonError(Exception):
     """It cannot be done as asked; the message says what to do."""
+
+
+class CancelledError(AddonError):
+    """The artist stopped it; the message says what is there."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Howard Matting contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The add-on's preferences: where howard is, and whether it works."""
+"""The add-on's preferences: Howard installed from here, or another one, and whether it works."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import waiting, worker
+from . import install_panel, waiting, worker
 from .client import Worker
 
 __all__ = ["command", "register", "unregister"]
@@ -24,24 +24,28 @@ def command(context: bpy.types.Context) -> list[str]:
     AddonError
         It is not there.
     """
-    return worker.command(bpy.path.abspath(_ours(context).command), os.environ)
+    ours = _ours(context)
+    return worker.command(bpy.path.abspath(ours.command), os.environ, lambda: install_panel.command(ours))
 
 
 class HowardPreferences(bpy.types.AddonPreferences):
-    """Where howard is."""
+    """What is installed, and where howard is."""
 
     bl_idname = __package__
     __annotations__ = {
         "command": StringProperty(
             name="Howard",
-            description="The howard command. Empty: the environment variable HOWARD, else the usual places",
+            description="Another howard command. Empty: the environment variable HOWARD, else the Howard "
+            "installed above, else the usual places",
             subtype="FILE_PATH",
         ),
         "tested": StringProperty(options={"SKIP_SAVE", "HIDDEN"}),
+        **install_panel.PROPERTIES,
     }
 
     def draw(self, _context: bpy.types.Context) -> None:
-        """Show it, and how the last test went."""
+        """Show them, and how the last test went."""
+        install_panel.draw(self.layout, self)
         column = self.layout.column()
         column.prop(self, "command")
         column.operator(TestWorker.bl_idname)
@@ -76,6 +80,7 @@ class TestWorker(waiting.Waiting, bpy.types.Operator):
 
 def register() -> None:
     """Register the preferences."""
+    install_panel.register()
     bpy.utils.register_class(TestWorker)
     bpy.utils.register_class(HowardPreferences)
 
@@ -84,6 +89,7 @@ def unregister() -> None:
     """Take them back."""
     bpy.utils.unregister_class(HowardPreferences)
     bpy.utils.unregister_class(TestWorker)
+    install_panel.unregister()
 
 
 def _ours(context: bpy.types.Context) -> HowardPreferences:

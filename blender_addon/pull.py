@@ -17,7 +17,7 @@ from bpy.props import EnumProperty, StringProperty
 from . import baking, colour, description, folders, group, images, preferences, strokes, waiting, worker
 from .errors import AddonError
 
-__all__ = ["CancelPull", "PullMatte", "is_running", "register", "unregister"]
+__all__ = ["CancelPull", "PullMatte", "is_any_running", "is_running", "register", "unregister"]
 
 _RUNNING: dict[str, worker.Work] = {}
 _SHOWN_SECONDS = 1.0
@@ -27,6 +27,11 @@ _MOST_REASONS = 3
 def is_running(tree: bpy.types.NodeTree) -> bool:
     """Tell whether a group's matte is being pulled."""
     return tree.name in _RUNNING and not _RUNNING[tree.name].is_over
+
+
+def is_any_running() -> bool:
+    """Tell whether any matte is being pulled."""
+    return any(not work.is_over for work in _RUNNING.values())
 
 
 @dataclasses.dataclass
@@ -209,7 +214,7 @@ class CancelPull(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """There is something to stop."""
-        return any(not work.is_over for work in _RUNNING.values())
+        return is_any_running()
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Ask for an end, of all where no group is named."""

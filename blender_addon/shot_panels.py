@@ -62,13 +62,15 @@ class VerdictsPanel(sections.Section, bpy.types.Panel):
     ) -> None:
         """Draw a strip of verdicts, this frame's in words, and who made them."""
         seen, tree, here = verdicts.glance(node.node_tree), node.node_tree, context.scene.frame_current
+        count = len(seen.to_look_at())
+        layout.label(
+            text=f"{count} of {len(seen.said)} frames to look at" if count else "No frame to look at"
+        )
         _strip(context, layout, seen)
         row = layout.row(align=True)
-        for direction, icon in (("LAST", "TRIA_LEFT"), ("NEXT", "TRIA_RIGHT")):
+        for direction, icon in (("PREVIOUS", "TRIA_LEFT"), ("NEXT", "TRIA_RIGHT")):
             button = row.operator(verdicts.NextToLookAt.bl_idname, icon=icon, text=direction.capitalize())
             button.group, button.direction = tree.name, direction
-        count = len(seen.to_look_at())
-        row.label(text=f"{count} of {len(seen.said)} to look at" if count else "None to look at")
         if here in seen.said:
             verdict, why = seen.said[here]
             parts = [part for part in (verdict or "clean plate used as is", why) if part]
@@ -116,10 +118,8 @@ def _strip(context: bpy.types.Context, layout: bpy.types.UILayout, seen: verdict
             cell.label(icon="BLANK1")
             continue
         verdict, why = seen.said[worst]
-        cell.active = context.scene.frame_current in frames
-        button = cell.operator(
-            verdicts.GoToFrame.bl_idname, text="", icon=_ICONS[verdict], depress=cell.active
-        )
+        is_here = context.scene.frame_current in frames
+        button = cell.operator(verdicts.GoToFrame.bl_idname, text="", icon=_ICONS[verdict], depress=is_here)
         button.frame = worst
         many = f"Frames {frames[0]}-{frames[-1]}, worst " if len(frames) > 1 else "Frame "
         button.about = f"{many}{worst}: {verdict or 'clean plate used as is'}" + (f"; {why}" if why else "")

@@ -119,7 +119,7 @@ class NextToLookAt(bpy.types.Operator):
     __annotations__ = {
         "group": StringProperty(options={"HIDDEN", "SKIP_SAVE"}),
         "direction": EnumProperty(
-            name="Direction", items=(("NEXT", "Next", "Forwards"), ("LAST", "Previous", "Backwards"))
+            name="Direction", items=(("NEXT", "Next", "Forwards"), ("PREVIOUS", "Previous", "Backwards"))
         ),
     }
 

@@ -22,21 +22,26 @@ __all__ = ["Work", "close", "command", "words"]
 
 _LOCK = threading.Lock()
 _STARTED: list[tuple[list[str], Worker]] = []
-_WHERE = "Set the path of the howard command in the preferences: Add-ons, Howard Matte."
+_WHERE = "Press Install Howard in the preferences (Add-ons, Howard Matte), or set the path of howard there."
+_BROKEN = "If it was installed from there, press Repair."
 
 Task = Callable[[Worker, Callable[[dict[str, Any]], None]], "Request | dict[str, Any]"]
 
 
-def command(preference: str, environ: Mapping[str, str]) -> list[str]:
+def command(
+    preference: str, environ: Mapping[str, str], installed: Callable[[], list[str]] = list
+) -> list[str]:
     """Choose the howard command.
 
     Parameters
     ----------
     preference : str
         The path that the artist set, or a command with arguments; empty to search: the environment's
-        `HOWARD`, then the PATH, then where it is usually installed.
+        `HOWARD`, then the Howard installed from the add-on, then the PATH, then where it usually is.
     environ : mapping of str to str
         The environment.
+    installed : callable, optional
+        Gives the words of the Howard that was installed from the add-on, none where none was.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def command(preference: str, environ: Mapping[str, str]) -> list[str]:
     Raises
     ------
     AddonError
-        It is not there.
+        It is not there, or broken.
     """
     for origin, text in (
         ("The preference", preference),
@@ -60,6 +65,8 @@ def command(preference: str, environ: Mapping[str, str]) -> list[str]:
         if shutil.which(chosen[0], path=environ.get("PATH")) is None:
             raise AddonError(f"{origin} says that howard is {text}, which cannot be run. {_WHERE}")
         return chosen
+    if ours := installed():
+        return ours
     found = shutil.which("howard", path=environ.get("PATH"))
     if found is None:
         # A desktop starts Blender with a PATH that knows nothing of these.
@@ -72,7 +79,7 @@ def command(preference: str, environ: Mapping[str, str]) -> list[str]:
 def words(error: Exception) -> str:
     """Say what went wrong, and what to do about it in Blender."""
     if isinstance(error, WorkerError) and error.code == NOT_STARTED:
-        return f"{error.message}\n{_WHERE}"
+        return f"{error.message}\n{_WHERE} {_BROKEN}"
     said = str(error)
     return said[:1].upper() + said[1:]
 

@@ -50,6 +50,8 @@ NOT_RUN = {
     "deadline config set telemetry.opt_out true": "changes a user's settings of another program",
     "blender -b ": "needs Blender with the add-on",
     "pip install ": "downloads",
+    "pip download ": "downloads",
+    "pip config set global.cert FILE": "changes a user's settings of another program",
     "ComfyUI/venv/bin/python -m pip install ": "needs a ComfyUI",
     # Parts of commands: what a sentence speaks of.
     "howard farm bundle --adapt 80": "lacks plate, clean plate and output",

@@ -1,4 +1,4 @@
-"""Build the Blender add-on: the package, the worker's client and the node's description in one zip.
+"""Build the Blender add-on: the package, the worker's client, the node's description and Howard in one zip.
 
     python tools/addon/build.py --bpy-python .venv-bpy/bin/python --output dist
 
@@ -9,7 +9,11 @@ The zip is made and checked by Blender's own tool, which comes with the wheel bp
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import importlib.util
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +25,7 @@ from howard_nodes import __version__
 from howard_nodes import client as worker_client
 from howard_nodes.description import describe
 
-__all__ = ["build", "extension_tool", "write_source"]
+__all__ = ["build", "build_wheel", "extension_tool", "pip_wheel", "write_source"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "blender_addon"
@@ -43,10 +47,67 @@ def write_source(folder: Path) -> Path:
     shutil.copytree(ADDON, folder, ignore=shutil.ignore_patterns("__pycache__"))
     client = Path(worker_client.__file__).read_text(encoding="utf-8")
     (folder / "client.py").write_text("# SPDX-License-Identifier: Apache-2.0\n" + client, encoding="utf-8")
+    carried = folder / "howard"
+    build_wheel(carried)
+    pip_wheel(carried)
+    (carried / "constraints.txt").write_text(_tested_versions(), encoding="utf-8")
     (folder / "node.json").write_text(json.dumps(describe(), indent=1) + "\n", encoding="utf-8")
     shutil.copyfile(ROOT / "LICENSES" / "GPL-3.0-or-later.txt", folder / "LICENSE-GPL-3.0-or-later.txt")
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE-Apache-2.0.txt")
     return folder
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build Howard's wheel, weights and all; the same source gives the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it goes.
+
+    Returns
+    -------
+    Path
+        The wheel.
+    """
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(folder)]
+    if importlib.util.find_spec("setuptools") is not None and _setuptools() >= 77:
+        command.append("--no-build-isolation")  # then nothing is fetched
+    with tempfile.TemporaryDirectory() as scratch:
+        # From a copy: what older builds left in the checkout is not packed, and nothing new is left in it.
+        source = Path(scratch)
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copyfile(ROOT / name, source / name)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "howard_nodes", source / "howard_nodes", ignore=ignored)
+        environment = {"SOURCE_DATE_EPOCH": "1767225600", **os.environ}
+        subprocess.run([*command, scratch], check=True, env=environment)
+    return next(folder.glob("howard_matting-*.whl"))
+
+
+def pip_wheel(folder: Path) -> Path:
+    """Put pip's wheel into a folder: the one that `make` has fetched, else it is fetched now.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it goes; is made.
+
+    Returns
+    -------
+    Path
+        The wheel.
+    """
+    versions = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    wanted = next(one for one in versions if one.startswith("pip=="))
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"pip-{wanted.partition('==')[2]}-py3-none-any.whl"
+    kept = Path(sys.prefix) / "carried" / name
+    if kept.exists():
+        return Path(shutil.copyfile(kept, folder / name))
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), wanted]
+    subprocess.run(command, check=True)
+    return folder / name
 
 
 def extension_tool(python: str) -> Path:
@@ -93,6 +154,18 @@ def build(python: str, output: Path, *, repository: bool = False) -> Path:
     if repository:
         _run(python, tool, "server-generate", "--repo-dir", output)
     return made
+
+
+def _tested_versions() -> str:
+    """Give the versions of what the wheel needs that the tests are run with."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in project["dependencies"]}
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if line.partition("==")[0].lower() in needed)
+
+
+def _setuptools() -> int:
+    return int(importlib.metadata.version("setuptools").split(".")[0])
 
 
 def _run(*command: object) -> None:

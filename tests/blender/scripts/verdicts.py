@@ -39,7 +39,7 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
         artist.say("another place", seen())
         artist.say("why", verdicts.glance(tree).said[2][1])
         went = []
-        for direction in ("NEXT", "NEXT", "NEXT", "LAST", "LAST"):
+        for direction in ("NEXT", "NEXT", "NEXT", "PREVIOUS", "PREVIOUS"):
             assert bpy.ops.howard.next_to_look_at(direction=direction) == {"FINISHED"}
             went.append(scene.frame_current)
         artist.say("went", went)
