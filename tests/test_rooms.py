@@ -16,6 +16,7 @@ PACKAGE = "howard_nodes"
 ROOMS = (
     "__init__",
     "errors",
+    "system",
     "atomic",
     "description",
     "frames",

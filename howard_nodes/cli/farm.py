@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -235,6 +236,7 @@ def run(
     from howard_nodes.errors import InputError
     from howard_nodes.farm import Bundle
     from howard_nodes.farm.bundle import openjd_command
+    from howard_nodes.system.processes import hold_children
 
     bundle = Bundle.load(job)
     found = bundle.step(step)
@@ -245,6 +247,10 @@ def run(
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     command = openjd_command(bundle, found, tasks)
     sys.stdout.flush()
+    if sys.platform == "win32":
+        # Windows cannot put a program in the place of another; whoever ends this one ends what it started.
+        hold_children()
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
     # In this process's place: signals reach the engine, which passes them on.
     os.execv(command[0], command)
 
@@ -264,8 +270,9 @@ def check(
     from howard_nodes import __version__
     from howard_nodes.errors import InputError
     from howard_nodes.farm.claim import check_claim
+    from howard_nodes.system.machine import host_name
 
-    here = os.uname().nodename
+    here = host_name()
     if version != __version__:
         raise InputError(
             f"{here} has howard {__version__}, the job was made with {version}: install that version."
