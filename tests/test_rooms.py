@@ -15,8 +15,8 @@ PACKAGE = "howard_nodes"
 # From left to right; `__init__` holds the version, and shows the node to who asks for it.
 ROOMS = (
     "__init__",
-    "errors",
     "system",
+    "errors",
     "atomic",
     "description",
     "frames",

@@ -85,7 +85,9 @@ def check_output(
         if file.resolve() in taken:
             raise InputError(f"{file}: would overwrite an input; choose another output.")
     # The nearest folder that is there says whether one could be made; `prepare_output` finds out for certain.
-    there = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    there = next((folder for folder in path.absolute().parents if os.path.lexists(folder)), None)
+    if there is None:  # a drive or share of Windows
+        raise InputError(f"{path.absolute().anchor}: is not there; is the drive or share connected?")
     if not os.access(there, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise InputError(f"{there}: cannot write there (Permission denied); choose another folder.")
 

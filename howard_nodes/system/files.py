@@ -9,7 +9,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["HELD", "is_held", "long_path", "name_problem", "remove", "replace", "same_name", "split_folder"]
+__all__ = [
+    "HELD",
+    "is_held",
+    "long_path",
+    "name_problem",
+    "remove",
+    "replace",
+    "same_name",
+    "shown",
+    "split_folder",
+]
 
 HELD = (
     "another program has it open, such as a viewer, Blender, Nuke, a virus scanner or a backup; close it "
@@ -74,6 +84,14 @@ def long_path(path: Path) -> Path:
             share = whole.startswith("\\\\")
             return Path(_EXTENDED_SHARE + whole[2:] if share else _EXTENDED + whole)
     return path
+
+
+def shown(path: Path | str) -> str:
+    """Write a path for people: without what `long_path` put in front."""
+    text = str(path)
+    if text.startswith(_EXTENDED_SHARE):
+        return "\\\\" + text.removeprefix(_EXTENDED_SHARE)
+    return text.removeprefix(_EXTENDED)
 
 
 def split_folder(text: str) -> tuple[str, str]:

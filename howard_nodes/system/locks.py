@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from typing import IO
@@ -34,7 +35,9 @@ def lock(file: IO[str] | IO[bytes], *, wait: bool) -> bool:
             file.seek(0)
             try:
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            except PermissionError:
+            except OSError as error:
+                if error.errno in (errno.EBADF, errno.EINVAL):
+                    raise
                 if not wait:
                     return False
                 time.sleep(_LOOK_SECONDS)
