@@ -36,6 +36,7 @@ ROOMS = (
     "worker",
     "farm",
     "hosts",
+    "doctor",
     "cli",
     "__main__",
 )

@@ -50,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         print("howard: interrupted", file=sys.stderr)
         sys.exit(130)
+    except ImportError as error:
+        traceback.print_exc()
+        print(
+            f"howard: error: {error.name or 'a library'} cannot be loaded. Install Howard again; "
+            "python -m howard_nodes.doctor says what is missing or broken.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     sys.exit(0)
 
 

@@ -8,7 +8,12 @@ import socket
 import sys
 from pathlib import Path
 
-__all__ = ["cores", "data_folder", "host_name", "speak_utf8"]
+from howard_nodes.system import windows
+
+__all__ = ["cores", "data_folder", "host_name", "memory_bytes", "speak_utf8", "takes_long_paths"]
+
+
+_FILE_SYSTEM = r"SYSTEM\CurrentControlSet\Control\FileSystem"
 
 
 def host_name() -> str:
@@ -21,6 +26,29 @@ def cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Give the size of the machine's memory; 0 where the system does not say."""
+    if sys.platform == "win32":
+        return windows.memory_bytes()
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return 0
+
+
+def takes_long_paths() -> bool | None:
+    """Tell whether Windows was set up to take paths of any length from any program; None elsewhere."""
+    if sys.platform == "win32":
+        import winreg
+
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, _FILE_SYSTEM) as key:
+                return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+        except OSError:
+            return False
+    return None
 
 
 def data_folder() -> Path:

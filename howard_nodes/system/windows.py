@@ -10,7 +10,7 @@ import sys
 from ctypes import wintypes
 from typing import Any
 
-__all__ = ["hold_children", "lives"]
+__all__ = ["hold_children", "lives", "memory_bytes"]
 
 _SYNCHRONIZE = 0x00100000
 _WAIT_TIMEOUT = 258
@@ -49,6 +49,23 @@ class _ExtendedLimits(ctypes.Structure):
         ("PeakProcessMemoryUsed", ctypes.c_size_t),
         ("PeakJobMemoryUsed", ctypes.c_size_t),
     )
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX."""
+
+    _fields_ = (
+        ("Length", ctypes.c_uint32),
+        ("MemoryLoad", ctypes.c_uint32),
+        ("TotalPhys", ctypes.c_uint64),
+        ("Others", ctypes.c_uint64 * 6),
+    )
+
+
+def memory_bytes() -> int:
+    """Give the size of the machine's memory; 0 where Windows does not say."""
+    status = _MemoryStatus(Length=ctypes.sizeof(_MemoryStatus))
+    return int(status.TotalPhys) if _kernel32().GlobalMemoryStatusEx(ctypes.byref(status)) else 0
 
 
 def hold_children() -> bool:
@@ -107,6 +124,7 @@ def _kernel32() -> Any:
         (kernel32.OpenProcess, handle, (dword, wintypes.BOOL, dword)),
         (kernel32.WaitForSingleObject, dword, (handle, dword)),
         (kernel32.CloseHandle, wintypes.BOOL, (handle,)),
+        (kernel32.GlobalMemoryStatusEx, wintypes.BOOL, (ctypes.c_void_p,)),
     ):
         call.restype, call.argtypes = result, arguments
     return kernel32
