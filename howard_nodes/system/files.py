@@ -14,6 +14,7 @@ __all__ = [
     "is_held",
     "long_path",
     "name_problem",
+    "real_path",
     "remove",
     "replace",
     "same_name",
@@ -84,6 +85,14 @@ def long_path(path: Path) -> Path:
             share = whole.startswith("\\\\")
             return Path(_EXTENDED_SHARE + whole[2:] if share else _EXTENDED + whole)
     return path
+
+
+def real_path(path: Path) -> Path:
+    """Follow the links in a path, as far as the system tells: drives and shares of Windows do not always."""
+    try:
+        return path.resolve()
+    except OSError:
+        return path.absolute()
 
 
 def shown(path: Path | str) -> str:

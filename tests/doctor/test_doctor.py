@@ -1,4 +1,4 @@
-"""`howard doctor`: tells a good installation from a broken one, and keeps to itself what is nobody's business."""
+"""`howard doctor`: tells a good installation from a broken one, and no more than anybody may know."""
 
 from __future__ import annotations
 
