@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from howard_nodes.cli.console import print_json, print_table, say_seconds, warn
+from howard_nodes.cli.console import print_json, print_table, say_seconds, typed, warn
 from howard_nodes.cli.options import Json, as_job, described
 from howard_nodes.cli.pace import Steady
 
@@ -120,7 +119,7 @@ def bundle(
         return
     tasks = ", ".join(f"{step} {count}" for step, count in counts.items())
     print(f"{made.folder}: {len(made.frames)} frames; tasks: {tasks}")
-    print(f"next: howard farm submit {shlex.quote(str(folder))} --scheduler {'|'.join(_schedulers())}")
+    print(f"next: howard farm submit {typed(folder)} --scheduler {'|'.join(_schedulers())}")
 
 
 @app.command()
@@ -168,7 +167,7 @@ def submit(
     else:
         print(
             f"{submission.bundle.name}: submitted to {scheduler}; check it with howard farm "
-            f"status {shlex.quote(str(job))}"
+            f"status {typed(job)}"
         )
     if wait:
         raise typer.Exit(_watch(submission, as_json))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from howard_nodes.cli import app, main
+from howard_nodes.cli.console import typed
 from howard_nodes.errors import InputError
 from howard_nodes.farm.local import Local
 from howard_nodes.system import machine
@@ -72,6 +73,19 @@ def test_the_command_line_begins_with_that(monkeypatch, on_windows):
     for number, handler in zip((signal.SIGTERM, signal.SIGUSR1), before):
         signal.signal(number, handler)
     assert pipe.encoding == "utf-8"
+
+
+@pytest.mark.parametrize(
+    ("platform", "path", "said"),
+    [
+        ("linux", "jobs/shot 10", "'jobs/shot 10'"),
+        ("win32", r"C:\jobs\shot 10", r'"C:\jobs\shot 10"'),
+        ("win32", r"C:\jobs\shot", r"C:\jobs\shot"),
+    ],
+)
+def test_a_path_is_shown_as_it_is_typed(monkeypatch, platform, path, said):
+    monkeypatch.setattr(sys, "platform", platform)
+    assert typed(Path(path)) == said
 
 
 def test_the_local_scheduler_refuses_windows_and_says_what_to_do(on_windows):
