@@ -1,5 +1,5 @@
 # make demo: set up, matte the shot that ships into out/demo.   make test: set up, check and test everything.
-# make check: lint, types and the tests that need no other program, in parallel: while you work.
+# make check: lint, types on Linux, Windows and macOS, and the tests that need no other program: while you work.
 # make addon: build Blender's add-on and a repository of it into dist.
 
 PYTHON ?= python3
@@ -28,7 +28,10 @@ check: lint
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+# A cache for each system: one for all would be thrown away by the next.
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 # Blender as a Python module, into .venv-bpy: 16 s and 1 GB each.
 blenders: | $(BIN)/python

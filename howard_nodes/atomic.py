@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from howard_nodes.errors import InputError, WriteError
+from howard_nodes.system.files import HELD, is_held, long_path, name_problem, remove, replace
+from howard_nodes.system.machine import host_name
+from howard_nodes.system.processes import lives
 
 __all__ = [
     "MARK",
@@ -29,7 +32,7 @@ __all__ = [
     "write_file",
 ]
 
-_HOST = re.sub(r"[^\w.]", "_", os.uname().nodename)
+_HOST = re.sub(r"[^\w.]", "_", host_name())
 MARK = f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
 """In the names of this process's unfinished files, `.howard-MARK-*.tmp`: what outlives it can remove them."""
 
@@ -61,7 +64,7 @@ def write_file(path: Path, content: str | bytes) -> None:
         It cannot be written.
     """
     with suppress(OSError):  # said again, with the file, when it is written
-        path.parent.mkdir(parents=True, exist_ok=True)
+        long_path(path.parent).mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_bytes(
             content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
@@ -109,21 +112,31 @@ def replacing(path: Path) -> Iterator[Path]:
     WriteError
         An `OSError` within, or the place cannot be taken.
     """
-    temporary = path.absolute().parent / f".howard-{MARK}-{uuid.uuid4().hex}.tmp"
+    temporary = long_path(path.absolute().parent / f".howard-{MARK}-{uuid.uuid4().hex}.tmp")
     _unfinished.add(temporary)
     try:
-        if path.is_dir():
+        if long_path(path).is_dir():
             raise WriteError("cannot be written: a folder has this name", path=path)
         # OpenImageIO cannot say why it fails to open a file; this can.
         temporary.open("xb").close()
         yield temporary
-        temporary.replace(path)
+        _take_place(temporary, path)
     except OSError as error:
         raise WriteError(f"cannot be written: {reason(error)}", path=path) from error
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            remove(temporary)
         _unfinished.discard(temporary)
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    try:
+        replace(temporary, long_path(path))
+    except OSError as error:
+        # That the folder can be written is known by now. What is read-only stays so, and is told as such.
+        if is_held(error) and (not path.exists() or os.access(path, os.W_OK)):
+            raise WriteError(f"cannot be written: {HELD}", path=path) from error
+        raise
 
 
 def reason(error: OSError) -> str:
@@ -158,26 +171,16 @@ def remove_abandoned(folder: Path) -> None:
         Where they lie. What living processes write there stays.
     """
     with suppress(OSError):
-        for path in folder.glob(".howard-*.tmp"):
+        for path in long_path(folder).glob(".howard-*.tmp"):
             found = _NAME.fullmatch(path.name)
             if found is None:
                 continue
             with suppress(OSError):
                 here = found[1] == _HOST
-                if (here and not _lives(int(found[2]))) or (
+                if (here and not lives(int(found[2]))) or (
                     time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
                 ):
                     path.unlink()
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return True
 
 
 def check_folder(path: Path, *, make: bool = True) -> None:
@@ -195,11 +198,13 @@ def check_folder(path: Path, *, make: bool = True) -> None:
     InputError
         It cannot.
     """
+    if problem := name_problem(path):
+        raise InputError(f"{path}: cannot be written, {problem}; choose another name.")
     folder = path.parent
     try:
         if make:
-            folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+            long_path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=long_path(folder)):
             pass
     except OSError as error:
         raise InputError(

@@ -18,6 +18,7 @@ import json
 import mmap
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Request",
     "Worker",
     "WorkerError",
+    "usual_places",
 ]
 
 PROTOCOL = 1
@@ -151,7 +154,7 @@ class Worker:
     ----------
     command : sequence of str, optional
         How to call howard, as `["/opt/howard/bin/howard"]`. By default the environment variable HOWARD, the
-        command's path; else `howard` on PATH.
+        command's path; else `howard` on PATH; else the first of `usual_places`.
     env : mapping of str to str or None, optional
         Variables to add to the worker's environment, or with None to remove from it. It is that of this
         process, less PYTHONHOME and PYTHONPATH: those belong to the host's Python.
@@ -582,7 +585,7 @@ class Worker:
             _kill(self._process)
             code = self._process.wait()
         self._threads[0].join(1.0)
-        how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+        how = _ending(code)
         words = list(self._words)
         said = "".join("\n  " + line for line in words[-_SHOWN_WORDS:])
         said = said and "\nIts last output:" + said
@@ -597,6 +600,45 @@ _POINT = "Set the environment variable HOWARD to the path of a howard command th
 _POINT = _POINT.format(PROTOCOL)
 
 
+def usual_places() -> list[Path]:
+    """Name the files that the howard command usually is, best first: a desktop's PATH has few of the folders.
+
+    Returns
+    -------
+    list of Path
+        Whether they are there or not: those of `uv tool install` and pipx, of a checkout, of pip.
+    """
+    home = Path.home()
+    if sys.platform == "win32":
+        folders = [home / ".local" / "bin", home / "howard" / ".venv" / "Scripts"]
+        for folder in (
+            Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming") / "Python",
+            Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "Programs" / "Python",
+        ):
+            folders += [version / "Scripts" for version in _newest_first(folder)]
+        return [folder / "howard.exe" for folder in folders]
+    folders = [
+        home / ".local" / "bin",
+        home / "howard" / ".venv" / "bin",
+        Path("/opt/howard/bin"),
+        Path("/usr/local/bin"),
+    ]
+    if sys.platform == "darwin":
+        folders.append(Path("/opt/homebrew/bin"))
+        for folder in (home / "Library" / "Python", Path("/Library/Frameworks/Python.framework/Versions")):
+            folders += [version / "bin" for version in _newest_first(folder)]
+    return [folder / "howard" for folder in folders]
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    """List versions of Python by their folders' names: `3.13`, `Python313`."""
+    try:
+        found = list(folder.iterdir())
+    except OSError:
+        return []
+    return sorted(found, key=lambda one: [int(part) for part in re.findall(r"\d+", one.name)], reverse=True)
+
+
 def _found(command: Sequence[str] | None) -> list[str]:
     """Find howard."""
     if command is not None:
@@ -606,7 +648,9 @@ def _found(command: Sequence[str] | None) -> list[str]:
         return [named]
     found = shutil.which("howard")
     if found is None:
-        raise WorkerError(NOT_STARTED, "The command howard is not on the PATH.", _POINT)
+        found = next((str(path) for path in usual_places() if os.access(path, os.X_OK)), None)
+    if found is None:
+        raise WorkerError(NOT_STARTED, "The command howard is not on the PATH, nor in a usual place.", _POINT)
     return [found]
 
 
@@ -614,6 +658,11 @@ def _started(command: list[str], env: Mapping[str, str | None] | None) -> subpro
     wanted: dict[str, str | None] = dict(os.environ)
     wanted.update({"PYTHONHOME": None, "PYTHONPATH": None})
     wanted.update(env or {})
+    # Apart from the host: Ctrl-C in its terminal is not meant for the worker, and it is ended as one.
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        # No console opens beside a host that has none.
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     try:
         return subprocess.Popen(
             command,
@@ -621,7 +670,7 @@ def _started(command: list[str], env: Mapping[str, str | None] | None) -> subpro
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={name: value for name, value in wanted.items() if value is not None},
-            start_new_session=True,
+            **apart,
         )
     except (OSError, ValueError) as error:
         what = getattr(error, "strerror", None) or str(error)
@@ -629,9 +678,20 @@ def _started(command: list[str], env: Mapping[str, str | None] | None) -> subpro
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started in its session."""
+    """End a process and all that it started."""
     with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
+        if sys.platform == "win32":
+            # Windows ends what it started with it: the worker is in a job, and so is what howard.exe starts.
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _ending(code: int) -> str:
+    """Say how a process ended; Windows has large codes for what it ended it for, as 0xC0000005."""
+    if code < 0:
+        return f"signal {-code}"
+    return f"exit code {code}" if code <= 0xFFFF else f"exit code 0x{code:08X}"
 
 
 def _waited(request: Request, timeout: float | None) -> dict:
@@ -688,18 +748,20 @@ def _shared_memory(name: str, size: int) -> mmap.mmap:
     Not with `multiprocessing.shared_memory`: that starts `sys.executable` beside it, which may be the host.
     """
     try:
+        if sys.platform == "win32":
+            return mmap.mmap(-1, size, tagname=name)
         import _posixshmem  # type: ignore[import-not-found]
-    except ImportError:
-        raise WorkerError(
-            NOT_STARTED, "This Python has no shared memory.", "Evaluate files instead."
-        ) from None
-    try:
+
         descriptor = _posixshmem.shm_open("/" + name, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600)
         try:
             os.ftruncate(descriptor, size)
             return mmap.mmap(descriptor, size)
         finally:
             os.close(descriptor)
+    except ImportError:
+        raise WorkerError(
+            NOT_STARTED, "This Python has no shared memory.", "Evaluate files instead."
+        ) from None
     except OSError as error:
         _unlink(name)
         raise WorkerError(
@@ -710,6 +772,8 @@ def _shared_memory(name: str, size: int) -> mmap.mmap:
 
 
 def _unlink(name: str) -> None:
+    if sys.platform == "win32":
+        return  # it is gone with the last that has it mapped
     import _posixshmem
 
     with contextlib.suppress(OSError):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from howard_nodes.system.files import shown
+
 __all__ = [
     "ColorError",
     "FarmError",
@@ -57,7 +59,7 @@ class FrameError(HowardError):
     def __init__(self, message: str, *, path: Path | str | None = None, frame: int | None = None) -> None:
         self.path = Path(path) if path is not None else None
         self.frame = frame
-        where = [] if path is None else [str(path)]
+        where = [] if path is None else [shown(path)]
         if frame is not None:
             where.append(f"frame {frame}")
         super().__init__(f"{', '.join(where)}: {message}" if where else message)

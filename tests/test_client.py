@@ -202,6 +202,7 @@ def test_pictures_that_will_not_do_are_named(worker, inputs, outputs, words):
 
 def test_howard_is_found_by_variable_then_by_path(monkeypatch, tmp_path, program):
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr(client, "usual_places", list)
     monkeypatch.delenv("HOWARD", raising=False)
     with pytest.raises(WorkerError, match="not on the PATH") as caught:
         Worker()
@@ -313,3 +314,99 @@ def test_a_host_that_just_ends_leaves_no_worker(tmp_path):
     while _is_alive(pid):
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+# --- Windows and macOS, as far as they can be had here
+
+
+@pytest.fixture
+def on_windows(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
+    monkeypatch.setattr(subprocess, "CREATE_NO_WINDOW", 0x08000000, raising=False)
+
+
+def test_on_windows_no_console_opens_and_ctrl_c_in_the_hosts_does_not_come(monkeypatch, on_windows):
+    started = []
+
+    def refuse(command, **how):
+        started.append(how)
+        raise FileNotFoundError(2, "The system cannot find the file specified")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(WorkerError, match="cannot find the file"):
+        Worker([r"C:\howard\howard.exe"])
+    assert started[0]["creationflags"] == 0x08000200
+    assert "start_new_session" not in started[0]
+    assert {started[0][name] for name in ("stdin", "stdout", "stderr")} == {subprocess.PIPE}
+    assert not {"text", "encoding", "universal_newlines"} & started[0].keys()
+
+
+def test_on_windows_memory_is_a_named_mapping_that_needs_no_unlinking(monkeypatch, on_windows):
+    made = []
+    monkeypatch.setattr(client.mmap, "mmap", lambda *place, **name: made.append((place, name)))
+    client._shared_memory("howard-1", 64)
+    client._unlink("howard-1")
+    assert made == [((-1, 64), {"tagname": "howard-1"})]
+
+
+def test_on_windows_a_worker_attaches_to_what_is_there_and_makes_none(monkeypatch, on_windows):
+    from howard_nodes.worker import memory
+
+    class There:
+        size = 4096
+
+        def __init__(self, name):
+            if name != "howard-1":
+                raise FileNotFoundError(2, "The system cannot find the file specified")
+
+        def close(self):
+            made.append("closed")
+
+    made = []
+    monkeypatch.setattr(memory, "SharedMemory", There)
+    monkeypatch.setattr(memory.mmap, "mmap", lambda *place, **name: made.append((place, name)))
+    memory._opened("howard-1")
+    assert made == [((-1, 4096), {"tagname": "howard-1"}), "closed"]
+    with pytest.raises(OSError, match="cannot find"):
+        memory._opened("howard-2")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(0, "exit code 0"), (-9, "signal 9"), (0xC0000005, "exit code 0xC0000005")]
+)
+def test_how_a_worker_ended_is_said(code, said):
+    assert client._ending(code) == said
+
+
+@pytest.mark.parametrize(
+    ("platform", "folders", "best"),
+    [
+        ("linux", [".local/bin", "howard/.venv/bin"], ".local/bin/howard"),
+        ("linux", ["howard/.venv/bin"], "howard/.venv/bin/howard"),
+        ("darwin", ["Library/Python/3.9/bin", "Library/Python/3.13/bin"], "Library/Python/3.13/bin/howard"),
+        ("win32", [".local/bin", "roaming/Python/Python313/Scripts"], ".local/bin/howard.exe"),
+        (
+            "win32",
+            ["roaming/Python/Python39/Scripts", "roaming/Python/Python313/Scripts"],
+            "roaming/Python/Python313/Scripts/howard.exe",
+        ),
+        (
+            "win32",
+            ["local/Programs/Python/Python312/Scripts"],
+            "local/Programs/Python/Python312/Scripts/howard.exe",
+        ),
+    ],
+)
+def test_howard_is_found_off_the_path_where_it_usually_is(monkeypatch, tmp_path, platform, folders, best):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(client.shutil, "which", lambda _: None)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.delenv("HOWARD", raising=False)
+    monkeypatch.setenv("APPDATA", str(tmp_path / "roaming"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+        for name in ("howard", "howard.exe"):
+            (tmp_path / folder / name).touch(0o755)
+    assert client._found(None) == [str(tmp_path / best)]

@@ -52,6 +52,11 @@ NOT_RUN = {
     "pip install ": "downloads",
     "pip download ": "downloads",
     "pip config set global.cert FILE": "changes a user's settings of another program",
+    "pipx install ": "downloads",
+    "pipx uninstall howard-matting": "needs pipx, and Howard installed with it",
+    "uv tool ": "downloads",
+    "python -m venv howard": "Python's own; what comes after it downloads",
+    "python -m howard_nodes.doctor": "tests/doctor/test_doctor.py calls it",
     "ComfyUI/venv/bin/python -m pip install ": "needs a ComfyUI",
     # Parts of commands: what a sentence speaks of.
     "howard farm bundle --adapt 80": "lacks plate, clean plate and output",
@@ -73,7 +78,18 @@ STANDS_FOR = {
 }
 """Placeholders of the pages, and what is typed for them."""
 
-_PROGRAMS = ("howard", "make", "python", "openjd", "pip", "deadline", "blender", "ComfyUI/venv/bin/python")
+_PROGRAMS = (
+    "howard",
+    "make",
+    "python",
+    "openjd",
+    "pip",
+    "deadline",
+    "blender",
+    "ComfyUI/venv/bin/python",
+    "uv",
+    "pipx",
+)
 _MADE = ("-o", "--output", "--report", "--contact-sheet", "-b", "--bundle")
 _IS_NAME = re.compile(r"howard( [a-z]+){1,2}")
 
@@ -288,7 +304,7 @@ def test_a_target_of_make_is_there(command: str) -> None:
     assert said.returncode == 0, said.stderr
 
 
-@pytest.mark.parametrize("command", [one for one in SHOWN if one.startswith("python ")])
+@pytest.mark.parametrize("command", [one for one in SHOWN if re.match(r"python [^-]", one)])
 def test_a_script_has_the_flags_that_are_shown(command: str) -> None:
     script = ROOT / command.split()[1]
     flags = re.findall(r"--[a-z][\w-]*", command)

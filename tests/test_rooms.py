@@ -15,6 +15,7 @@ PACKAGE = "howard_nodes"
 # From left to right; `__init__` holds the version, and shows the node to who asks for it.
 ROOMS = (
     "__init__",
+    "system",
     "errors",
     "atomic",
     "description",
@@ -35,6 +36,7 @@ ROOMS = (
     "worker",
     "farm",
     "hosts",
+    "doctor",
     "cli",
     "__main__",
 )

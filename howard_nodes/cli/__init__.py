@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from howard_nodes.atomic import remove_unfinished
 from howard_nodes.errors import Terminated
+from howard_nodes.system.machine import speak_utf8
 
 __all__ = ["main", "run"]
 
@@ -37,8 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     # Reader, network and writer share the cores: a thread of torch's that waits must not spin on one.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    speak_utf8()
     with suppress(ValueError):  # outside the main thread, whoever called handles signals
         signal.signal(signal.SIGTERM, _terminate)
+        if sys.platform == "win32":
+            signal.signal(signal.SIGBREAK, _terminate)  # its console's window is closed
     try:
         from howard_nodes.cli.app import app
 
@@ -46,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         print("howard: interrupted", file=sys.stderr)
         sys.exit(130)
+    except ImportError as error:
+        traceback.print_exc()
+        print(
+            f"howard: error: {error.name or 'a library'} cannot be loaded. Install Howard again; "
+            "python -m howard_nodes.doctor says what is missing or broken.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     sys.exit(0)
 
 

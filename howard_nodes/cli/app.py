@@ -15,6 +15,7 @@ from howard_nodes.cli import (
     cases,
     comfyui,
     demo,
+    doctor,
     evaluate,
     farm,
     info,
@@ -96,6 +97,7 @@ app.command("worker")(worker.worker)
 app.add_typer(nuke.app, name="nuke")
 app.add_typer(comfyui.app, name="comfyui")
 app.command("info")(info.info)
+app.command("doctor")(doctor.doctor)
 app.command("verify")(verify.verify)
 app.add_typer(weights.app, name="weights")
 app.command("adapt")(adapt.adapt)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
+import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ __all__ = [
     "print_table",
     "progress_bar",
     "say_seconds",
+    "typed",
     "warn",
 ]
 
@@ -71,6 +75,11 @@ def say_seconds(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def typed(path: Path) -> str:
+    """Write a path as it is typed in a shell, cmd or PowerShell on Windows."""
+    return subprocess.list2cmdline([str(path)]) if sys.platform == "win32" else shlex.quote(str(path))
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]], *, indent: int = 2) -> None:

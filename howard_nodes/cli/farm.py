@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from howard_nodes.cli.console import print_json, print_table, say_seconds, warn
+from howard_nodes.cli.console import print_json, print_table, say_seconds, typed, warn
 from howard_nodes.cli.options import Json, as_job, described
 from howard_nodes.cli.pace import Steady
 
@@ -119,7 +119,7 @@ def bundle(
         return
     tasks = ", ".join(f"{step} {count}" for step, count in counts.items())
     print(f"{made.folder}: {len(made.frames)} frames; tasks: {tasks}")
-    print(f"next: howard farm submit {shlex.quote(str(folder))} --scheduler {'|'.join(_schedulers())}")
+    print(f"next: howard farm submit {typed(folder)} --scheduler {'|'.join(_schedulers())}")
 
 
 @app.command()
@@ -167,7 +167,7 @@ def submit(
     else:
         print(
             f"{submission.bundle.name}: submitted to {scheduler}; check it with howard farm "
-            f"status {shlex.quote(str(job))}"
+            f"status {typed(job)}"
         )
     if wait:
         raise typer.Exit(_watch(submission, as_json))
@@ -235,6 +235,7 @@ def run(
     from howard_nodes.errors import InputError
     from howard_nodes.farm import Bundle
     from howard_nodes.farm.bundle import openjd_command
+    from howard_nodes.system.processes import hold_children
 
     bundle = Bundle.load(job)
     found = bundle.step(step)
@@ -245,6 +246,10 @@ def run(
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     command = openjd_command(bundle, found, tasks)
     sys.stdout.flush()
+    if sys.platform == "win32":
+        # Windows cannot put a program in the place of another; whoever ends this one ends what it started.
+        hold_children()
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
     # In this process's place: signals reach the engine, which passes them on.
     os.execv(command[0], command)
 
@@ -264,8 +269,9 @@ def check(
     from howard_nodes import __version__
     from howard_nodes.errors import InputError
     from howard_nodes.farm.claim import check_claim
+    from howard_nodes.system.machine import host_name
 
-    here = os.uname().nodename
+    here = host_name()
     if version != __version__:
         raise InputError(
             f"{here} has howard {__version__}, the job was made with {version}: install that version."

@@ -17,8 +17,9 @@ def worker() -> None:
     from howard_nodes.worker.supervisor import serve
 
     if sys.stdin is not None and sys.stdin.isatty():
+        end = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
         print(
-            "howard worker: waiting for JSON-RPC on stdin, one message per line; Ctrl-D quits.",
+            f"howard worker: waiting for JSON-RPC on stdin, one message per line; {end} quits.",
             file=sys.stderr,
         )
     raise typer.Exit(serve())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from howard_nodes.color.conversion import convert_pixels, usual_threads
 from howard_nodes.color.gamuts import matching_gamut, primaries_of
-from howard_nodes.color.loading import OCIO_ERRORS, SHIPPED_CONFIG, read_config
+from howard_nodes.color.loading import OCIO_ERRORS, read_config, read_shipped_config
 from howard_nodes.color.spaces import (
     _CHROMATICITIES,
     _LINEAR,
@@ -337,7 +337,7 @@ class ColorConfig:
 
     def _through_interchange(self, space: str, *, to_rec709: bool) -> ocio.Processor:
         if self._config.hasRole(ocio.ROLE_INTERCHANGE_SCENE):
-            shipped = ocio.Config.CreateFromFile(str(SHIPPED_CONFIG))
+            shipped = read_shipped_config()
             if to_rec709:
                 return ocio.Config.GetProcessorFromConfigs(self._config, space, shipped, _LINEAR_REC709[0])
             return ocio.Config.GetProcessorFromConfigs(shipped, _LINEAR_REC709[0], self._config, space)

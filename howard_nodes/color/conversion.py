@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
 from numpy.typing import NDArray
+
+from howard_nodes.system.machine import cores
 
 __all__ = ["BRIGHTEST", "convert_pixels", "usual_threads"]
 
@@ -78,7 +79,7 @@ def convert_pixels(
 
 def usual_threads() -> int:
     """Give the cores that this process may use, at most 8."""
-    return min(_cores(), _MOST_THREADS)
+    return min(cores(), _MOST_THREADS)
 
 
 def _bound(pixels: NDArray[np.float32]) -> int:
@@ -89,7 +90,3 @@ def _bound(pixels: NDArray[np.float32]) -> int:
     np.nan_to_num(pixels, copy=False, nan=0.0, posinf=BRIGHTEST, neginf=-BRIGHTEST)
     np.clip(pixels, -BRIGHTEST, BRIGHTEST, out=pixels)
     return int(np.count_nonzero(bad))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import PyOpenColorIO as ocio  # noqa: N813
 
 from howard_nodes.errors import ColorError
 
-__all__ = ["OCIO_ERRORS", "SHIPPED_CONFIG", "read_config"]
+__all__ = ["OCIO_ERRORS", "SHIPPED_CONFIG", "read_config", "read_shipped_config"]
 
 SHIPPED_CONFIG = Path(__file__).resolve().parents[1] / "data" / "howard.ocio"
 """The configuration that ships: a link to `ocio/howard.ocio` in a checkout, that file itself in a wheel."""
@@ -58,7 +59,7 @@ def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]
                 f"The OpenColorIO configuration {source}{origin} {problem}. {_which_configs(origin)}"
             )
     try:
-        config = ocio.Config.CreateFromFile(path)
+        config = _opened(path)
     except OCIO_ERRORS as error:
         raise ColorError(_load_message(f"{source or path}{origin}", str(error), origin)) from error
     try:
@@ -69,6 +70,24 @@ def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]
             "Save it as UTF-8, or use another one."
         ) from error
     return config, name, description
+
+
+def read_shipped_config() -> ocio.Config:
+    """Read the configuration that ships, whatever is asked for elsewhere."""
+    return _opened(str(SHIPPED_CONFIG))
+
+
+def _opened(path: str) -> ocio.Config:
+    """Read a file, or what OpenColorIO has under a name.
+
+    On Windows OpenColorIO opens none whose path has letters beyond ASCII, as a user's home folder may: such a
+    one is read for it. An archive (.ocioz) it has to open itself.
+    """
+    if sys.platform == "win32" and not path.isascii() and not path.lower().endswith(".ocioz"):
+        config = ocio.Config.CreateFromStream(Path(path).read_text(encoding="utf-8"))
+        config.setWorkingDir(str(Path(path).absolute().parent))
+        return config
+    return ocio.Config.CreateFromFile(path)
 
 
 def _look_at_names(config: ocio.Config) -> None:

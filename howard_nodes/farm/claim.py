@@ -7,7 +7,6 @@ claim is missing.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
 from howard_nodes.frames import Sequence, name_frames
 from howard_nodes.layers import file_patterns
+from howard_nodes.system.machine import host_name
 
 __all__ = ["check_claim", "check_free", "claim", "claim_name", "stem"]
 
@@ -102,11 +102,11 @@ def check_claim(output: str, job_id: str) -> None:
     """
     path = _path(output)
     if not path.parent.is_dir():
-        raise InputError(f"{path.parent}: does not exist; is its disk mounted on {os.uname().nodename}?")
+        raise InputError(f"{path.parent}: does not exist; is its disk mounted on {host_name()}?")
     known = _read(path)
     if not known:
         raise InputError(
-            f"{path}: is missing or damaged; is the right disk mounted on {os.uname().nodename}? "
+            f"{path}: is missing or damaged; is the right disk mounted on {host_name()}? "
             "howard farm bundle writes it again."
         )
     if known.get("job") != job_id:

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from howard_nodes.errors import FarmError
+from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm.bundle import FarmStep, Task, task_command
 from howard_nodes.farm.scheduler import Options, State
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
+from howard_nodes.system.locks import is_locked, lock
+from howard_nodes.system.machine import cores, host_name
 
 __all__ = ["Local", "work"]
 
@@ -31,7 +33,12 @@ class Local:
     name = "local"
 
     def check(self) -> None:
-        """Do nothing: it is always there."""
+        """Refuse Windows, where nothing asks a process in the background to tidy up and end."""
+        if sys.platform == "win32":
+            raise InputError(
+                "the local scheduler needs Linux or macOS; on Windows use howard matte for the whole shot, "
+                "or howard farm run for one step after the other."
+            )
 
     def submit(self, submission: Submission, _options: Options) -> dict[str, Any]:
         """Begin; see `Scheduler.submit`."""
@@ -53,7 +60,7 @@ class Local:
                     f"the local scheduler did not start: {said.strip()[-500:] or 'it printed nothing'}"
                 )
             time.sleep(0.02)
-        return {"pid": process.pid, "host": os.uname().nodename}
+        return {"pid": process.pid, "host": host_name()}
 
     def states(self, submission: Submission) -> dict[tuple[str, int], State]:
         """Give the states; see `Scheduler.states`. Once it is over, logs tell all."""
@@ -66,15 +73,15 @@ class Local:
 
     def cancel(self, submission: Submission) -> None:
         """End it, and wait until it has; see `Scheduler.cancel`."""
-        lock = submission.folder / _LOCK
-        if not _is_held(lock):
+        path = submission.folder / _LOCK
+        if not _is_held(path):
             return
-        if submission.known.get("host") != os.uname().nodename:
+        if submission.known.get("host") != host_name():
             raise FarmError(f"the job runs on {submission.known.get('host')}: cancel it there.")
         with suppress(ProcessLookupError):
             os.kill(int(submission.known["pid"]), signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS + 10
-        while _is_held(lock):
+        while _is_held(path):
             if time.monotonic() > deadline:
                 raise FarmError(f"process {submission.known['pid']} does not stop; kill it by hand.")
             time.sleep(0.1)
@@ -98,13 +105,11 @@ def work(folder: Path) -> int:
     InputError
         It is no submission's.
     """
-    import fcntl
-
     submission = Submission.load(folder)
-    with (folder / _LOCK).open("w") as lock:
+    with (folder / _LOCK).open("a") as file:
         # Held as long as this process lives: so others know that it does.
         # It waits for those who look at this moment whether it is held.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock(file, wait=True)
         runner = _Runner(submission)
         signal.signal(signal.SIGTERM, lambda *_: runner.stop())
         done: set[str] = set()
@@ -125,7 +130,7 @@ class _Runner:
 
     def run(self, step: FarmStep) -> bool:
         """Run a step's tasks; tell whether all are done."""
-        at_once = max(1, (os.cpu_count() or 1) // step.requirements.cores)
+        at_once = max(1, cores() // step.requirements.cores)
         with ThreadPoolExecutor(at_once, step.name) as pool:
             return all(list(pool.map(self._task, step.tasks)))
 
@@ -136,7 +141,7 @@ class _Runner:
                 return False
             with log.open("ab", buffering=0) as lines:
                 at = datetime.now(UTC).isoformat(timespec="seconds")
-                lines.write(f"{ATTEMPT_MARK} {attempt} on {os.uname().nodename} at {at}\n".encode())
+                lines.write(f"{ATTEMPT_MARK} {attempt} on {host_name()} at {at}\n".encode())
                 code = self._attempt(task, lines)
                 lines.write(f"{EXIT_MARK} {code}\n".encode())
             if code == 0:
@@ -160,9 +165,15 @@ class _Runner:
                 process.terminate()
                 ends = time.monotonic() + _GRACE_SECONDS
             if ends is not None and time.monotonic() > ends:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _kill(process)
         return code if code >= 0 else 128 - code
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a task and all that it started in its session."""
+    if sys.platform != "win32":  # which `check` refuses
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _state(log: Path, retries: int) -> State:
@@ -174,14 +185,9 @@ def _state(log: Path, retries: int) -> State:
     return "failed" if ended > retries else "running"
 
 
-def _is_held(lock: Path) -> bool:
-    import fcntl
-
+def _is_held(path: Path) -> bool:
     try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with path.open() as file:
+            return is_locked(file)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False

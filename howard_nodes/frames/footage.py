@@ -11,6 +11,7 @@ from howard_nodes.frames.containers import is_movie
 from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.movie import Movie
 from howard_nodes.frames.sequence import Sequence, expected_frames, name_frames, parse_frames
+from howard_nodes.system.files import long_path
 
 __all__ = ["Footage", "absent", "check_readable", "choose_frames", "open_footage", "with_neighbours"]
 
@@ -108,7 +109,7 @@ def open_footage(pattern: str | Path, start: int | str | None = None) -> Footage
     InputError
         There is nothing, it cannot be read as a movie, or a start was given for what is none.
     """
-    path = Path(pattern)
+    path = long_path(Path(pattern))
     if path.is_file() and is_movie(path):
         return Movie(pattern, 1 if start is None else start)
     found = Sequence.find(pattern)

@@ -31,6 +31,7 @@ from howard_nodes.frames.movie_info import MovieInfo
 from howard_nodes.frames.planes import to_pixels
 from howard_nodes.frames.tags import MATRIX_NAMES, PRIMARIES, TRANSFERS, Look, chroma_location, in_words
 from howard_nodes.frames.timecode import frame_count, timecode_at
+from howard_nodes.system.files import long_path
 
 __all__ = ["TIMECODE", "Movie"]
 
@@ -71,7 +72,7 @@ class Movie:
 
     def __init__(self, pattern: str | Path, start: int | str = 1) -> None:
         self.pattern = str(pattern)
-        self._path = Path(pattern)
+        self._path = long_path(Path(pattern))
         self._lock = RLock()
         self._notes: dict[str, None] = {}
         check_file(self._path)

@@ -17,6 +17,7 @@ from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames.digests import file_digest
 from howard_nodes.frames.frame import Frame
 from howard_nodes.frames.reading import check_picture, has_layer, inspect_file, read_frame, verify_file
+from howard_nodes.system.files import long_path, same_name, split_folder
 
 __all__ = ["MAX_FRAMES", "Sequence", "expected_frames", "format_frames", "name_frames", "parse_frames"]
 
@@ -131,16 +132,16 @@ class Sequence:
             If there is nothing; the message says what lies beside it.
         """
         text = str(pattern)
-        path = Path(text)
+        path = long_path(Path(text))
         if path.is_file():
             number = re.search(r"(?:^|[._])(-?\d+)$", path.stem)
             return cls(text, (int(number[1]) if number else 1,), True, text, "", 0)
         if path.is_dir():
-            example = f"{text.rstrip('/')}/plate.####.exr"
+            example = Path(text) / "plate.####.exr"
             raise InputError(f"{text} is a folder; name the files in it, like {example}{_what_lies_in(path)}")
         made = cls.output(text)
         if not path.parent.is_dir():
-            raise InputError(f"{text}: the folder {path.parent} does not exist")
+            raise InputError(f"{text}: the folder {Path(text).parent} does not exist")
         if made.is_still:
             raise InputError(f"{text}: no such file" + _what_lies_in(path.parent))
         prefix, suffix = Path(made._prefix + "\0").name[:-1], made._suffix
@@ -152,7 +153,8 @@ class Sequence:
                     continue
                 # 7 and 0007 are both frame 7: only the one spelt with the pattern's padding belongs to it.
                 # A link to nowhere is no frame.
-                if entry.name == f"{prefix}{_pad(int(middle), made._width)}{suffix}" and entry.is_file():
+                spelt = f"{prefix}{_pad(int(middle), made._width)}{suffix}"
+                if same_name(entry.name, spelt) and entry.is_file():
                     frames.add(int(middle))
         if not frames:
             raise InputError(f"{text}: no file matches" + _what_lies_in(path.parent))
@@ -170,7 +172,7 @@ class Sequence:
         A pattern without padding gives one name for all frames (`is_still`).
         """
         text = str(pattern)
-        folder, slash, name = text.rpartition("/")
+        folder, name = split_folder(text)
         tokens = list(_PADDING.finditer(name))
         if not tokens:
             return cls(text, (), True, text, "", 0)
@@ -182,7 +184,7 @@ class Sequence:
         # fileseq knows the width of each spelling, but takes whole names apart too strictly
         # (it refuses shot-010-####.exr), so it only sees the padding.
         width = fileseq.FileSequence.getPaddingNum(token[0], pad_style=fileseq.PAD_STYLE_HASH1)
-        return cls(text, (), False, f"{folder}{slash}{stem}", name[token.end() :], width)
+        return cls(text, (), False, f"{folder}{stem}", name[token.end() :], width)
 
     @property
     def key(self) -> str:
@@ -192,13 +194,13 @@ class Sequence:
     @property
     def stem(self) -> str:
         """Name without folder, frame number and ending: `plate` of `plate.####.exr`; may be empty."""
-        return Path(self._prefix).stem if self.is_still else self._prefix.rpartition("/")[2].rstrip("._-")
+        return Path(self._prefix).stem if self.is_still else split_folder(self._prefix)[1].rstrip("._-")
 
     def path(self, frame: int) -> Path:
         """File of a frame, whether it exists or not; a still gives its one file."""
         if self.is_still:
-            return Path(self._prefix)
-        return Path(f"{self._prefix}{_pad(frame, self._width)}{self._suffix}")
+            return long_path(Path(self._prefix))
+        return long_path(Path(f"{self._prefix}{_pad(frame, self._width)}{self._suffix}"))
 
     def missing(self, frames: Iterable[int]) -> tuple[int, ...]:
         """Which of these frames are not on disk; a still misses none."""
@@ -264,7 +266,7 @@ class Sequence:
 
 
 def _inline_range(text: str) -> str:
-    name = text.rpartition("/")[2]
+    name = split_folder(text)[1]
     tokens = list(_PADDING.finditer(name))
     match = _INLINE_RANGE.search(name[: tokens[-1].start()]) if tokens else None
     return match[0] if match else ""

@@ -24,6 +24,7 @@ from howard_nodes.atomic import write_file
 from howard_nodes.errors import WeightsError
 from howard_nodes.network.checkpoints import read_checkpoint
 from howard_nodes.network.model import MattingNetwork
+from howard_nodes.system.machine import data_folder
 
 __all__ = [
     "DEFAULT_WEIGHTS",
@@ -83,8 +84,7 @@ def user_weights_folder() -> Path:
     """
     if folder := os.environ.get("HOWARD_WEIGHTS"):
         return Path(folder)
-    data = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "howard" / "weights"
+    return data_folder() / "howard" / "weights"
 
 
 def load_weights(name_or_path: str | Path | None = None, *, fused: bool = True) -> MattingNetwork:

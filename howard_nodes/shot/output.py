@@ -18,6 +18,7 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.errors import HowardError, InputError
 from howard_nodes.frames import Depth, Frame, Sequence, write_image
 from howard_nodes.layers import file_patterns
+from howard_nodes.system.files import real_path
 
 __all__ = ["check_output", "output_paths", "prepare_output", "reason_of", "write_frame"]
 
@@ -80,12 +81,14 @@ def check_output(
     made = [file for frame in frames for file in output_paths(output, layers, frame)]
     if report is not None:
         made.append(Path(report))
-    taken = {file.resolve() for file in inputs}
+    taken = {real_path(file) for file in inputs}
     for file in made:
-        if file.resolve() in taken:
+        if real_path(file) in taken:
             raise InputError(f"{file}: would overwrite an input; choose another output.")
     # The nearest folder that is there says whether one could be made; `prepare_output` finds out for certain.
-    there = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    there = next((folder for folder in path.absolute().parents if os.path.lexists(folder)), None)
+    if there is None:  # a drive or share of Windows
+        raise InputError(f"{path.absolute().anchor}: is not there; is the drive or share connected?")
     if not os.access(there, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise InputError(f"{there}: cannot write there (Permission denied); choose another folder.")
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from howard_nodes.errors import InputError
 from howard_nodes.network import LightRefiner, MattingNetwork, load_weights
 from howard_nodes.samples.banks import ForegroundBank, TextureBank, list_pictures
 from howard_nodes.samples.source import FITTED, LIFE, SampleSource
+from howard_nodes.system.locks import lock
 from howard_nodes.training.edges import EdgeDrawings, Edges, light_losses
 from howard_nodes.training.keeping import export, resume, save_checkpoint
 from howard_nodes.training.losses import coarse_losses, joint_losses
@@ -137,17 +137,11 @@ def _train(settings: TrainSettings, minutes: float | None, on_progress: Callable
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep a second run out of a run's folder, for as long as this process lives."""
-    with (folder / ".lock").open("w") as lock:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"{folder}: another training run is writing here; stop it first, or choose "
-                    "another --output."
-                ) from None
+    with (folder / ".lock").open("a") as file:
+        if not lock(file, wait=False):
+            raise InputError(
+                f"{folder}: another training run is writing here; stop it first, or choose another --output."
+            )
         yield
 
 

@@ -18,7 +18,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from howard_nodes.errors import FrameError, HowardError
-from howard_nodes.worker.pipes import Incoming, claim_pipes, die_with_parent, write_all
+from howard_nodes.system.machine import speak_utf8
+from howard_nodes.system.processes import die_with_parent
+from howard_nodes.worker.pipes import Incoming, claim_pipes, write_all
 from howard_nodes.worker.protocol import (
     Code,
     RequestError,
@@ -42,6 +44,7 @@ _END_SECONDS = 5.0  # longer than the supervisor waits: while that is there, it 
 def main() -> None:
     """Compute until stdin ends."""
     reading, writing = claim_pipes()
+    speak_utf8()
     incoming = Incoming(reading)
     process = _Process(incoming, writing)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's business

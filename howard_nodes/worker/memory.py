@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
+from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
@@ -35,31 +37,43 @@ def attach(name: str, block: Block) -> np.ndarray:
         It is not there, or too small.
     """
     name = name.replace("_", " ")
-    # Up to Python 3.12, multiprocessing.shared_memory unlinks what a process only attached to when that ends.
-    # The call beneath it does not.
-    import _posixshmem  # type: ignore[import-not-found]
-
     try:
-        descriptor = _posixshmem.shm_open(f"/{block.memory}", os.O_RDWR, mode=0o600)
+        memory = _opened(block.memory)
     except OSError as error:
         raise RequestError(
             Code.REFUSED,
             f"{name}: the shared memory {block.memory} cannot be opened ({error.strerror})",
             remedy="Keep the memory until the answer has come.",
         ) from None
-    try:
-        size = os.fstat(descriptor).st_size
-        if block.offset + block.nbytes > size:
-            raise RequestError(
-                Code.REFUSED,
-                f"{name}: {block.nbytes} bytes from {block.offset} on do not fit into the shared memory "
-                f"{block.memory} of {size}",
-            )
-        memory = mmap.mmap(descriptor, size)
-    finally:
-        os.close(descriptor)
+    size = len(memory)
+    if block.offset + block.nbytes > size:
+        raise RequestError(
+            Code.REFUSED,
+            f"{name}: {block.nbytes} bytes from {block.offset} on do not fit into the shared memory "
+            f"{block.memory} of {size}",
+        )
     items = block.nbytes // np.dtype(block.dtype).itemsize
     return np.frombuffer(memory, block.dtype, items, block.offset).reshape(block.shape)
+
+
+def _opened(name: str) -> mmap.mmap:
+    """Map a shared memory that is there, all of it. Raises `OSError`."""
+    if sys.platform == "win32":
+        # mmap alone would make one that is not there. Nobody unlinks: Windows drops what nobody has mapped.
+        there = SharedMemory(name)
+        try:
+            return mmap.mmap(-1, there.size, tagname=name)
+        finally:
+            there.close()
+    # Up to Python 3.12, SharedMemory unlinks what a process only attached to when that ends.
+    # The call beneath it does not.
+    import _posixshmem  # type: ignore[import-not-found]
+
+    descriptor = _posixshmem.shm_open(f"/{name}", os.O_RDWR, mode=0o600)
+    try:
+        return mmap.mmap(descriptor, os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)
 
 
 def put(pixels: np.ndarray, into: np.ndarray) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import queue
-import select
 import signal
 import sys
 import threading
@@ -15,12 +13,12 @@ from typing import Any
 
 from howard_nodes.worker.protocol import LineBuffer, encode
 
-__all__ = ["Incoming", "Outbox", "claim_pipes", "die_with_parent", "write_all"]
+__all__ = ["Incoming", "Outbox", "claim_pipes", "write_all"]
 
 _MOST_WAITING = 10_000
 _LOOK_SECONDS = 0.5
 _PIECE = 1 << 16
-_PR_SET_PDEATHSIG = 1
+_MOST_PIECES = 8
 
 
 def claim_pipes() -> tuple[int, int]:
@@ -43,6 +41,11 @@ def claim_pipes() -> tuple[int, int]:
     os.dup2(nowhere, 0)
     os.dup2(2, 1)
     os.close(nowhere)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for descriptor in (reading, writing):
+            msvcrt.setmode(descriptor, os.O_BINARY)  # no line end is changed, and Ctrl-Z ends nothing
     if sys.stdout is not None:
         sys.stdout.flush()
     sys.stdout = sys.stderr
@@ -59,6 +62,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 class Incoming:
     """Lines that come in, until the other side hangs up, a signal is handled, or `stop` is called.
 
+    Threads read and this waits for them, since Windows has no waiting for two pipes at once.
+
     Parameters
     ----------
     descriptor : int
@@ -67,37 +72,49 @@ class Incoming:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._woken, self._wake = os.pipe()
-        os.set_blocking(self._wake, False)
+        self._pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        # Bounded: who sends faster than is worked off is slowed down.
+        self._room = threading.Semaphore(_MOST_PIECES)
+        self._stopped = False
+        self._wake: int | None = None
 
     def __iter__(self) -> Iterator[bytes | None]:
         """Give the lines, as `LineBuffer.feed` does."""
         lines = LineBuffer()
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        poll.register(self._woken, select.POLLIN)
-        while True:
-            ready = [descriptor for descriptor, _ in poll.poll()]
-            if self._woken in ready:
-                return
-            data = b""
-            with suppress(OSError):
-                data = os.read(self._descriptor, _PIECE)
-            if not data:
-                return
+        threading.Thread(target=self._read, name="howard-incoming", daemon=True).start()
+        while (data := self._pieces.get()) and not self._stopped:
+            self._room.release()
             yield from lines.feed(data)
 
     def stop_at_signals(self) -> None:
         """Have every signal that Python handles end it; to be called in the main thread.
 
-        A handler alone would not do: a signal just before a wait for lines would be noticed after it.
+        A handler alone would not do: it waits for the main thread, which may be computing, or waiting.
         """
+        woken, self._wake = os.pipe()
+        if sys.platform != "win32":
+            os.set_blocking(self._wake, False)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, args=(woken,), name="howard-signals", daemon=True).start()
 
     def stop(self) -> None:
         """End it; from any thread."""
-        with suppress(BlockingIOError):
-            os.write(self._wake, b"\0")
+        self._stopped = True
+        self._pieces.put(b"")
+
+    def _read(self) -> None:
+        data = b"-"
+        while data:
+            self._room.acquire()
+            data = b""
+            with suppress(OSError):
+                data = os.read(self._descriptor, _PIECE)
+            self._pieces.put(data)
+
+    def _watch(self, woken: int) -> None:
+        with suppress(OSError):
+            os.read(woken, 1)
+        self.stop()
 
 
 class Outbox:
@@ -148,10 +165,3 @@ class Outbox:
             except OSError:
                 broken = True
                 self._on_broken()
-
-
-def die_with_parent() -> None:
-    """Have the kernel end this process with a SIGTERM when the thread that started it is gone; Linux only."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from howard_nodes.system.files import remove
+from howard_nodes.system.processes import ending, window_flags
 from howard_nodes.worker.pipes import write_all
 from howard_nodes.worker.protocol import LineBuffer, RequestError, decode, encode
 
@@ -44,7 +45,13 @@ class ComputeProcess:
         self.mark = ""
         # -P: files that lie in the host's working folder must not pass for modules.
         command = [sys.executable, "-P", "-m", "howard_nodes.worker.compute"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            creationflags=window_flags(),
+        )
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read, args=(inbox,), name="howard-compute", daemon=True)
         self._reader.start()
@@ -85,18 +92,14 @@ class ComputeProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        if code >= 0:
-            return f"exit code {code}"
-        with suppress(ValueError):
-            return f"signal {signal.Signals(-code).name}"
-        return f"signal {-code}"
+        return ending(code)
 
     def remove_unfinished(self, folder: Path) -> None:
         """Remove what it did not finish writing in a folder, once it is gone."""
         if self.mark:
             with suppress(OSError):
                 for path in folder.glob(f".howard-{self.mark}-*.tmp"):
-                    path.unlink(missing_ok=True)
+                    remove(path)
 
     def _read(self, inbox: Inbox) -> None:
         assert self._process.stdout is not None

@@ -231,7 +231,7 @@ class Runner:
             self._send(notification("progress", {"request": task.id} | event))
 
         if isinstance(request, FileRequest):
-            with tempfile.TemporaryDirectory(prefix="howard-") as scratch:
+            with tempfile.TemporaryDirectory(prefix="howard-", ignore_cleanup_errors=True) as scratch:
                 task.run = RangeRun(request, attempt, tell, Path(scratch))
                 return task.run.run()
         if isinstance(request, WarmRequest):

@@ -13,6 +13,7 @@ from typing import Any
 
 from howard_nodes import __version__
 from howard_nodes.description import describe
+from howard_nodes.system.processes import END_SIGNALS, hold_children
 from howard_nodes.worker.pipes import Incoming, Outbox, claim_pipes
 from howard_nodes.worker.protocol import (
     LONGEST_LINE,
@@ -42,11 +43,12 @@ def serve() -> int:
     int
         Exit code: 0, or 128 and the number of the signal.
     """
+    hold_children()
     reading, writing = claim_pipes()
     incoming = Incoming(reading)
     supervisor = _Supervisor(incoming, writing)
     incoming.stop_at_signals()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in END_SIGNALS:
         signal.signal(number, supervisor.on_signal)
     return supervisor.serve()
 

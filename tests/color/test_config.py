@@ -5,13 +5,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
 import pytest
 from numpy.typing import NDArray
 
-from howard_nodes.color import SHIPPED_CONFIG, ColorConfig
+from howard_nodes.color import SHIPPED_CONFIG, ColorConfig, loading
 from howard_nodes.color.conversion import BRIGHTEST
 from howard_nodes.errors import ColorError, InputError
 
@@ -81,6 +82,26 @@ def test_loads_a_file_with_spaces_and_letters_outside_ascii(tmp_path: Path) -> N
     path = write(tmp_path / "Ünïcode 色" / "mein config.ocio", TEXT)
     config = ColorConfig.load(path)
     assert (config.name, config.description) == ("mein config.ocio", str(path))
+
+
+def test_on_windows_it_is_read_for_opencolorio_where_that_opens_no_such_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = "  - !<ColorSpace>\n    name: of a file\n"
+    look += "    from_scene_reference: !<FileTransform> {src: look.spi1d}\n"
+    head, colorspaces, rest = TEXT.partition("\ncolorspaces:\n")
+    path = write(tmp_path / "Ünïcode 色" / "config.ocio", f"{head}{colorspaces}{look}{rest}")
+    table = "Version 1\nFrom 0 1\nLength 2\nComponents 1\n{\n0\n0.5\n}\n"
+    write(path.with_name("look.spi1d"), table)
+    expected = ColorConfig.load(path)
+    monkeypatch.setattr(loading, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(ocio.Config, "CreateFromFile", lambda path: pytest.fail(f"opens {path}"))
+    config = ColorConfig.load(path)
+    assert config.fingerprint == expected.fingerprint
+    assert [space.name for space in config.spaces()] == [space.name for space in expected.spaces()]
+    pixels = np.full((1, 1, 3), 0.5, np.float32)
+    there = expected.convert(pixels, config.scene_linear, "of a file")
+    np.testing.assert_array_equal(config.convert(pixels, config.scene_linear, "of a file"), there)
 
 
 def test_fingerprint_tells_configurations_apart(tmp_path: Path, shipped: ColorConfig) -> None:

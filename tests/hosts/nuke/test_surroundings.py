@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ def test_a_path_with_blanks_is_one_word(plugin: Any, tmp_path: Path) -> None:
     path = tmp_path / "my howard"
     path.write_text("")
     assert plugin.command.howard(str(path), {}, []) == [str(path)]
+
+
+def test_a_command_of_windows_keeps_its_backslashes(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    said = r'"C:\Program Files\howard\howard.exe" --verbose'
+    assert plugin.command.howard(said, {}, []) == [r"C:\Program Files\howard\howard.exe", "--verbose"]
 
 
 @pytest.mark.parametrize("origin", ["preference", "$HOWARD", "installed"])
