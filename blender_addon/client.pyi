@@ -7,3 +7,5 @@ from howard_nodes.client import NOT_STARTED as NOT_STARTED
 from howard_nodes.client import Request as Request
 from howard_nodes.client import Worker as Worker
 from howard_nodes.client import WorkerError as WorkerError
+from howard_nodes.client import command_words as command_words
+from howard_nodes.client import usual_places as usual_places

@@ -8,14 +8,20 @@ import atexit
 import contextlib
 import os
 import queue
-import shlex
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from .client import CANCELLED, NOT_STARTED, Request, Worker, WorkerError
+from .client import (
+    CANCELLED,
+    NOT_STARTED,
+    Request,
+    Worker,
+    WorkerError,
+    command_words,
+    usual_places,
+)
 from .errors import AddonError
 
 __all__ = ["Work", "close", "command", "words"]
@@ -60,8 +66,7 @@ def command(
         text = text.strip()
         if not text:
             continue
-        # A path may have blanks, a command may have arguments.
-        chosen = [text] if Path(text).exists() else shlex.split(text)
+        chosen = command_words(text)
         if shutil.which(chosen[0], path=environ.get("PATH")) is None:
             raise AddonError(f"{origin} says that howard is {text}, which cannot be run. {_WHERE}")
         return chosen
@@ -70,7 +75,7 @@ def command(
     found = shutil.which("howard", path=environ.get("PATH"))
     if found is None:
         # A desktop starts Blender with a PATH that knows nothing of these.
-        found = next((str(path) for path in _usual_places() if os.access(path, os.X_OK)), None)
+        found = next((str(path) for path in usual_places() if os.access(path, os.X_OK)), None)
     if found is None:
         raise AddonError(f"The howard command was not found. {_WHERE}")
     return [found]
@@ -178,17 +183,6 @@ def _worker(command: list[str]) -> Worker:
         if not _STARTED:
             _STARTED.append((command, Worker(command)))
         return _STARTED[0][1]
-
-
-def _usual_places() -> Iterator[Path]:
-    home = Path.home()
-    for folder in (
-        home / ".local/bin",
-        home / "howard/.venv/bin",
-        Path("/opt/howard/bin"),
-        Path("/usr/local/bin"),
-    ):
-        yield folder / "howard"
 
 
 atexit.register(close)

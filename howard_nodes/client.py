@@ -19,6 +19,7 @@ import mmap
 import os
 import queue
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,7 @@ __all__ = [
     "Request",
     "Worker",
     "WorkerError",
+    "command_words",
     "usual_places",
 ]
 
@@ -598,6 +600,26 @@ class Worker:
 
 _POINT = "Set the environment variable HOWARD to the path of a howard command that speaks protocol {}."
 _POINT = _POINT.format(PROTOCOL)
+
+
+def command_words(text: str) -> list[str]:
+    """Split a command as an artist enters it into its words.
+
+    Parameters
+    ----------
+    text : str
+        The path of howard, blanks and all, or a command with arguments.
+
+    Returns
+    -------
+    list of str
+        On Windows a backslash is a part of a path, and quotes are all that holds blanks.
+    """
+    if Path(text).exists():
+        return [text]
+    if sys.platform == "win32":
+        return [word.strip('"') for word in shlex.split(text, posix=False)]
+    return shlex.split(text)
 
 
 def usual_places() -> list[Path]:

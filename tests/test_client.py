@@ -410,3 +410,24 @@ def test_howard_is_found_off_the_path_where_it_usually_is(monkeypatch, tmp_path,
         for name in ("howard", "howard.exe"):
             (tmp_path / folder / name).touch(0o755)
     assert client._found(None) == [str(tmp_path / best)]
+
+
+@pytest.mark.parametrize(
+    ("platform", "text", "words"),
+    [
+        ("linux", "/opt/howard/bin/howard --verbose", ["/opt/howard/bin/howard", "--verbose"]),
+        ("linux", "'/opt/my howard/howard' worker", ["/opt/my howard/howard", "worker"]),
+        ("win32", r"C:\howard\howard.exe --verbose", [r"C:\howard\howard.exe", "--verbose"]),
+        ("win32", r'"C:\my howard\howard.exe" worker', [r"C:\my howard\howard.exe", "worker"]),
+    ],
+)
+def test_a_command_is_split_as_its_system_writes_it(
+    monkeypatch: pytest.MonkeyPatch, platform: str, text: str, words: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert client.command_words(text) == words
+
+
+def test_a_path_with_blanks_is_one_word(tmp_path: Path) -> None:
+    (tmp_path / "my howard").touch()
+    assert client.command_words(str(tmp_path / "my howard")) == [str(tmp_path / "my howard")]

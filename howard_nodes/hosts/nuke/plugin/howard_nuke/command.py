@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from .client import command_words  # type: ignore[import-not-found]
 from .errors import PluginError
 
 __all__ = ["PREFERENCE", "PREFERENCE_HELP", "environment", "howard"]
@@ -46,8 +45,7 @@ def howard(preference: str, environ: Mapping[str, str], installed: list[str]) ->
     chosen = [(origin, text.strip()) for origin, text in said if text.strip()]
     if chosen:
         origin, text = chosen[0]
-        # A path may have blanks; a command may have arguments.
-        words = [text] if Path(text).exists() else _words(text)
+        words = command_words(text)
     else:
         origin, words = "the Howard that installed this plug-in", list(installed)
     if Path(words[0]).is_absolute() and not Path(words[0]).exists():
@@ -56,13 +54,6 @@ def howard(preference: str, environ: Mapping[str, str], installed: list[str]) ->
             "preferences (tab Howard), or in the environment variable HOWARD."
         )
     return words
-
-
-def _words(text: str) -> list[str]:
-    """Split a command; on Windows a backslash is a part of a path, and quotes are all that holds blanks."""
-    if sys.platform == "win32":
-        return [word.strip('"') for word in shlex.split(text, posix=False)]
-    return shlex.split(text)
 
 
 def environment(environ: Mapping[str, str], host_folder: str) -> dict[str, str]:
