@@ -14,16 +14,21 @@ BLENDERS ?= $(if $(CI),all)
 WHOLE := blender farm fuzz hosts worker scenes shot cli/test_evaluate.py cli/test_matte.py cli/test_plate.py \
 	cli/test_demo.py test_client.py test_wheel.py test_default_weights.py test_adding_a_host.py test_commands.py
 
+PARALLEL := $(BIN)/python -m pytest -q -n auto
+
 .PHONY: demo test check lint blenders slurm addon bodies dist benchmark clean
 
 demo: $(VENV)/.ready
 	$(BIN)/howard demo --output out/demo
 
+# In parallel but for those that start other programs, or measure what a kill or an interrupt leaves behind.
 test: lint blenders slurm
-	$(BIN)/python -m pytest
+	$(PARALLEL) --dist load --maxprocesses 4 tests/blender
+	$(PARALLEL) --dist loadfile $(addprefix --ignore=tests/,$(WHOLE))
+	$(BIN)/python -m pytest $(addprefix tests/,$(filter-out blender,$(WHOLE)))
 
 check: lint
-	$(BIN)/python -m pytest -q -n auto --dist loadfile $(addprefix --ignore=tests/,$(WHOLE))
+	$(PARALLEL) --dist loadfile $(addprefix --ignore=tests/,$(WHOLE))
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .

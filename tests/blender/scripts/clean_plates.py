@@ -32,8 +32,8 @@ def main(zip_file: str, howard: str, shot: Path, project: Path) -> None:
             shown = node.inputs["Clean Plate"].links[0].from_node
             artist.say(f"plugged in {camera}", [shown.image.filepath, shown.image.source])
             artist.say(f"there {camera}", (project / "howard/Howard_Matte/clean" / name).is_file())
-            assert bpy.ops.howard.fit_clean_plate() == {"FINISHED"}
-            artist.say(f"fitted {camera}", seen())
+        assert bpy.ops.howard.fit_clean_plate() == {"FINISHED"}
+        artist.say("fitted", seen())
         artist.say("status", tree.howard.clean_status)
         for frame in (1001, 1012):
             artist.render(shown.outputs[0], 11 if frame == 1001 else 22, project / f"shown.{frame}.exr")
