@@ -21,11 +21,13 @@ PARALLEL := $(BIN)/python -m pytest -q -n auto
 demo: $(VENV)/.ready
 	$(BIN)/howard demo --output out/demo
 
-# In parallel but for those that start other programs, or measure what a kill or an interrupt leaves behind.
+# In parallel but for those that kill and interrupt programs, or run a scheduler of their own.
+ALONE := farm fuzz worker cli/test_demo.py cli/test_matte.py test_client.py test_wheel.py test_adding_a_host.py
+
 test: lint blenders slurm
 	$(PARALLEL) --dist load --maxprocesses 4 tests/blender
-	$(PARALLEL) --dist loadfile $(addprefix --ignore=tests/,$(WHOLE))
-	$(BIN)/python -m pytest $(addprefix tests/,$(filter-out blender,$(WHOLE)))
+	$(PARALLEL) --dist loadfile --maxprocesses 4 $(addprefix --ignore=tests/,blender $(ALONE))
+	$(BIN)/python -m pytest $(addprefix tests/,$(ALONE))
 
 check: lint
 	$(PARALLEL) --dist loadfile $(addprefix --ignore=tests/,$(WHOLE))

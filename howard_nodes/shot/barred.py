@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,14 +30,23 @@ class Barred:
     clean: Bars | None = None
 
     @classmethod
-    def of(cls, plate: Take, clean: Take, tell: Callable[[Event], None]) -> Barred:
-        """Look for the bars of both.
+    def of(
+        cls,
+        plate: Take,
+        clean: Take,
+        tell: Callable[[Event], None],
+        *,
+        spared: Collection[int] = (),
+        offset: int = 0,
+    ) -> Barred:
+        """Look for the bars of both, in other frames than those spared (of the clean plate less the offset).
 
         What only the clean plate has, and the plate shows in the same colour, is a wall or a night sky.
         """
-        ours, theirs = bars_of(plate), bars_of(clean)
+        ours = bars_of(plate, spared)
+        theirs = bars_of(clean, () if clean.footage.is_still else [frame + offset for frame in spared])
         if theirs is not None:
-            theirs = theirs.without_what(_pictures(plate, 3), ours)
+            theirs = theirs.without_what(_pictures(plate, 3, spared), ours)
         for take, bars in ((plate, ours), (clean, theirs)):
             if bars is not None:
                 tell(Note(f"{take.footage.pattern}: bars around the picture are left out ({bars})"))
@@ -67,15 +76,15 @@ def without_bars(bars: Bars | None, pixels: np.ndarray) -> np.ndarray:
     return filled
 
 
-def bars_of(take: Take) -> Bars | None:
-    """Look for the bars of a take, in its first frame, and then all over it."""
-    first = _pictures(take, 1)
+def bars_of(take: Take, spared: Collection[int] = ()) -> Bars | None:
+    """Look for the bars of a take, in its first frame, and then all over it, but for the frames spared."""
+    first = _pictures(take, 1, spared)
     if not first or find_bars(first) is None:
         return None
-    return find_bars(_pictures(take, _LOOKS))
+    return find_bars(_pictures(take, _LOOKS, spared))
 
 
-def _pictures(take: Take, count: int) -> list[np.ndarray]:
+def _pictures(take: Take, count: int, spared: Collection[int]) -> list[np.ndarray]:
     """Read some frames, evenly spread, that show something and have no border of their own."""
     frames = take.footage.frames
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int))
@@ -83,6 +92,8 @@ def _pictures(take: Take, count: int) -> list[np.ndarray]:
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(_LOOKS, len(frames))).round().astype(int))
     found: list[np.ndarray] = []
     for place in chosen:
+        if frames[place] in spared:
+            continue
         try:
             light = take.light(frames[place])
         except FrameError:

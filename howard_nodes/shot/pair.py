@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,8 @@ class Plates:
         Frame n of the plate has the same number as frame n + offset of the clean plate.
     reach : int
         How many frames before and after those wanted are fitted with them.
+    spared : collection of int
+        Frames of the plate, not wanted, that are not to be read either: they would end the process.
 
     Attributes
     ----------
@@ -58,12 +60,14 @@ class Plates:
         *,
         offset: int = 0,
         reach: int = 0,
+        spared: Collection[int] = (),
     ) -> None:
         self.plate, self.clean, self.frames = plate, clean, frames
         self._reach = reach
         self.settings, self.offset = settings, offset
         self.fit: ShotFit | None = None
         self._is_overscan_told = False
+        self._spared = spared
         self._barred: Barred | None = None
         self._tell = tell
 
@@ -71,8 +75,15 @@ class Plates:
     def barred(self) -> Barred:
         """What bars the two takes have: looked for once."""
         if self._barred is None:
-            self._barred = Barred.of(self.plate, self.clean, self._tell)
+            self._barred = Barred.of(
+                self.plate, self.clean, self._tell, spared=self._spared, offset=self.offset
+            )
         return self._barred
+
+    def read(self, frame: int) -> None:
+        """Read the files of a frame, and no other. Raises `FrameError`."""
+        self.plate.light(frame)
+        self.clean.light(self._clean_frame(frame))
 
     def paths(self, frame: int) -> tuple[Path, Path]:
         """Name the files of a frame and of the clean frame of the same number."""

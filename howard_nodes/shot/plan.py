@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +71,13 @@ class Plan:
         return output_paths(self.job.output, self.layers, frame)
 
 
-def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageCache | None = None) -> Plan:
+def plan(
+    job: Job,
+    tell: Callable[[Event], None] = lambda _: None,
+    cache: StageCache | None = None,
+    *,
+    spared: Collection[int] = (),
+) -> Plan:
     """Look at a job: what is there, how large, in which colour, and whether its result can be written.
 
     Parameters
@@ -82,6 +88,8 @@ def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageC
         Told what is worth knowing.
     cache : StageCache, optional
         Keeps frames that are read later on.
+    spared : collection of int
+        Frames that are not to be read, see `howard_nodes.shot.pair.Plates`.
 
     Returns
     -------
@@ -98,7 +106,7 @@ def plan(job: Job, tell: Callable[[Event], None] = lambda _: None, cache: StageC
     layers = validate_layers(job.layers)
     config = ColorConfig.load(job.ocio)
     _check_spaces(job, config)
-    plates = open_plates(job, config, tell, cache=cache, reach=job.settings.steadiness)
+    plates = open_plates(job, config, tell, cache=cache, reach=job.settings.steadiness, spared=spared)
     mattes = open_mattes(job, plates.plate.footage)
     _check_suffix(job.output)
     inputs = [
@@ -131,6 +139,7 @@ def open_plates(
     *,
     cache: StageCache | None = None,
     reach: int = 0,
+    spared: Collection[int] = (),
 ) -> Plates:
     """Open plate and clean plate of a job. Raises `InputError`."""
     plate = Take(open_plate(job), config, tell, layer=job.layer, colorspace=job.colorspace, cache=cache)
@@ -150,7 +159,9 @@ def open_plates(
     if missing:
         many = f"frames {name_frames(missing)} are" if len(missing) > 1 else f"frame {missing[0]} is"
         tell(Note(f"{job.plate}: {many} missing.", warning=True))
-    return Plates(plate, clean, frames, job.fitting, tell, offset=job.clean_offset, reach=reach)
+    return Plates(
+        plate, clean, frames, job.fitting, tell, offset=job.clean_offset, reach=reach, spared=spared
+    )
 
 
 def _check_apart(job: Job, plate: Footage, clean: Footage) -> None:

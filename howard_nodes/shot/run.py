@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,7 @@ def run(
     warm: Warm | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     make_folder: bool = True,
+    spared: Collection[int] = (),
 ) -> Report:
     """Matte a shot.
 
@@ -92,6 +93,8 @@ def run(
         Asked between frames whether to stop. Frames in work are finished first.
     make_folder : bool
         Make the output's folder where it is not there. A farm's task must not: its disk may be missing.
+    spared : collection of int
+        Frames that are not asked for and not to be read either: they would end the process.
 
     Returns
     -------
@@ -117,7 +120,7 @@ def run(
         if isinstance(event, FrameFitted) and cancelled():
             raise _Cancelled
 
-    made = plan(job, tell_unless_cancelled, None if warm is None else warm.cache)
+    made = plan(job, tell_unless_cancelled, None if warm is None else warm.cache, spared=spared)
     # Torch is loaded here: what is wrong with a job is told before that.
     from howard_nodes.engine.runtime import Warm
     from howard_nodes.shot.shot import Shot

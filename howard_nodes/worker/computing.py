@@ -66,9 +66,16 @@ class Computing:
 
     def evaluate(self, params: dict[str, Any], tell: Tell, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """Evaluate frames from files to files; what became of them is told, the result is empty."""
-        request = evaluation(params, Session())
+        spared = parse_frames(params["spared"]) if "spared" in params else ()
+        request = evaluation({name: value for name, value in params.items() if name != "spared"}, Session())
         assert isinstance(request, FileRequest)
-        report = run(request.job(), lambda event: tell(_event(event)), warm=self._warm, cancelled=cancelled)
+        report = run(
+            request.job(),
+            lambda event: tell(_event(event)),
+            warm=self._warm,
+            cancelled=cancelled,
+            spared=spared,
+        )
         if report.cancelled:
             raise RequestError(Code.CANCELLED, "cancelled")
         return {}
@@ -107,7 +114,7 @@ class Computing:
                 raise RequestError(Code.CANCELLED, "cancelled")
             tell({"event": "reading", "frame": frame})
             with suppress(HowardError):  # said when it is evaluated
-                plates.fitted(frame)
+                plates.read(frame)
                 for matte in mattes.values():
                     matte.read(frame)
         return {}

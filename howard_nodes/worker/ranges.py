@@ -72,6 +72,7 @@ class RangeRun:
         self._frames: str | None = None  # all of them, once it is known which
         self._working: list[int] = []
         self._fitted: set[int] = set()
+        self._deadly: set[int] = set()
         self._is_started = False
         self._plates: dict[str, Any] | None = None
         self._finished: dict[str, Any] | None = None
@@ -120,6 +121,7 @@ class RangeRun:
     def _evaluate(self, options: dict[str, Any]) -> None:
         params = self._request.params()
         params["options"] = params["options"] | options
+        params |= self._spared()
         try:
             self._attempt("evaluate", params, self._see)
         except RequestError as error:
@@ -168,11 +170,13 @@ class RangeRun:
     def _alone(self, frame: int) -> None:
         params = self._request.params()
         params["options"] = params["options"] | self._again([frame])
+        params |= self._spared()
         try:
             self._attempt("evaluate", params, self._see)
         except Crashed as crash:
             self._crashes += 1
             self._working = []
+            self._deadly.add(frame)
             self._fail(frame, f"the compute process crashed twice on this frame ({crash}); check its files")
         except RequestError as error:
             if error.code != Code.REFUSED:
@@ -211,10 +215,17 @@ class RangeRun:
                         remedy="Check the clean plate's files and the worker's log.",
                     ) from None
                 frame = reading[-1]["frame"]
+                self._deadly.add(frame)
                 self._fail(
                     frame, f"the compute process crashes when it reads this frame ({crash}); check its files"
                 )
                 left = left[left.index(frame) + 1 :]
+
+    def _spared(self) -> dict[str, str]:
+        """Name the frames that end the process which reads them, where there are any."""
+        from howard_nodes.frames import format_frames
+
+        return {"spared": format_frames(self._deadly)} if self._deadly else {}
 
     def _fail(self, frame: int, message: str) -> None:
         self.failed[frame] = message if f"frame {frame}" in message else f"frame {frame}: {message}"
