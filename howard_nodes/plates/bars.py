@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from howard_nodes.plates.background import stabilise
+
 __all__ = ["Bars", "find_bars"]
 
 Array = NDArray[Any]
 
 _SIDES = ("top", "bottom", "left", "right")
-_SHADOW = 0.01  # light under which noise no longer falls
 _LEAST = 5e-4  # stabilised light by which pixels of one colour may differ, however well they are stored
 _MOST = 0.02  # ... and however badly
 _NOISE = 3.0  # times what the outermost line differs by within itself
@@ -93,7 +94,7 @@ class Bars:
     def still_there(self, picture: Array) -> bool:
         """Whether a frame, H W 3, has nothing but bars where they are."""
         return all(
-            float(_near(_stabilised(strip), color, _mixed(np.array(color), self.tolerance)).mean()) >= _LINE
+            float(_near(stabilise(strip), color, _mixed(np.array(color), self.tolerance)).mean()) >= _LINE
             for strip, color in zip(_strips(picture, self), self.colors)
             if strip.size
         )
@@ -109,7 +110,7 @@ class Bars:
             if known[side]:
                 continue
             shown = [
-                float(_near(_stabilised(_strips(picture, self)[side]), color, _COLOR).mean())
+                float(_near(stabilise(_strips(picture, self)[side]), color, _COLOR).mean())
                 for picture in pictures
                 if counts[side]
             ]
@@ -157,14 +158,14 @@ class _Side:
 def _side(pictures: Sequence[Array], side: int) -> _Side:
     """Find the lines of a bar at one side, its colour and how far that may differ."""
     lines = [_from(picture, side) for picture in pictures]
-    outermost = np.concatenate([_stabilised(one[:1]).reshape(-1, 3) for one in lines])
+    outermost = np.concatenate([stabilise(one[:1]).reshape(-1, 3) for one in lines])
     color = np.median(outermost, axis=0)
     apart = float(np.quantile(np.abs(outermost - color).max(-1), _LINE))
     if _NOISE * apart > 2 * _MOST:
         return _Side()
     tolerance = min(max(_NOISE * apart, _LEAST), _MOST)
     most = int(_WIDEST * lines[0].shape[0])
-    light = [_stabilised(one[: most + _BEGINS]) for one in lines]
+    light = [stabilise(one[: most + _BEGINS]) for one in lines]
     strict = np.min([_near(one, color, tolerance).mean(1) for one in light], axis=0)
     count = _leading(strict >= _LINE)
     if count == 0:
@@ -212,10 +213,6 @@ def _strips(picture: Array, bars: Bars) -> list[Array]:
     return [_from(picture, side)[:count] for side, count in enumerate(bars.counts)]
 
 
-def _stabilised(light: Array) -> Array:
-    return np.sqrt(np.maximum(light, 0.0) + np.float32(_SHADOW))
-
-
 def _near(light: Array, color: Any, tolerance: float) -> Array:
     return np.asarray((np.abs(light - np.asarray(color, np.float32)) <= tolerance).all(axis=-1))
 
@@ -226,5 +223,5 @@ def _mixed(color: Array, tolerance: float) -> float:
 
 
 def _is_blank(picture: Array) -> bool:
-    sample = _stabilised(picture[::8, ::8].reshape(-1, 3))
+    sample = stabilise(picture[::8, ::8].reshape(-1, 3))
     return bool(np.abs(sample - np.median(sample, axis=0)).max() < _MOST)

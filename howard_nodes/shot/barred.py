@@ -13,7 +13,7 @@ from howard_nodes.plates.fill import cover_holes
 from howard_nodes.shot.events import Event, Note
 from howard_nodes.shot.take import Light, Take
 
-__all__ = ["FIT_MARGIN", "Barred", "bars_of", "without_bars"]
+__all__ = ["FIT_MARGIN", "Barred", "bars_of", "tell_of_bars", "without_bars"]
 
 FIT_MARGIN = 4
 """Pixels beside a bar that are not compared."""
@@ -48,8 +48,7 @@ class Barred:
         if theirs is not None:
             theirs = theirs.without_what(_pictures(plate, 3, spared), ours)
         for take, bars in ((plate, ours), (clean, theirs)):
-            if bars is not None:
-                tell(Note(f"{take.footage.pattern}: bars around the picture are left out ({bars})"))
+            tell_of_bars(take, bars, tell)
         return cls(ours, theirs)
 
     def covers(self, light: Light, *, margin: int = 0) -> np.ndarray | None:
@@ -84,12 +83,17 @@ def bars_of(take: Take, spared: Collection[int] = ()) -> Bars | None:
     return find_bars(_pictures(take, _LOOKS, spared))
 
 
+def tell_of_bars(take: Take, bars: Bars | None, tell: Callable[[Event], None]) -> None:
+    """Say which bars are left out, where there are any."""
+    if bars is not None:
+        tell(Note(f"{take.footage.pattern}: bars around the picture are left out ({bars})"))
+
+
 def _pictures(take: Take, count: int, spared: Collection[int]) -> list[np.ndarray]:
     """Read some frames, evenly spread, that show something and have no border of their own."""
     frames = take.footage.frames
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int))
-    if count == 1:
-        chosen = np.unique(np.linspace(0, len(frames) - 1, min(_LOOKS, len(frames))).round().astype(int))
+    looks = _LOOKS if count == 1 else count  # the first may show nothing
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(looks, len(frames))).round().astype(int))
     found: list[np.ndarray] = []
     for place in chosen:
         if frames[place] in spared:

@@ -20,7 +20,7 @@ from howard_nodes.errors import InputError
 from howard_nodes.frames import Sequence, check_readable, choose_frames, format_frames
 from howard_nodes.plates.building import BuiltPlate, build_plate
 from howard_nodes.plates.fit import ShotFit
-from howard_nodes.shot.barred import bars_of
+from howard_nodes.shot.barred import bars_of, tell_of_bars
 from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, Note, Started, Step
 from howard_nodes.shot.output import check_output, prepare_output, reason_of, write_frame
 from howard_nodes.shot.pair import Plates
@@ -197,8 +197,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     space, display = first.space, first.header.display_window
     headers: dict[int, Light] = {}
     bars = bars_of(plate)
-    if bars is not None:
-        on_event(Note(f"{job.plate}: bars around the picture are left out ({bars})"))
+    tell_of_bars(plate, bars, on_event)
 
     def read(frame: int) -> np.ndarray:
         light = plate.light(frame, space)
