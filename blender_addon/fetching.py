@@ -7,7 +7,8 @@
 pip's own downloads start again when it was ended; of a build of 6 GB that is a day's work lost. pip's session
 knows proxies, certificates and passwords of an index, from all places where a studio may have put them.
 
-The job is `{"probe": [url, ...], "files": [{"url", "sha256"}, ...], "folder": str, "patience": seconds}`.
+The job is `{"probe": [page, ...], "files": [{"url", "sha256"}, ...], "folder": str, "patience": seconds}`.
+Pages are addresses, or lie below the index that pip uses.
 Each line of output is a JSON object: `{"event": "total" | "bytes" | "waiting" | "failed", ...}`.
 """
 
@@ -173,9 +174,9 @@ def _size(session: Session, url: str) -> int:
         return 0
 
 
-def _go(session: Session, job: dict[str, Any]) -> None:
-    for url in job.get("probe", ()):
-        session.ask(url).close()
+def _go(session: Session, job: dict[str, Any], index: str) -> None:
+    for page in job.get("probe", ()):
+        session.ask(urllib.parse.urljoin(index, page)).close()
     folder = Path(job["folder"])
     wanted = []
     for file in job.get("files", ()):
@@ -198,7 +199,7 @@ def main(path: str) -> int:
     options, _ = command.parse_args(["--quiet", "--no-cache-dir", "--no-input", "nothing"])
     try:
         with command.main_context():
-            _go(Session(command.get_default_session(options)), job)
+            _go(Session(command.get_default_session(options)), job, options.index_url.rstrip("/") + "/")
     except FetchError as error:
         _tell("failed", kind=error.kind, url=error.url, detail=str(error))
         return 1

@@ -32,8 +32,6 @@ __all__ = [
 
 INSTALL, UPDATE, REPAIR, REMOVE = "INSTALL", "UPDATE", "REPAIR", "REMOVE"
 
-PACKAGE_INDEX = "https://pypi.org/simple"
-
 
 @dataclass(frozen=True)
 class Choices:

@@ -86,7 +86,7 @@ class Supply:
             found.pop("extra-index-url", None)
             found.pop("no-index", None)
         usual = {f"PIP_{name.upper().replace('-', '_')}": value for name, value in found.items()}
-        index = found.get("index-url", installing.PACKAGE_INDEX)
+        index = found.get("index-url", "")
         wheels: list[str] = []
         if build.index and "no-index" not in found:
             settings = {key: value for key, value in usual.items() if key != "PIP_EXTRA_INDEX_URL"}
@@ -102,10 +102,10 @@ class Supply:
         return self._fetch(usual, listed, 0.72 if wheels else 0.12, 0.8)
 
     def _probe(self, settings: Mapping[str, str], index: str, name: str) -> None:
-        """Raise `AddonError`, in plain words, where an index cannot be reached."""
-        for address in index.split():
-            if address.lower().startswith("http"):
-                page = f"{address.rstrip('/')}/{name}/"
+        """Raise `AddonError`, in plain words, where an index, by default pip's own, cannot be reached."""
+        for address in index.split() or [""]:
+            if not address or address.lower().startswith("http"):
+                page = f"{address.rstrip('/')}/{name}/" if address else f"{name}/"
                 self._helper(settings, {"probe": [page], "folder": str(self._downloads)})
 
     def _resolve(

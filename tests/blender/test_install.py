@@ -22,6 +22,7 @@ import pytest
 from blender.conftest import FOUND, REQUIRED
 from blender.installs import Index, build_tool, pip_wheel, room, serving, write_howard, write_packages
 from blender.wheels import WHEELS
+from pip._internal.models.index import PyPI
 
 from howard_nodes.sheets.demo import shot_folder
 
@@ -580,7 +581,9 @@ def _answers(host: str) -> bool:
         return False
 
 
-@pytest.mark.skipif(not REQUIRED and not _answers("pypi.org"), reason="no network: pypi.org does not answer")
+@pytest.mark.skipif(
+    not REQUIRED and not _answers(PyPI.netloc), reason=f"no network: {PyPI.netloc} does not answer"
+)
 @pytest.mark.skipif(_blender_of_this_python() is None, reason="no Blender for this Python: make blenders")
 def test_for_real(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Fetches some 350 MB, where no cache and no folder of pip's settings has them."""
@@ -588,7 +591,7 @@ def test_for_real(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> N
     assert python is not None
     made = build_tool().build(str(python), tmp_path)
     # Elsewhere PyTorch's CPU build comes from its own index; a mirror may have it among the others.
-    index = "" if _answers("download.pytorch.org") else installing.PACKAGE_INDEX
+    index = "" if _answers("download.pytorch.org") else PyPI.simple_url
     environ = {name: value for name, value in ENVIRON.items() if not name.startswith("PYTHON")}
     environ["BLENDER_USER_RESOURCES"] = str(tmp_path / "user")
     command = [python, SCRIPTS / "install_for_real.py", made, index, shot_folder(), tmp_path / "project"]
