@@ -8,4 +8,5 @@ from howard_nodes.client import Request as Request
 from howard_nodes.client import Worker as Worker
 from howard_nodes.client import WorkerError as WorkerError
 from howard_nodes.client import command_words as command_words
+from howard_nodes.client import start as start
 from howard_nodes.client import usual_places as usual_places

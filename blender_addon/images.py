@@ -19,6 +19,7 @@ __all__ = [
     "Footage",
     "Timing",
     "footage",
+    "frame_of",
     "is_still",
     "name",
     "numbers_beside",
@@ -317,6 +318,11 @@ def source(node: bpy.types.Node, socket: dict[str, Any]) -> bpy.types.NodeSocket
             return found
         plugged = found.node.inputs[0]
     return None
+
+
+def frame_of(timing: Timing | None, number: int) -> int:
+    """Give the scene's frame at which a picture is shown; of a single image, its number."""
+    return number if timing is None else timing.frame(number)
 
 
 def timing_of(node: bpy.types.Node) -> Timing:

@@ -17,7 +17,7 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from . import devices, install_steps, installing, pull, worker
+from . import devices, install_steps, installing, pull, waiting, worker
 from .errors import AddonError
 from .installation import BROKEN, HALF, NONE, READY, Installation, default_folder
 
@@ -49,7 +49,7 @@ PROPERTIES: dict[str, Any] = {
     ),
     "index": StringProperty(
         name="Package Index",
-        description="Address of a studio's package index. Empty: pip's own settings, else pypi.org",
+        description="Address of a studio's package index. Empty: as pip is set up, else pip's own index",
     ),
     "torch_index": StringProperty(
         name="Torch Index",
@@ -268,10 +268,7 @@ def _look() -> float | None:
         if work.is_over:
             _RUNNING.clear()
             _end(bpy.context, work)
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "PREFERENCES":
-                area.tag_redraw()
+    waiting.redraw()
     return _SECONDS if _RUNNING else None
 
 

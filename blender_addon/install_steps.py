@@ -9,13 +9,10 @@ whatever happens, there is a whole Howard, or the one of before.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import queue
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ from .errors import AddonError, CancelledError
 from .installation import Installation, python_of, site_of
 from .installing import REMOVE, Plan
 from .package_supply import Supply
+from .threads import ThreadWork
 
 __all__ = ["Work"]
 
@@ -53,8 +51,11 @@ print("@" + json.dumps({"howard": howard_nodes.__version__, "torch": torch.__ver
 """
 
 
-class Work:
-    """An install, an update, a repair or a removal, in a thread of its own.
+class Work(ThreadWork):
+    """An install, an update, a repair or a removal. Its progress is `part`, 0 to 1, and `doing`.
+
+    `result` gives what the marker says, empty after a removal, or raises `AddonError`: `CancelledError` where
+    the artist stopped it.
 
     Parameters
     ----------
@@ -73,50 +74,12 @@ class Work:
         self._environ = dict(os.environ if environ is None else environ)
         self._installation = Installation(plan.choices.folder)
         self._caller = pip_calls.Caller(self._installation.log, pip_calls.clean(self._environ))
-        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._part = 0.0
-        self._result: dict[str, Any] = {}
-        self._error: AddonError | None = None
-        self._is_cancelled = False
-        self._thread = threading.Thread(target=self._run, name="howard-install", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there is a result, or an error."""
-        return not self._thread.is_alive()
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether it was asked to stop."""
-        return self._is_cancelled
+        super().__init__("howard-install")
 
     def cancel(self) -> None:
         """Stop; what was fetched is kept."""
-        self._is_cancelled = True
+        super().cancel()
         self._caller.stop()
-
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Give the progress that came since, without waiting: `part`, 0 to 1, and `doing`."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._events.get_nowait()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the end, some time."""
-        self._thread.join(seconds)
-
-    def result(self) -> dict[str, Any]:
-        """Give what is installed now, when it is over: what the marker says; empty after a removal.
-
-        Raises
-        ------
-        AddonError
-            It failed; `CancelledError` where the artist stopped it.
-        """
-        if self._error is not None:
-            raise self._error
-        return self._result
 
     def _run(self) -> None:
         try:
@@ -258,5 +221,4 @@ class Work:
 
     def _tell(self, part: float, doing: str) -> None:
         self._caller.check()
-        self._part = part
         self._events.put({"part": part, "doing": doing})

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
@@ -14,6 +13,7 @@ from bpy.props import EnumProperty, StringProperty
 from . import colour, description, folders, group, images, preferences, waiting
 from .errors import AddonError
 from .program import Program
+from .threads import ThreadWork
 
 __all__ = ["BuildCleanPlate", "FitCleanPlate", "register", "unregister"]
 
@@ -23,7 +23,7 @@ _BUILT = "Built Clean Plate"
 class _Working(waiting.Waiting):
     """An operator that runs a howard command about the clean plate of a node."""
 
-    def follow(self, _context: bpy.types.Context, work: Any) -> tuple[float, str]:
+    def follow(self, _context: bpy.types.Context, work: ThreadWork) -> tuple[float, str]:
         """Take in how far it is."""
         for event in work.events():
             kind = event["event"]
@@ -66,7 +66,7 @@ class FitCleanPlate(_Working, bpy.types.Operator):
     )
     __annotations__ = {"group": StringProperty(options={"SKIP_SAVE"})}
 
-    def begin(self, context: bpy.types.Context) -> Any:
+    def begin(self, context: bpy.types.Context) -> Program:
         """Start `howard plate fit`."""
         node = self._begun(context, self.group)
         plate, clean = (images.required(node, name) for name in ("plate", "clean_plate"))
@@ -91,14 +91,14 @@ class FitCleanPlate(_Working, bpy.types.Operator):
                 words += ["--clean-offset", str(clean.timing.shift - plate.timing.shift)]
         return Program(words)
 
-    def show(self, context: bpy.types.Context, work: Any) -> str:
+    def show(self, context: bpy.types.Context, work: ThreadWork) -> str:
         """Keep the verdicts with the node."""
         result = work.result()
         tree = bpy.data.node_groups.get(self._name)
         if tree is None:
             raise AddonError(f"{self._name} was deleted.")
-        place = (lambda number: number) if self._timing is None else self._timing.frame
-        tree.howard.fitted = json.dumps({place(number): said for number, said in self._said.items()})
+        said_by_frame = {images.frame_of(self._timing, number): said for number, said in self._said.items()}
+        tree.howard.fitted = json.dumps(said_by_frame)
         fitted = result.get("plates_fitted") or {}
         said = [str(fitted.get("summary", "")).capitalize(), *dict.fromkeys(self._warnings)]
         text = "\n".join(part for part in said if part) or "The clean plate is used as it is."
@@ -126,7 +126,7 @@ class BuildCleanPlate(_Working, bpy.types.Operator):
         ),
     }
 
-    def begin(self, context: bpy.types.Context) -> Any:
+    def begin(self, context: bpy.types.Context) -> Program:
         """Start `howard plate build`."""
         node = self._begun(context, self.group)
         plate = images.required(node, "plate")
@@ -143,7 +143,7 @@ class BuildCleanPlate(_Working, bpy.types.Operator):
             ]
         )
 
-    def show(self, context: bpy.types.Context, work: Any) -> str:
+    def show(self, context: bpy.types.Context, work: ThreadWork) -> str:
         """Plug it in, unless it is none."""
         finished = work.result()["finished"]
         said = "\n".join(dict.fromkeys(self._warnings))

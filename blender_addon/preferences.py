@@ -12,6 +12,7 @@ from bpy.props import StringProperty
 
 from . import install_panel, waiting, worker
 from .client import Worker
+from .threads import ThreadWork
 
 __all__ = ["command", "register", "unregister"]
 
@@ -65,7 +66,7 @@ class TestWorker(waiting.Waiting, bpy.types.Operator):
         _ours(context).tested = "Starting Howard"
         return worker.Work(command(context), _introduce)
 
-    def show(self, context: bpy.types.Context, work: worker.Work) -> str:
+    def show(self, context: bpy.types.Context, work: ThreadWork) -> str:
         """Say what it is."""
         found = work.result()
         said = f"Howard {found['howard']} runs on {found['device']}, {found['precision']}"

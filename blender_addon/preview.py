@@ -124,8 +124,7 @@ def _wipe(node: bpy.types.Node, scene: bpy.types.Scene) -> bpy.types.NodeSocket:
 
 def _change(node: bpy.types.Node, scene: bpy.types.Scene) -> bpy.types.NodeSocket:
     before, tree = _before(node), node.id_data
-    mix = tree.nodes.get(_CHANGE) or versions.add_twin(tree, "MixRGB")
-    change = _helper(node, _CHANGE, mix.bl_idname, (60, -260), made=mix)
+    change = _helper(node, _CHANGE, versions.twin("MixRGB"), (60, -260))
     change.blend_type = "DIFFERENCE"
     change.inputs[0].default_value = 1.0
     tree.links.new(before, change.inputs[1])
@@ -257,18 +256,12 @@ def _size(node: bpy.types.Node) -> tuple[int, int]:
     return size
 
 
-def _helper(
-    node: bpy.types.Node,
-    name: str,
-    kind: str,
-    place: tuple[int, int],
-    made: bpy.types.Node | None = None,
-) -> bpy.types.Node:
+def _helper(node: bpy.types.Node, name: str, kind: str, place: tuple[int, int]) -> bpy.types.Node:
     """Give one of the nodes of previews, made beside a Howard Matte where it is not there."""
     tree = node.id_data
     helper = tree.nodes.get(name)
     if helper is None or helper.bl_idname != kind:
-        helper = made or tree.nodes.new(kind)
+        helper = tree.nodes.new(kind)
         helper.name = helper.label = name
         helper.location = (node.location.x + node.width + place[0], node.location.y + place[1])
         helper.select = False

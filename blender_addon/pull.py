@@ -16,6 +16,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from . import baking, colour, description, folders, group, images, preferences, strokes, waiting, worker
 from .errors import AddonError
+from .threads import ThreadWork
 
 __all__ = ["CancelPull", "PullMatte", "is_any_running", "is_running", "register", "unregister"]
 
@@ -101,15 +102,12 @@ class _Pull:
         tree = bpy.data.node_groups.get(self.group)
         if tree is None:
             return
-        pulled = {self._frame(number) for number in self.numbers}
+        pulled = {images.frame_of(self.timing, number) for number in self.numbers}
         for name, new in (("failures", failed), ("fitted", {})):
             known = json.loads(getattr(tree.howard, name) or "{}")
             known = {frame: said for frame, said in known.items() if int(frame) not in pulled}
-            known |= {str(self._frame(number)): why for number, why in new.items()}
+            known |= {str(images.frame_of(self.timing, number)): why for number, why in new.items()}
             setattr(tree.howard, name, json.dumps(known) if known else "")
-
-    def _frame(self, number: int) -> int:
-        return number if self.timing is None else self.timing.frame(number)
 
 
 class PullMatte(waiting.Waiting, bpy.types.Operator):
@@ -151,7 +149,7 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
         _RUNNING[self._name] = work
         return work
 
-    def follow(self, _context: bpy.types.Context, work: worker.Work) -> tuple[float, str]:
+    def follow(self, _context: bpy.types.Context, work: ThreadWork) -> tuple[float, str]:
         """Show results as they come in."""
         for event in work.events():
             self._pull.take(event)
@@ -159,7 +157,7 @@ class PullMatte(waiting.Waiting, bpy.types.Operator):
             self._pull.show(at_once=False)
         return self._pull.over / self._pull.total, self._pull.doing
 
-    def show(self, context: bpy.types.Context, work: worker.Work) -> str:
+    def show(self, context: bpy.types.Context, work: ThreadWork) -> str:
         """Show all there is, and say how it went."""
         self._pull.show(at_once=True)
         outcome = work.result()
@@ -270,7 +268,7 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
     for name, socket in description.inputs().items():
         if socket["required"]:
             continue
-        plugged, has_strokes = images.source(node, socket), _has_strokes(tree, name, shown)
+        plugged, has_strokes = images.source(node, socket), strokes.is_for(tree, name, shown.values())
         if plugged is None and not has_strokes:
             continue
         pattern = here / "inputs" / f"{name}{numbering}.exr"
@@ -291,12 +289,6 @@ def _prepared(node: bpy.types.Node, wanted: range) -> _Pull:
     }
     folders.keep_replaced(output, shown)
     return _Pull(tree.name, request, plate.timing, frozenset(shown), total=len(shown))
-
-
-def _has_strokes(tree: bpy.types.NodeTree, name: str, shown: dict[int, int]) -> bool:
-    """Tell whether something was painted that is for one of these frames."""
-    output = next((one for one, taken in strokes.PAINTED.items() if taken == name), None)
-    return output is not None and any(strokes.covering(tree, output, frame) for frame in shown.values())
 
 
 def _may_be_partial(plugged: bpy.types.NodeSocket, name: str) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ try:
 except ImportError:  # Blender brings it; a distribution's own Blender may leave it out
     np = None  # type: ignore[assignment]
 
-__all__ = ["PAINTED", "PROPERTIES", "begin", "covering", "covers", "keep", "write"]
+__all__ = ["PAINTED", "PROPERTIES", "begin", "covering", "covers", "is_for", "keep", "write"]
 
 PAINTED = {"coarse_matte": "coarse_override", "error_map": "error_override"}
 """Outputs that can be painted over, and the inputs that take them back."""
+
+_OUTPUTS = {name: output for output, name in PAINTED.items()}
 
 _BEGUN = 1 - 1 / 128
 """Alpha of what was not painted on: too near 1 to be seen, and every stroke takes it on towards 1."""
@@ -83,6 +85,11 @@ def covering(tree: bpy.types.NodeTree, output: str, frame: int | None = None) ->
     ]
 
 
+def is_for(tree: bpy.types.NodeTree, name: str, frames: Iterable[int]) -> bool:
+    """Tell whether something was painted for an input and one of these frames of the scene."""
+    return name in _OUTPUTS and any(covering(tree, _OUTPUTS[name], frame) for frame in frames)
+
+
 def begin(path: Path) -> None:
     """Make a file of a pass one to paint on, and keep beside it what it began as. Raises `AddonError`."""
     _need_numpy()
@@ -134,7 +141,7 @@ def write(
         A painted image is of another size or gone, or a file cannot be written.
     """
     _need_numpy()
-    output = next(one for one, taken in PAINTED.items() if taken == name)
+    output = _OUTPUTS[name]
     known: dict[str, np.ndarray] = {}
     empty: Path | None = None
     for number, path in sorted(paths.items()):

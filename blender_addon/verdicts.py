@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from . import description, folders, group, results
+from . import description, folders, group, images, results
 from .errors import AddonError
 
 __all__ = ["Glance", "GoToFrame", "NextToLookAt", "glance", "register", "unregister"]
@@ -73,7 +73,7 @@ def glance(tree: bpy.types.NodeTree) -> Glance:
     others: dict[str, list[int]] = {}
     ours = description.load()["howard"]
     for number, found in kept.look().items():
-        frame = number if timing is None else timing.frame(number)
+        frame = images.frame_of(timing, number)
         verdict = found.verdict if found.verdict in _WORST_FIRST else ""
         said[frame] = verdict, found.message
         if found.version != ours:

@@ -19,22 +19,26 @@ __all__ = [
     "remove_scene",
     "split_at",
     "split_inputs",
+    "twin",
 ]
 
 _IS_5 = bpy.app.version >= (5, 0, 0)
 
 
-def add_twin(tree: bpy.types.NodeTree, kind: str) -> bpy.types.Node:
-    """Add a node of the compositor that 5.0 replaced by its twin of the shaders.
+def twin(kind: str) -> str:
+    """Name the type of a node of the compositor that 5.0 replaced by its twin of the shaders.
 
     Parameters
     ----------
-    tree : NodeTree
-        A compositor's.
     kind : str
         `Math`, `MixRGB` or `ValToRGB`; sockets have the same order in both.
     """
-    return tree.nodes.new(("ShaderNode" if _IS_5 else "CompositorNode") + kind)
+    return ("ShaderNode" if _IS_5 else "CompositorNode") + kind
+
+
+def add_twin(tree: bpy.types.NodeTree, kind: str) -> bpy.types.Node:
+    """Add such a node to a compositor, see `twin`."""
+    return tree.nodes.new(twin(kind))
 
 
 def compositor_tree(scene: bpy.types.Scene, *, create: bool = False) -> bpy.types.NodeTree | None:

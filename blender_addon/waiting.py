@@ -11,6 +11,7 @@ import bpy
 from . import worker
 from .client import CANCELLED, WorkerError
 from .errors import AddonError
+from .threads import ThreadWork
 
 __all__ = ["Waiting", "progress", "redraw"]
 
@@ -34,15 +35,15 @@ class Waiting:
         def report(self, kind: set[str], message: str) -> None:
             """Blender's operators have it."""
 
-    def begin(self, context: bpy.types.Context) -> worker.Work:
+    def begin(self, context: bpy.types.Context) -> ThreadWork:
         """Start it. Raises `AddonError`."""
         raise NotImplementedError
 
-    def follow(self, context: bpy.types.Context, work: worker.Work) -> tuple[float, str]:  # noqa: ARG002
+    def follow(self, context: bpy.types.Context, work: ThreadWork) -> tuple[float, str]:  # noqa: ARG002
         """Take in progress, and say how far it is."""
         return 0.0, "Howard"
 
-    def show(self, context: bpy.types.Context, work: worker.Work) -> str:
+    def show(self, context: bpy.types.Context, work: ThreadWork) -> str:
         """Show what came of it; give what is wrong. Raises `AddonError` and `WorkerError`."""
         raise NotImplementedError
 

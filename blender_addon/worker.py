@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
-import queue
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .client import (
@@ -23,6 +21,7 @@ from .client import (
     usual_places,
 )
 from .errors import AddonError
+from .threads import ThreadWork
 
 __all__ = ["Work", "close", "command", "words"]
 
@@ -89,8 +88,8 @@ def words(error: Exception) -> str:
     return said[:1].upper() + said[1:]
 
 
-class Work:
-    """Something that the worker does, in a thread of its own; ask it how far it is from Blender's.
+class Work(ThreadWork):
+    """Something that the worker does. `result` raises `WorkerError`, whose `data` may say what was done.
 
     Parameters
     ----------
@@ -103,53 +102,15 @@ class Work:
 
     def __init__(self, command: list[str], task: Task) -> None:
         self._command, self._task = command, task
-        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
         self._request: Request | None = None
-        self._result: dict[str, Any] = {}
-        self._error: WorkerError | None = None
-        self._is_cancelled = False
-        self._thread = threading.Thread(target=self._run, name="howard-work", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there is a result, or an error."""
-        return not self._thread.is_alive()
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether it was asked to stop."""
-        return self._is_cancelled
+        super().__init__("howard-work")
 
     def cancel(self) -> None:
         """Ask for an end: frames in work are finished."""
         with self._lock:
-            self._is_cancelled = True
+            super().cancel()
             if self._request is not None:
                 self._request.cancel()
-
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Give the progress that came since, without waiting."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._events.get_nowait()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the end, some time."""
-        self._thread.join(seconds)
-
-    def result(self) -> dict[str, Any]:
-        """Give what came of it, when it is over.
-
-        Raises
-        ------
-        WorkerError
-            Nothing; its `data` may say which frames were done.
-        """
-        if self._error is not None:
-            raise self._error
-        return self._result
 
     def _run(self) -> None:
         try:

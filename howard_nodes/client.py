@@ -42,6 +42,7 @@ __all__ = [
     "Worker",
     "WorkerError",
     "command_words",
+    "start",
     "usual_places",
 ]
 
@@ -186,7 +187,7 @@ class Worker:
         self._is_greeted = self._is_closed = False
         self._sockets: dict[str, int] | None = None
         self._progress: queue.Queue[Callable[[], None] | None] = queue.Queue()
-        self._process = _started(self._command, env)
+        self._process = start(self._command, env)
         self._threads = [
             threading.Thread(target=target, name="howard-" + name, daemon=True)
             for name, target in (("log", self._keep_log), ("answers", self._read), ("progress", self._call))
@@ -622,6 +623,48 @@ def command_words(text: str) -> list[str]:
     return shlex.split(text)
 
 
+def start(command: list[str], env: Mapping[str, str | None] | None = None) -> subprocess.Popen[bytes]:
+    """Start a howard command, apart from the host and from its Python, with three pipes.
+
+    Parameters
+    ----------
+    command : list of str
+        Its words.
+    env : mapping, optional
+        Variables to set, or with None to unset.
+
+    Returns
+    -------
+    subprocess.Popen
+        Running.
+
+    Raises
+    ------
+    WorkerError
+        It cannot be started.
+    """
+    wanted: dict[str, str | None] = dict(os.environ)
+    wanted.update({"PYTHONHOME": None, "PYTHONPATH": None})
+    wanted.update(env or {})
+    # Apart from the host: Ctrl-C in its terminal is not meant for the worker, and it is ended as one.
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        # No console opens beside a host that has none.
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={name: value for name, value in wanted.items() if value is not None},
+            **apart,
+        )
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise WorkerError(NOT_STARTED, f"{command[0]} cannot be started: {what}.", _POINT) from None
+
+
 def usual_places() -> list[Path]:
     """Name the files that the howard command usually is, best first: a desktop's PATH has few of the folders.
 
@@ -674,29 +717,6 @@ def _found(command: Sequence[str] | None) -> list[str]:
     if found is None:
         raise WorkerError(NOT_STARTED, "The command howard is not on the PATH, nor in a usual place.", _POINT)
     return [found]
-
-
-def _started(command: list[str], env: Mapping[str, str | None] | None) -> subprocess.Popen[bytes]:
-    wanted: dict[str, str | None] = dict(os.environ)
-    wanted.update({"PYTHONHOME": None, "PYTHONPATH": None})
-    wanted.update(env or {})
-    # Apart from the host: Ctrl-C in its terminal is not meant for the worker, and it is ended as one.
-    apart: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        # No console opens beside a host that has none.
-        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={name: value for name, value in wanted.items() if value is not None},
-            **apart,
-        )
-    except (OSError, ValueError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-        raise WorkerError(NOT_STARTED, f"{command[0]} cannot be started: {what}.", _POINT) from None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

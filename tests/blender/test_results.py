@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from blender.installs import room
 from hypothesis import given
 from hypothesis import strategies as st
 
 from howard_nodes.frames import write_image
 
-
-@pytest.fixture(scope="module")
-def results() -> ModuleType:
-    """The module by itself: the add-on's package wants bpy."""
-    path = Path(__file__).parents[2] / "blender_addon/results.py"
-    spec = importlib.util.spec_from_file_location("addon_results", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+results = room("results")
 
 
 def write(path: Path, **about: str) -> None:
@@ -33,7 +20,7 @@ def write(path: Path, **about: str) -> None:
     write_image(path, pixels, "RGB", metadata={f"howard:{name}": value for name, value in about.items()})
 
 
-def test_texts_of_a_header(results: ModuleType, tmp_path: Path) -> None:
+def test_texts_of_a_header(tmp_path: Path) -> None:
     write(tmp_path / "one.exr", fit="doubtful: 3 px left; light differs", version="0.1.0")
     header = results.read_header(tmp_path / "one.exr")
     assert header["howard:version"] == "0.1.0"
@@ -45,7 +32,7 @@ def test_texts_of_a_header(results: ModuleType, tmp_path: Path) -> None:
 
 @given(data=st.data())
 def test_a_damaged_header_is_no_trouble(
-    results: ModuleType, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "one.exr"
     write(path, fit="good: fits", version="0.1.0")
@@ -55,9 +42,7 @@ def test_a_damaged_header_is_no_trouble(
     results.read_header(path)
 
 
-def test_only_what_changed_is_read_again(
-    results: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     once = results.read_header
     monkeypatch.setattr(results, "read_header", lambda path: read.append(path.name) or once(path))
@@ -78,7 +63,7 @@ def test_only_what_changed_is_read_again(
     assert list(kept.look()) == [-1, 1002]
 
 
-def test_a_long_shot_is_read_little_by_little(results: ModuleType, tmp_path: Path) -> None:
+def test_a_long_shot_is_read_little_by_little(tmp_path: Path) -> None:
     for frame in range(30):
         write(tmp_path / f"shot.{frame:04d}.exr", fit="good: fits")
     kept, looks = results.Kept(tmp_path, "shot"), 0

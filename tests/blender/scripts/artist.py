@@ -104,7 +104,7 @@ def render(socket: Any, frame: int, file: Path) -> None:
 
 
 class Drawn:
-    """A layout that takes all that panels draw, and keeps the texts."""
+    """A layout that takes all that panels draw, and keeps what it is: each call, and the texts."""
 
     def __init__(self, texts: list[str] | None = None) -> None:
         self.texts: list[str] = [] if texts is None else texts
@@ -113,7 +113,8 @@ class Drawn:
         if name.startswith("__"):
             raise AttributeError(name)
 
-        def draw(*_: Any, text: str = "", **__: Any) -> Any:
+        def draw(*words: Any, text: str = "", **_: Any) -> Any:
+            self.texts.append(" ".join([name, *(word for word in words if isinstance(word, str))]))
             self.texts.extend([text] if text else [])
             inside = Drawn(self.texts)
             return (inside, inside) if name == "panel" else inside

@@ -5,35 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import artist
 import bpy
 import install_words
 
 
-class Layout:
-    """Takes what is drawn as Blender's layout does, and keeps the words."""
-
-    def __init__(self, drawn: list[str]) -> None:
-        self._drawn = drawn
-
-    def __getattr__(self, name: str) -> Any:
-        def draw(*words: Any, **how: Any) -> Any:
-            self._drawn.append(" ".join([name, *(str(word) for word in words if isinstance(word, str))]))
-            if text := how.get("text"):
-                self._drawn.append(text)
-            inner = Layout(self._drawn)
-            return (inner, inner) if name == "panel" else inner
-
-        return draw
-
-
 def drawn() -> list[str]:
-    found: list[str] = []
+    layout = artist.Drawn()
     artist.preferences().installed = ""
-    install_words.panel().draw(Layout(found), artist.preferences())
-    return found
+    install_words.panel().draw(layout, artist.preferences())
+    return layout.texts
 
 
 def main(zip_file: str, project: Path) -> None:
