@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,25 +15,11 @@ from howard_nodes.cli.console import on_terminal, print_json, progress_bar, warn
 from howard_nodes.cli.options import OpenJD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from howard_nodes.frames import Sequence
+    from howard_nodes.shot.checking import CheckedFile, CheckedFrame
 
 __all__ = ["verify"]
-
-_THREADS = 8
-
-
-@dataclass(frozen=True)
-class _Checked:
-    """One file: what is wrong with it, and what must be the same in all files of its sequence."""
-
-    sequence: int
-    frame: int
-    path: Path
-    problem: str | None
-    facts: dict[str, str]
-    misfit: str = ""
 
 
 def verify(
@@ -53,31 +36,72 @@ def verify(
     contact_sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save a contact sheet of some frames, as PNG.")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Save a page to look at in a browser, as HTML: verdicts, doubts and pictures.",
+        ),
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(metavar="PATTERN", help="Another version of the result, for the page to compare with."),
+    ] = None,
+    plate: Annotated[
+        str | None,
+        typer.Option(metavar="PLATE", help="Source footage, for the page to show beside the matte."),
+    ] = None,
+    start_frame: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|timecode", help="Number of a source movie's first frame, as for howard matte."
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of the source's EXR. By default the main layer.")
+    ] = None,
+    colorspace: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Colour space of the source, as for howard matte.")
+    ] = None,
+    ocio: Annotated[
+        str | None, typer.Option(metavar="FILE", help="OpenColorIO configuration, as for howard matte.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines on stdout.")] = False,
     as_openjd: OpenJD = False,
 ) -> None:
     """Check that every frame is there, can be read to its last pixel, and was made with the same settings.
 
-    Frames to which the clean plate could not be fitted do not pass either.
+    Frames to which the clean plate could not be fitted do not pass either. The page needs no server and no
+    network; it also names frames that pass but are worth a look.
 
-    [bold]Example:[/bold]  howard verify out/shot.####.exr --frames 1001-1240
+    [bold]Example:[/bold]  howard verify out/shot.####.exr --frames 1001-1240 --page out/shot.html
 
     Exit codes: 0 all frames passed, 1 frames missing, corrupt, different or without a fit, 2 wrong input.
     """
     from howard_nodes.errors import InputError
     from howard_nodes.frames import expected_frames, format_frames, parse_frames
+    from howard_nodes.shot.checking import check_frames, differences, find_result
 
-    sequences = _sequences(pattern)
+    result = find_result(pattern)
     if frames is None:
-        wanted = expected_frames(frame for sequence in sequences for frame in sequence.frames)
+        wanted = expected_frames(frame for sequence in result.values() for frame in sequence.frames)
     else:
         wanted = parse_frames(frames)
-        if len(wanted) > 1 and sequences[0].is_still:
+        if len(wanted) > 1 and next(iter(result.values())).is_still:
             raise InputError(f"{pattern} is one file; write #### in place of its frame number")
+    made = None
+    if page is not None:
+        from howard_nodes.sheets.reviewing import Reviewing, Source
+
+        source = Source(plate, start_frame, layer, colorspace)
+        made = Reviewing(pattern, wanted, before=before, source=source, ocio=ocio)
+    elif unused := _unused(before=before, plate=plate):
+        raise InputError(f"{unused} is for the page: add --page FILE, such as --page out/shot.html.")
     problems: dict[int, list[str]] = {}
-    facts: list[_Checked] = []
-    count = len(wanted) * len(sequences)
-    for number, checked in enumerate(_with_bar(_check_all(sequences, wanted), count, as_json), 1):
+    facts: list[CheckedFile] = []
+    checking = made.check(result) if made is not None else check_frames(result, wanted)
+    count = len(wanted) * len(result)
+    for number, checked in enumerate(_with_bar(_files(checking), count, as_json), 1):
         if checked.problem is None:
             facts.append(checked)
         else:
@@ -93,7 +117,7 @@ def verify(
             )
         elif as_openjd:
             print(f"openjd_progress: {100 * number / count:.1f}", flush=True)
-    for frame, problem in _differences(facts):
+    for frame, problem in differences(facts):
         problems.setdefault(frame, []).append(problem)
         if as_json:
             print_json({"event": "frame_differs", "frame": frame, "problem": problem})
@@ -118,12 +142,15 @@ def verify(
         write_file(report, _report(pattern, wanted, problems, facts))
     if contact_sheet is not None:
         _show(pattern, sorted({file.frame for file in facts}), contact_sheet)
+    if made is not None and page is not None:
+        for note in made.write(page):
+            warn(note)
     if problems:
         raise typer.Exit(1)
 
 
 def _report(
-    pattern: str, wanted: tuple[int, ...], problems: dict[int, list[str]], facts: list[_Checked]
+    pattern: str, wanted: tuple[int, ...], problems: dict[int, list[str]], facts: list[CheckedFile]
 ) -> str:
     from howard_nodes.frames import format_frames
 
@@ -157,75 +184,16 @@ def _show(pattern: str, frames: list[int], sheet: Path) -> None:
         warn(str(error))
 
 
-def _sequences(pattern: str) -> list[Sequence]:
-    """Find the sequence of a pattern; for PNG, those of all layers that `matte` made from it."""
-    from howard_nodes.errors import InputError
-    from howard_nodes.frames import Sequence
-    from howard_nodes.layers import LAYERS, file_patterns
-
-    found = []
-    for name in file_patterns(pattern, LAYERS):
-        try:
-            found.append(Sequence.find(name))
-        except InputError:
-            continue
-    return found or [Sequence.find(pattern)]  # which says what lies there instead
+def _unused(**given: str | None) -> str:
+    return next((f"--{name}" for name, value in given.items() if value is not None), "")
 
 
-def _check_all(sequences: list[Sequence], wanted: tuple[int, ...]) -> Iterator[_Checked]:
-    pool = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "howard-verify")
-    jobs = [(i, frame, sequence.path(frame)) for frame in wanted for i, sequence in enumerate(sequences)]
-    try:
-        yield from pool.map(lambda job: _check(*job), jobs)
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _files(checking: Iterator[CheckedFrame[Any]]) -> Iterator[CheckedFile]:
+    for frame in checking:
+        yield from frame.files
 
 
-def _check(sequence: int, frame: int, path: Path) -> _Checked:
-    from howard_nodes.errors import FrameError
-    from howard_nodes.frames import inspect_file, read_attributes, verify_file
-
-    if not path.exists():
-        return _Checked(sequence, frame, path, f"{path}: frame {frame} is missing", {})
-    try:
-        verify_file(path)
-        parts = inspect_file(path).parts
-        attributes = read_attributes(path)
-    except FrameError as error:
-        return _Checked(sequence, frame, path, str(error), {})
-    facts = {
-        "layers": " ".join(f"{name}:{kind}" for part in parts for name, kind in part.channels.items()),
-        "size": " ".join(str(part.display_window) for part in parts),
-        "compression": " ".join(part.compression for part in parts),
-        "colour space": " ".join(str(part.colorspace) for part in parts),
-        "Howard's version": _attribute(attributes, "howard:version"),
-        "weights": _attribute(attributes, "howard:weights"),
-        "settings": _attribute(attributes, "howard:settings"),
-    }
-    fit = str(attributes.get("howard:fit", ""))
-    misfit = f"{path}: frame {frame}: clean plate fit {fit}" if fit.startswith("failed") else ""
-    return _Checked(sequence, frame, path, None, facts, misfit)
-
-
-def _attribute(attributes: dict[str, Any], name: str) -> str:
-    return str(attributes.get(name, "not said"))
-
-
-def _differences(checked: Iterable[_Checked]) -> Iterator[tuple[int, str]]:
-    """Files that differ from what most files of their sequence have."""
-    sequences: dict[int, list[_Checked]] = {}
-    for file in checked:
-        sequences.setdefault(file.sequence, []).append(file)
-    for files in sequences.values():
-        for name in files[0].facts:
-            counts = Counter(file.facts[name] for file in files)
-            usual = counts.most_common(1)[0][0]
-            for file in files:
-                if file.facts[name] != usual:
-                    yield file.frame, f"{file.path}: {name} {file.facts[name]}, most frames have {usual}"
-
-
-def _with_bar(checks: Iterator[_Checked], total: int, as_json: bool) -> Iterator[_Checked]:
+def _with_bar(checks: Iterator[CheckedFile], total: int, as_json: bool) -> Iterator[CheckedFile]:
     if as_json or not on_terminal():
         yield from checks
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +290,9 @@ def read_attributes(path: Path | str) -> dict[str, Any]:
         return all_attributes(source.spec())
 
 
-def verify_file(path: Path | str, *, full: bool = True) -> None:
+def verify_file(
+    path: Path | str, *, full: bool = True, seen: Callable[[int, int, np.ndarray], None] | None = None
+) -> None:
     """Make sure that a file can be read to its end.
 
     A changed byte is only found where the compression notices it: always in PNG and zip-compressed EXR,
@@ -302,6 +305,9 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
     full : bool
         Decode every pixel of every part, in bands that bound memory; else only the end of each part,
         which shows whether a writer got that far.
+    seen : callable, optional
+        Is given what was decoded: number of the part, first row (counted from the data window's) and H W C
+        float32 pixels of all channels in file order, so that who wants to see a file reads it once.
 
     Raises
     ------
@@ -322,13 +328,17 @@ def verify_file(path: Path | str, *, full: bool = True) -> None:
                 bottom = min(top + step, spec.height)
                 if not full and not spec.tile_height:
                     top = bottom - 1
-                decoded, message = _decodes(source, spec, index, top, bottom), message_of(source.geterror)
-                if not decoded or message:
+                kind = spec.format if seen is None else "float"
+                decoded = _decoded(source, spec, index, (top, bottom), kind)
+                message = message_of(source.geterror)
+                if decoded is None or message:
                     raise FrameError(
                         f"is truncated or corrupt, rows {top}-{bottom - 1} of {spec.height} cannot be read "
                         f"({explain(message)})",
                         path=path,
                     )
+                if seen is not None:
+                    seen(index, top, decoded.reshape(-1, spec.width, spec.nchannels))
 
 
 def _cut_short(path: Path, file_format: str) -> bool:
@@ -345,14 +355,16 @@ def _cut_short(path: Path, file_format: str) -> bool:
     return False
 
 
-def _decodes(source: oiio.ImageInput, spec: oiio.ImageSpec, index: int, top: int, bottom: int) -> bool:
-    """Whether rows (counted from the data window's first) of all channels decode."""
+def _decoded(
+    source: oiio.ImageInput, spec: oiio.ImageSpec, index: int, band: tuple[int, int], kind: Any
+) -> np.ndarray | None:
+    """Rows (counted from the data window's first) of all channels; None where they do not decode."""
+    top, bottom = band
     rows = (spec.y + top, spec.y + bottom)
+    pixels: np.ndarray | None
     if spec.tile_height:
         columns = (spec.x, spec.x + spec.width)
-        pixels = source.read_tiles(
-            index, 0, *columns, *rows, spec.z, spec.z + 1, 0, spec.nchannels, spec.format
-        )
+        pixels = source.read_tiles(index, 0, *columns, *rows, spec.z, spec.z + 1, 0, spec.nchannels, kind)
     else:
-        pixels = source.read_scanlines(index, 0, *rows, spec.z, 0, spec.nchannels, spec.format)
-    return pixels is not None
+        pixels = source.read_scanlines(index, 0, *rows, spec.z, 0, spec.nchannels, kind)
+    return pixels

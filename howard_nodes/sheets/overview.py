@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.errors import FrameError, InputError
@@ -13,7 +15,9 @@ from howard_nodes.frames import Frame, Sequence, read_frame
 from howard_nodes.layers import file_patterns
 from howard_nodes.sheets.contact_sheet import Tile, contact_sheet, for_display, linear_light, write_sheet
 
-__all__ = ["overview"]
+__all__ = ["over_checks", "overview"]
+
+Array = NDArray[Any]
 
 _FRAMES = 6
 _SQUARES = 24  # on the longer side
@@ -52,15 +56,34 @@ def overview(pattern: str, frames: tuple[int, ...], sheet: Path) -> None:
     write_sheet(sheet, contact_sheet(tiles, columns=columns))
 
 
+def over_checks(light: Array, alpha: Array) -> Array:
+    """Lay a premultiplied foreground over grey checks.
+
+    Parameters
+    ----------
+    light : ndarray
+        H W 3, scene-linear.
+    alpha : ndarray
+        H W, 0 to 1.
+
+    Returns
+    -------
+    ndarray
+        H W 3 float32, scene-linear.
+    """
+    height, width = alpha.shape
+    y, x = np.mgrid[:height, :width] * _SQUARES // max(height, width)
+    checks = np.where((x + y) % 2, _LIGHT, _DARK).astype(np.float32)
+    over: Array = light + (1 - alpha[..., None]) * checks[..., None]
+    return over
+
+
 def _tiles(pattern: str, frame: int, config: ColorConfig) -> Iterator[Tile]:
     picture = _layer(pattern, "rgba", frame)
     if picture is not None and picture.pixels.shape[2] == 4:
         light = linear_light(picture, config)
         alpha = picture.pixels[..., 3]
-        height, width = alpha.shape
-        y, x = np.mgrid[:height, :width] * _SQUARES // max(height, width)
-        checks = np.where((x + y) % 2, _LIGHT, _DARK).astype(np.float32)
-        over = light + (1 - alpha[..., None]) * checks[..., None]
+        over = over_checks(light, alpha)
         yield Tile("Comp", for_display(over, config.scene_linear, config), f"frame {frame}")
     for layer, title in (("alpha", "Alpha"), ("error", "Error map")):
         matte = _layer(pattern, layer, frame)
