@@ -11,12 +11,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 BLENDERS ?= $(if $(CI),all)
 
 # Tests that start other programs, or take longest.
-WHOLE := blender farm fuzz hosts worker scenes shot cli/test_evaluate.py cli/test_matte.py cli/test_plate.py \
+WHOLE := blender farm fuzz hosts worker scenes shot sheets/test_page_in_chromium.py cli/test_evaluate.py cli/test_matte.py cli/test_plate.py \
 	cli/test_demo.py test_client.py test_wheel.py test_default_weights.py test_adding_a_host.py test_commands.py
 
 PARALLEL := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: demo test check lint blenders slurm addon bodies dist benchmark clean
+.PHONY: demo test check lint blenders slurm chromium addon bodies dist benchmark clean
 
 demo: $(VENV)/.ready
 	$(BIN)/howard demo --output out/demo
@@ -24,7 +24,7 @@ demo: $(VENV)/.ready
 # In parallel but for those that kill and interrupt programs, or run a scheduler of their own.
 ALONE := farm fuzz worker cli/test_demo.py cli/test_matte.py test_client.py test_wheel.py test_adding_a_host.py
 
-test: lint blenders slurm
+test: lint blenders slurm chromium
 	$(PARALLEL) --dist load --maxprocesses 4 tests/blender
 	$(PARALLEL) --dist loadfile --maxprocesses 4 $(addprefix --ignore=tests/,blender $(ALONE))
 	$(BIN)/python -m pytest $(addprefix tests/,$(ALONE))
@@ -50,6 +50,13 @@ slurm:
 		have >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 		apt-get install -y -qq --no-install-recommends slurm-wlm munge; } || \
 		echo "Slurm is missing: sudo apt-get install slurm-wlm munge"
+
+# A real browser, for the page of howard verify; without it its tests are skipped, and say so.
+chromium:
+	@have() { command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
+		have >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends chromium; } || \
+		echo "Chromium is missing: sudo apt-get install chromium"
 
 addon: $(VENV)/.ready blenders
 	$(BIN)/python tools/addon/build.py --output dist --repository --bpy-python \

@@ -141,7 +141,7 @@ def verify(
     if report is not None:
         write_file(report, _report(pattern, wanted, problems, facts))
     if contact_sheet is not None:
-        _show(pattern, sorted({file.frame for file in facts}), contact_sheet)
+        _show(pattern, sorted({file.frame for file in facts}), contact_sheet, ocio)
     if made is not None and page is not None:
         for note in made.write(page):
             warn(note)
@@ -171,7 +171,7 @@ def _report(
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _show(pattern: str, frames: list[int], sheet: Path) -> None:
+def _show(pattern: str, frames: list[int], sheet: Path, ocio: str | None) -> None:
     from howard_nodes.errors import InputError
     from howard_nodes.sheets.overview import overview
 
@@ -179,7 +179,7 @@ def _show(pattern: str, frames: list[int], sheet: Path) -> None:
         warn(f"{sheet}: not made, there is no frame to show")
         return
     try:
-        overview(pattern, tuple(frames), sheet)
+        overview(pattern, tuple(frames), sheet, ocio)
     except InputError as error:
         warn(str(error))
 

@@ -21,6 +21,7 @@ __all__ = ["Farming", "Making"]
 
 # Options that are the farm's own affair, or have parameters of their own.
 _OWN = ("frames", "fit", "report", "resume")
+_OF_THE_PLATE = ("start_frame", "layer", "colorspace", "ocio")
 _START_SECONDS = 300  # for what comes before the first frame: a slow disk, a cold cache
 _FIT_SECONDS, _VERIFY_SECONDS = 20, 2  # a frame: twenty times what they take
 _ADAPT_SECONDS = 2400  # a shot: the same
@@ -340,10 +341,16 @@ class Making:
 
     def _verify_step(self) -> dict[str, Any]:
         args = ["verify", self._output, "--frames", self._all, "--report", f"{self._beside}.report.json"]
-        args += ["--contact-sheet", f"{self._beside}.contact_sheet.png", "--openjd"]
+        args += ["--contact-sheet", f"{self._beside}.contact_sheet.png", "--page", f"{self._beside}.html"]
+        args += ["--plate", self._inputs["plate"]]
+        args += [part for name in _OF_THE_PLATE for part in self._flags.get(name, ())]
+        args.append("--openjd")
         return {
             "name": "Verify",
-            "description": "Checks that all frames are there, complete, and made with the same settings.",
+            "description": (
+                "Checks that all frames are there, complete, and made with the same settings; "
+                "writes a page to look at."
+            ),
             "dependencies": [{"dependsOn": "Matte"}],
             "hostRequirements": self._host(gpu=False),
             "script": self._script(args, len(self.frames) * _VERIFY_SECONDS),

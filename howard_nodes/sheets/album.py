@@ -53,7 +53,7 @@ class Sizes:
             return cls(320, 960)
         if count <= 300:
             return cls(256, 720)
-        return cls(192 if count <= 1200 else 160, 560)
+        return cls(192, 560) if count <= 1200 else cls(160, 480)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Album:
         self._with_small = frozenset(order[:_MOST_SMALL])
         self._with_large = frozenset(order[:_SPREAD_LARGE])
         self._place = {frame: place for place, frame in enumerate(self.frames)}
-        self._weights: dict[int, tuple[float, ...]] = {}
+        self._weights: dict[int, tuple[tuple[float, ...], ...]] = {}
         self._last: tuple[int, Array] | None = None
 
     # While a shot is checked, from several threads.
@@ -151,7 +151,13 @@ class Album:
         if name == "foreground" and alpha is not None:
             light = light * alpha[..., None]
         over = over_checks(light, np.clip(alpha, 0.0, 1.0)) if alpha is not None else light
-        return _levels(for_display(np.asarray(over, np.float32), self.config.scene_linear, self.config))
+        return self._shown(np.asarray(over, np.float32))
+
+    def _shown(self, light: Array) -> Array:
+        try:
+            return _levels(for_display(light, self.config.scene_linear, self.config))
+        except HowardError:
+            return _levels(np.clip(light, 0.0, 1.0) ** (1 / 2.4))
 
     def _light(self, pixels: Array, name: str, shrunk: Shrinking) -> Array | None:
         """Colour in the configuration's scene_linear, premultiplied where it came so."""
@@ -201,7 +207,9 @@ class Album:
         if frame in self._with_small or weight:
             self.small[frame] = glimpse.small
         self.large[frame] = glimpse.large
-        self._weights[frame] = (weight, glimpse.error or 0.0, change or 0.0)
+        error, change = glimpse.error or 0.0, change or 0.0
+        # As the page ranks them: by verdict, then by what was measured.
+        self._weights[frame] = (weight, error + change), (error,), (change,)
         if len(self.large) > 2 * _MOST_LARGE:
             self._forget()
 
@@ -234,13 +242,13 @@ class Album:
                 picture = plate.read(frame, layer=layer)
                 width, height = small_size(picture.display_window, picture.pixel_aspect, self.sizes.large)
                 if colorspace:
-                    light = self.config.convert(picture.rgb, self.config.space(colorspace), "scene_linear")
+                    light = self.config.convert(picture.rgb, colorspace, self.config.scene_linear)
                 else:
                     light = linear_light(picture, self.config)
                 light = np.asarray(cv2.resize(light, (width, height), interpolation=cv2.INTER_AREA))
             except HowardError as error:
                 return str(error)
-            return _jpeg(_levels(for_display(light, self.config.scene_linear, self.config)))
+            return _jpeg(self._shown(light))
 
         with ThreadPoolExecutor(_THREADS, "howard-plate") as pool:
             made = list(pool.map(read, chosen))

@@ -24,7 +24,7 @@ _SQUARES = 24  # on the longer side
 _DARK, _LIGHT = 0.12, 0.24  # linear
 
 
-def overview(pattern: str, frames: tuple[int, ...], sheet: Path) -> None:
+def overview(pattern: str, frames: tuple[int, ...], sheet: Path, ocio: str | None = None) -> None:
     """Write a contact sheet of a result.
 
     Parameters
@@ -35,6 +35,8 @@ def overview(pattern: str, frames: tuple[int, ...], sheet: Path) -> None:
         Those there are; a few, spread evenly, are shown.
     sheet : Path
         A PNG.
+    ocio : str, optional
+        Configuration, as `ColorConfig.load` takes it.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def overview(pattern: str, frames: tuple[int, ...], sheet: Path) -> None:
     WriteError
         The sheet cannot be written.
     """
-    config = ColorConfig.load(None)
+    config = ColorConfig.load(ocio)
     count = min(_FRAMES, len(frames))
     chosen = [frames[round(index * (len(frames) - 1) / max(count - 1, 1))] for index in range(count)]
     rows = [list(_tiles(pattern, frame, config)) for frame in dict.fromkeys(chosen)]

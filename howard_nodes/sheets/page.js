@@ -217,12 +217,18 @@
 
   // The list.
 
+  function measured(frame) {
+    const row = data.shot[place.get(frame)];
+    if (filter === "changed" && row[5] !== null) return `alpha changed by ${(100 * row[5]).toFixed(2)} %`;
+    return row[2] === null ? "" : `expected error ${(100 * row[2]).toFixed(2)} %`;
+  }
+
   function cards() {
     const all = inFilter(), holder = $("cards");
     holder.replaceChildren();
     for (const frame of all.slice(0, listed)) {
       const state = stateOf(frame), file = find(frame, "comp", true) || find(frame, "alpha", true);
-      const said = findings(frame).map((finding) => finding.text).join("; ") || WORDS[state];
+      const said = findings(frame).map((finding) => finding.text).join("; ") || measured(frame);
       const button = make("button", { type: "button", class: state, "data-frame": frame },
         file ? make("img", { src: source(file), alt: "", loading: "lazy" }) : make("span", { class: "blank" }),
         make("span", {}, make("span", { class: "tag", text: `${frame} ${WORDS[state]}` }), make("span", { class: "text", text: said })));

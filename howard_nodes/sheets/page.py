@@ -34,6 +34,7 @@ PAGE_BYTES = 9_600_000
 """A page is smaller than this, unless its words alone are more: for more than 100,000 frames."""
 
 _FIRST_LARGE = 30  # frames whose large pictures go before all others' small ones
+_FIRST_SMALL = 120
 _MOST_WORST = 400
 _LISTED = 200  # without JavaScript
 _CLOSE = 0.002  # of alpha: less is no difference between two versions
@@ -145,7 +146,7 @@ def page_document(
             "findings": {str(frame): _told(ones) for frame, ones in sorted(found_before.items())},
             **_compared(after, states, states_before),
         }
-    spent = len(_json(document)) + len(_parts()) + 4096
+    spent = len(_json(document)) + len(_plain(document).encode()) + len(_parts().encode()) + 4096
     chosen = choose_pictures(_wanted(after, before, worst), budget - spent - 16 * len(after.frames))
     document["pictures"] = {
         str(frame): {name: base64.b64encode(data).decode() for name, data in pictures.items()}
@@ -275,7 +276,8 @@ def _wanted(after: Review, before: Review | None, worst: list[int]) -> Iterator[
     """All pictures, the most wanted first."""
     evenly = spread(after.frames)
     changed = sorted(after.apart, key=lambda frame: -after.apart[frame])[:_FIRST_LARGE]
-    first = list(dict.fromkeys([*worst[:_FIRST_LARGE], *changed]))
+    shown = [frame for frame in worst if frame in after.album.large][:_FIRST_LARGE]
+    first = list(dict.fromkeys([*shown, *changed]))
     rest = list(dict.fromkeys([*worst[:_MOST_WORST], *evenly]))
     versions = [("", after.album)] + ([("before_", before.album)] if before else [])
 
@@ -291,7 +293,7 @@ def _wanted(after: Review, before: Review | None, worst: list[int]) -> Iterator[
                 if picture := album.small.get(frame, {}).get(name):
                     yield frame, f"small_{prefix}{name}", picture
 
-    yield from small(worst[:_MOST_WORST], "comp")
+    yield from small(worst[:_FIRST_SMALL], "comp")
     yield from large(first)
     yield from small(evenly, "comp")
     yield from small(rest, "alpha")
