@@ -90,11 +90,12 @@ class Chromium:
         return [json.loads(one) for one in whole]
 
     def open(self, page: Path, *, width: int = 1280, height: int = 900, scheme: str = "light") -> None:
+        self.call("Page.navigate", url="about:blank")
         self.events.clear()
         self.resize(width, height)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Page.navigate", url=page.absolute().as_uri())
-        self.wait("document.documentElement.dataset.ready === 'yes'")
+        self.wait("document.documentElement?.dataset.ready === 'yes'")
 
     def resize(self, width: int, height: int) -> None:
         self.call(

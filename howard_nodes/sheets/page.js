@@ -31,7 +31,7 @@
   const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
   let current = data.worst.length ? data.worst[0] : frames[0];
-  let kind = "comp", filter = "worst", wiping = false, timer = null, listed = 60;
+  let kind = "comp", filter = "worst", wiping = false, chosen = false, timer = null, listed = 60;
 
   const HAS = new Set(Object.values(data.pictures).flatMap((mine) => Object.keys(mine).map((name) => name.replace(/^small_/, ""))));
   if (!HAS.has(kind)) kind = (KINDS.find(([name]) => HAS.has(name)) || ["comp"])[0];
@@ -206,8 +206,15 @@
   function picture(name) {
     if (!KINDS.some(([key]) => key === name) || !find(current, name)) return;
     kind = name;
-    if ($("against").value === name) $("against").value = KINDS.map(([key]) => key).find((key) => key !== name && HAS.has(key)) || name;
+    opposite(name);
     viewer();
+  }
+  // Of two versions, one goes against the other unless something else was chosen.
+  function opposite(name) {
+    const twin = name.startsWith("before_") ? name.slice(7) : "before_" + name;
+    const others = [twin, "plate", "alpha", "error", "comp"].filter((key) => key !== name && HAS.has(key));
+    if (others.length && ($("against").value === name || (!chosen && others[0] === twin))) $("against").value = others[0];
+    $("wiping").hidden = !others.length;
   }
   function wipe(on = !wiping) {
     wiping = on;
@@ -323,8 +330,8 @@
       $("shown").append(button);
       if (HAS.has(name)) $("against").append(make("option", { value: name, text: title }));
     });
-    const other = ["before_" + kind, "plate", "alpha", "error"].find((name) => HAS.has(name) && name !== kind);
-    if (other) $("against").value = other; else $("wiping").hidden = true;
+    $("against").value = kind;
+    opposite(kind);
     $("main").hidden = false;
     $("filter").value = filter;
     $("filter").addEventListener("change", () => choose($("filter").value));
@@ -332,7 +339,7 @@
     $("next").addEventListener("click", () => step(1, frames));
     $("play").addEventListener("click", play);
     $("wipe").addEventListener("click", () => wipe());
-    $("against").addEventListener("change", () => wipe(true));
+    $("against").addEventListener("change", () => { chosen = true; wipe(true); });
     $("at").addEventListener("input", () => (wiping ? place_wipe() : wipe(true)));
     for (const kind of ["pointerdown", "pointermove"]) $("stage").addEventListener(kind, dragging);
     for (const kind of ["pointerdown", "pointermove"]) $("strip").addEventListener(kind, (event) => (kind === "pointerdown" || event.buttons) && pickOnStrip(event));
