@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from howard_nodes.cli import main
 from howard_nodes.frames import write_image
@@ -55,10 +56,12 @@ class Made:
 def verify(*arguments: object) -> int:
     logger = logging.getLogger("howard_nodes")
     handlers, before = list(logger.handlers), signal.getsignal(signal.SIGTERM)
+    threads = torch.get_num_threads()
     try:
         with pytest.raises(SystemExit) as ended:
             main(["verify", *map(str, arguments)])
     finally:
+        torch.set_num_threads(threads)
         signal.signal(signal.SIGTERM, before)
         logger.handlers = handlers
     return int(ended.value.code or 0)

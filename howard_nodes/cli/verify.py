@@ -91,8 +91,11 @@ def verify(
             raise InputError(f"{pattern} is one file; write #### in place of its frame number")
     made = None
     if page is not None:
+        import torch
+
         from howard_nodes.sheets.reviewing import Reviewing, Source
 
+        torch.set_num_threads(1)  # the threads that check have the cores
         source = Source(plate, start_frame, layer, colorspace)
         made = Reviewing(pattern, wanted, before=before, source=source, ocio=ocio)
     elif unused := _unused(before=before, plate=plate):

@@ -30,7 +30,7 @@
   };
   const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
-  let current = data.worst.length ? data.worst[0] : frames[0];
+  let current = [...data.worst.filter((frame) => data.pictures[frame]), ...data.worst, frames[0]][0];
   let kind = "comp", filter = "worst", wiping = false, chosen = false, timer = null, listed = 60;
 
   const HAS = new Set(Object.values(data.pictures).flatMap((mine) => Object.keys(mine).map((name) => name.replace(/^small_/, ""))));
@@ -52,6 +52,12 @@
   const inFilter = () => (FILTERS.find(([name]) => name === filter) || FILTERS[0])[2];
   const inOrder = () => [...inFilter()].sort((a, b) => a - b);
 
+  // Text in which flags do not break at their hyphens.
+  function flags(node, words) {
+    for (const piece of words.split(/(--[a-z-]*[a-z])/)) node.append(piece.startsWith("--") ? make("code", { text: piece }) : piece);
+    return node;
+  }
+
   // What is said without a click.
 
   function head() {
@@ -69,12 +75,12 @@
     for (const one of data.kinds) {
       const show = make("button", { type: "button", text: "Show", "aria-label": `Show: ${one.title}` });
       show.addEventListener("click", () => choose(one.kind));
-      const first = findings(FILTERS.find(([name]) => name === one.kind)[2][0]).find((finding) => finding.kind === one.kind);
       $("kinds").append(make("article", { class: one.state },
         make("h3", {}, make("span", { class: "tag", text: `${one.title}: ` }), plural(one.count, "frame")),
         make("p", { class: "which", text: one.frames }),
-        make("p", { class: "soft", text: first.text }),
-        make("p", { text: [first.advice, one.advice].filter(Boolean).join(" ") }), show));
+        ...one.reasons.map((reason) => make("p", { class: "soft", text: (one.reasons.length > 1 ? `${reason.frames}: ` : "") + reason.text })),
+        ...one.reasons.filter((reason) => reason.advice).map((reason) => flags(make("p"), reason.advice)),
+        flags(make("p"), one.advice), show));
     }
     if (!data.kinds.length) $("kinds").append(make("p", { text: "Nothing: every frame is there, whole, of one piece, and nothing in it stands out." }));
     if (data.before) {
@@ -104,7 +110,7 @@
     // Worst last, so that one bad frame of thousands is seen.
     const rows = data.shot.map((row, index) => [row, index]).sort((a, b) => b[0][1] - a[0][1]);
     for (const [row, index] of rows) {
-      const state = STATES[row[1]], size = Math.max(cell * 0.86, Math.min(cell, 1), state === "good" ? 0 : 2 * scale);
+      const state = STATES[row[1]], size = Math.max(cell > 5 * scale ? 0.86 * cell : cell, state === "good" ? 0 : 2 * scale);
       const tall = HEIGHT[state] * (base - 4 * scale);
       paint.fillStyle = tone[state];
       if (state === "missing") { // hollow
@@ -186,7 +192,7 @@
     for (const finding of findings(current)) {
       const about = data.kinds.find((one) => one.kind === finding.kind);
       said.append(make("p", { class: about.state }, make("strong", { class: "tag", text: `${about.title}: ` }), make("span", { text: finding.text })),
-        make("p", { class: "soft", text: [finding.advice, about.advice].filter(Boolean).join(" ") }));
+        flags(make("p", { class: "soft" }), [finding.advice, about.advice].filter(Boolean).join(" ")));
     }
     if (data.fits[current] && !findings(current).some((finding) => finding.text.includes(data.fits[current]))) said.append(make("p", { text: `Clean plate fit: ${data.fits[current]}` }));
     if (data.before) for (const finding of data.before.findings[current] || []) said.append(make("p", { class: "soft", text: `Before: ${finding.text}` }));

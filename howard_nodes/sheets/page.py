@@ -36,6 +36,7 @@ PAGE_BYTES = 9_600_000
 _FIRST_LARGE = 30  # frames whose large pictures go before all others' small ones
 _FIRST_SMALL = 120
 _MOST_WORST = 400
+_MOST_REASONS = 6
 _LISTED = 200  # without JavaScript
 _CLOSE = 0.002  # of alpha: less is no difference between two versions
 
@@ -244,9 +245,29 @@ def _kinds(found: dict[int, list[Finding]]) -> list[dict[str, Any]]:
     for name, kind in KINDS.items():
         frames = [frame for frame, ones in found.items() if any(one.kind == name for one in ones)]
         if frames:
-            about = {"kind": name, "state": kind.state, "title": kind.title, "advice": kind.advice}
-            kinds.append(about | {"count": len(frames), "frames": format_frames(frames)})
+            about: dict[str, Any] = {
+                "kind": name,
+                "state": kind.state,
+                "title": kind.title,
+                "advice": kind.advice,
+            }
+            about |= {"count": len(frames), "frames": format_frames(frames)}
+            kinds.append(about | {"reasons": _reasons(name, found)})
     return kinds
+
+
+def _reasons(kind: str, found: dict[int, list[Finding]]) -> list[dict[str, Any]]:
+    """Group a kind's findings by what they call for, the most frequent first, each with an example."""
+    groups: dict[str, list[Finding]] = {}
+    for ones in found.values():
+        for one in ones:
+            if one.kind == kind:
+                groups.setdefault(_more_advice(one), []).append(one)
+    ranked = sorted(groups.items(), key=lambda group: -len(group[1]))
+    return [
+        {"advice": advice, "text": ones[0].text, "frames": format_frames(one.frame for one in ones)}
+        for advice, ones in ranked[:_MOST_REASONS]
+    ]
 
 
 def _told(findings: list[Finding]) -> list[dict[str, str]]:

@@ -51,13 +51,22 @@ class Shrinking:
             for name, indices in _found(layer, tuple(part.channels)).items():
                 if name not in self.parts:
                     self.parts[name], self._channels[name] = part, indices
+        # What another layer shows as well is left out: this is done for every pixel.
+        if len(self._channels.get("rgba", ())) == 4:
+            self._leave_out("alpha")
+        for better, other in (("rgba", "foreground"), ("doubt", "error")):
+            if better in self.parts:
+                self._leave_out(other)
 
     def __call__(self, index: int, top: int, pixels: Array) -> None:
         """Take a band: number of its part, first row, H W C float32."""
         for name, part in self.parts.items():
             if part.index != index:
                 continue
-            chosen = np.ascontiguousarray(pixels[..., self._channels[name]])
+            first, *rest = self._channels[name]
+            together = rest == list(range(first + 1, first + 1 + len(rest)))
+            chosen = pixels[..., first : first + 1 + len(rest)] if together else pixels[..., [first, *rest]]
+            chosen = np.ascontiguousarray(chosen)
             if self.straight and chosen.shape[2] == 4:
                 chosen[..., :3] *= chosen[..., 3:]
             display, data = part.display_window, part.data_window
@@ -68,6 +77,10 @@ class Shrinking:
                 rows = self._rows[name] = np.zeros((data.height, width, chosen.shape[2]), np.float32)
             narrow = cv2.resize(chosen, (width, chosen.shape[0]), interpolation=cv2.INTER_AREA)
             rows[top : top + chosen.shape[0]] = narrow.reshape(chosen.shape[0], width, -1)
+
+    def _leave_out(self, name: str) -> None:
+        self.parts.pop(name, None)
+        self._channels.pop(name, None)
 
     def layers(self) -> dict[str, Array]:
         """Give what was seen: h w c float32 over the display window, finite; colour is premultiplied."""
