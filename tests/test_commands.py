@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,7 +91,7 @@ _PROGRAMS = (
     "uv",
     "pipx",
 )
-_MADE = ("-o", "--output", "--report", "--contact-sheet", "-b", "--bundle")
+_MADE = ("-o", "--output", "--report", "--contact-sheet", "--page", "-b", "--bundle")
 _IS_NAME = re.compile(r"howard( [a-z]+){1,2}")
 
 
@@ -243,6 +244,8 @@ def lay_out(command: str, folder: Path, type_in: Callable[[str, Path], str]) -> 
             (folder / "home/.nuke").mkdir(parents=True)
         elif name == "fit.json":
             type_in(f"howard plate fit plate.####.exr --clean clean.exr -o {name}", folder)
+        elif name == "out_v1/shot.####.exr":  # comes after out/shot
+            shutil.copytree(folder / "out", folder / "out_v1")
         elif name in ("job/", "out/shot.####.exr"):
             _files("plate.####.exr", frames[:1])
             _files("clean.exr", (1,), empty=True)
@@ -271,7 +274,7 @@ def test_a_command_as_it_stands(
     made = {path for path in tmp_path.rglob("*") if path.is_file()} - there
     assert made or printed
     parts = shlex.split(command)
-    promised = ("-b",) if parts[1] == "farm" else ("-o", "--report", "--contact-sheet")
+    promised = ("-b",) if parts[1] == "farm" else ("-o", "--report", "--contact-sheet", "--page")
     for flag, name in itertools.pairwise(parts):
         if flag in promised:
             written = name.replace(".####", "*").rstrip("/")  # PNGs have the layer's name before the number

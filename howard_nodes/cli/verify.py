@@ -93,10 +93,10 @@ def verify(
     if page is not None:
         import torch
 
-        from howard_nodes.sheets.reviewing import Reviewing, Source
+        from howard_nodes.sheets.reviewing import PlateSource, Reviewing
 
         torch.set_num_threads(1)  # the threads that check have the cores
-        source = Source(plate, start_frame, layer, colorspace)
+        source = PlateSource(plate, start_frame, layer, colorspace)
         made = Reviewing(pattern, wanted, before=before, source=source, ocio=ocio)
     elif unused := _unused(before=before, plate=plate):
         raise InputError(f"{unused} is for the page: add --page FILE, such as --page out/shot.html.")

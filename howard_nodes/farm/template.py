@@ -343,14 +343,10 @@ class Making:
         args = ["verify", self._output, "--frames", self._all, "--report", f"{self._beside}.report.json"]
         args += ["--contact-sheet", f"{self._beside}.contact_sheet.png", "--page", f"{self._beside}.html"]
         args += ["--plate", self._inputs["plate"]]
-        args += [part for name in _OF_THE_PLATE for part in self._flags.get(name, ())]
-        args.append("--openjd")
+        args += [part for name in _OF_THE_PLATE for part in self._flags.get(name, ())] + ["--openjd"]
         return {
             "name": "Verify",
-            "description": (
-                "Checks that all frames are there, complete, and made with the same settings; "
-                "writes a page to look at."
-            ),
+            "description": "Checks that all frames are there, complete and alike; writes a page about them.",
             "dependencies": [{"dependsOn": "Matte"}],
             "hostRequirements": self._host(gpu=False),
             "script": self._script(args, len(self.frames) * _VERIFY_SECONDS),

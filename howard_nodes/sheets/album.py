@@ -18,7 +18,7 @@ from howard_nodes.sheets.contact_sheet import for_display, linear_light
 from howard_nodes.sheets.overview import over_checks
 from howard_nodes.sheets.shrinking import Shrinking, small_size
 
-__all__ = ["Album", "Glimpse", "Sizes", "choose_pictures", "spread"]
+__all__ = ["Album", "FrameView", "Sizes", "choose_pictures", "spread"]
 
 Array = NDArray[Any]
 
@@ -26,6 +26,7 @@ _COMPARED = 128  # pixels of the longer side on which alphas are compared
 _MOST_SMALL = 2000  # frames with a small picture, flagged ones apart
 _MOST_LARGE = 150  # frames with large ones that are kept while a shot is read
 _SPREAD_LARGE = 24
+_MOST_PLATES, _FEW = 60, 10
 _THREADS = 4
 _SMALL_QUALITY, _LARGE_QUALITY = 60, 78
 _DOUBT_GAIN = 4.0  # expected errors are small: a quarter is shown as the brightest
@@ -57,7 +58,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class FrameView:
     """What was seen of one frame.
 
     Attributes
@@ -81,7 +82,7 @@ class Glimpse:
 
 @dataclass
 class Album:
-    """Makes glimpses of frames (it is a `Watching`), and keeps what is worth it in bounded memory.
+    """Makes views of frames (it is a `Watching`), and keeps what is worth it in bounded memory.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ class Album:
         """Give what a file's bands are shown to."""
         return Shrinking(layer, file, self.sizes.large)
 
-    def end(self, seen: Iterable[Callable[[int, int, Array], None]]) -> Glimpse:
+    def end(self, seen: Iterable[Callable[[int, int, Array], None]]) -> FrameView:
         """Make pictures of a frame."""
         layers: dict[str, tuple[Array, Shrinking]] = {}
         for one in seen:
@@ -138,7 +139,7 @@ class Album:
         }
         large = {name: _jpeg(picture) for name, picture in shown.items()}
         compared = None if alpha is None else _fitted(np.clip(alpha, 0.0, 1.0), _COMPARED)
-        return Glimpse(small, large, compared, error, said)
+        return FrameView(small, large, compared, error, said)
 
     def _comp(self, layers: Mapping[str, tuple[Array, Shrinking]], alpha: Array | None) -> Array | None:
         name = next((name for name in ("rgba", "foreground") if name in layers), None)
@@ -183,31 +184,31 @@ class Album:
 
     # In the order of the frames, from one thread.
 
-    def keep(self, frame: int, glimpse: Glimpse | None, weight: float = 0.0) -> None:
+    def keep(self, frame: int, view: FrameView | None, weight: float = 0.0) -> None:
         """Take a frame, in the shot's order.
 
         Parameters
         ----------
         frame : int
             Its number.
-        glimpse : Glimpse or None
+        view : FrameView or None
             None where the frame cannot be seen.
         weight : float
             How much it should be shown, by what is known already.
         """
-        if glimpse is None:
+        if view is None:
             self._last = None
             return
-        change = self._change(frame, glimpse.alpha)
+        change = self._change(frame, view.alpha)
         if change is not None:
             self.changes[frame] = change
-        if glimpse.error is not None:
-            self.errors[frame] = glimpse.error
-            self.error_layer = glimpse.error_layer
+        if view.error is not None:
+            self.errors[frame] = view.error
+            self.error_layer = view.error_layer
         if frame in self._with_small or weight:
-            self.small[frame] = glimpse.small
-        self.large[frame] = glimpse.large
-        error, change = glimpse.error or 0.0, change or 0.0
+            self.small[frame] = view.small
+        self.large[frame] = view.large
+        error, change = view.error or 0.0, change or 0.0
         # As the page ranks them: by verdict, then by what was measured.
         self._weights[frame] = (weight, error + change), (error,), (change,)
         if len(self.large) > 2 * _MOST_LARGE:
@@ -226,16 +227,17 @@ class Album:
     def _forget(self) -> None:
         kept = set(self._with_large)
         for measure in range(3):
-            ranked = sorted(self.large, key=lambda frame: self._weights[frame][measure], reverse=True)
-            kept.update(ranked[: _MOST_LARGE // 3])
+            kept.update(self._ranked(measure)[: _MOST_LARGE // 3])
         self.large = {frame: pictures for frame, pictures in self.large.items() if frame in kept}
 
-    def add_plates(
-        self, plate: Footage, frames: Iterable[int], colorspace: str | None, layer: str | None
-    ) -> list[str]:
-        """Add pictures of the plate to frames that have large ones; say what went wrong, once a reason."""
-        chosen = sorted({frame for frame in frames if frame in self.large})
-        chosen = [frame for frame in chosen if plate.exists(frame)]
+    def _ranked(self, measure: int) -> list[int]:
+        return sorted(self.large, key=lambda frame: self._weights[frame][measure], reverse=True)
+
+    def add_plates(self, plate: Footage, colorspace: str | None, layer: str | None) -> list[str]:
+        """Add pictures of the plate to the frames that matter most; say what went wrong, once a reason."""
+        ranked = self._ranked(0)[:_MOST_PLATES] + self._ranked(1)[:_FEW] + self._ranked(2)[:_FEW]
+        wanted = {*ranked, *self._with_large} & self.large.keys()
+        chosen = [frame for frame in sorted(wanted) if plate.exists(frame)]
 
         def read(frame: int) -> bytes | str:
             try:

@@ -21,7 +21,7 @@
   const place = new Map(frames.map((frame, index) => [frame, index]));
   const flagged = new Set(data.worst);
   const stateOf = (frame) => STATES[data.shot[place.get(frame)][1]];
-  const findings = (frame) => data.findings[frame] || [];
+  const remarks = (frame) => data.remarks[frame] || [];
   const pictures = (frame) => data.pictures[frame] || {};
   const source = (file) => `data:image/${file.startsWith("UklG") ? "webp" : "jpeg"};base64,${file}`;
   const find = (frame, kind, small) => {
@@ -38,7 +38,7 @@
 
   const FILTERS = [
     ["worst", `Worth a look (${data.worst.length})`, data.worst],
-    ...data.kinds.map((one) => [one.kind, `${one.title} (${one.count})`, data.worst.filter((frame) => findings(frame).some((finding) => finding.kind === one.kind))]),
+    ...data.kinds.map((one) => [one.kind, `${one.title} (${one.count})`, data.worst.filter((frame) => remarks(frame).some((remark) => remark.kind === one.kind))]),
     ...STATES.filter((state) => data.counts[state]).map((state) => ["is-" + state, `Only ${WORDS[state]} (${data.counts[state]})`, state === "good" ? frames.filter((frame) => stateOf(frame) === state) : data.worst.filter((frame) => stateOf(frame) === state)]),
     ["all", `All frames (${frames.length})`, frames],
   ];
@@ -167,7 +167,7 @@
     under.hidden = !file;
     if (file) { under.src = source(file); under.alt = `${nameOf(shown)} of frame ${current}`; }
     $("nothing").hidden = !!file;
-    if (!file) $("nothing").textContent = findings(current).length && ["missing", "corrupt"].includes(stateOf(current)) ? findings(current)[0].text : "This page has no picture of this frame.";
+    if (!file) $("nothing").textContent = remarks(current).length && ["missing", "corrupt"].includes(stateOf(current)) ? remarks(current)[0].text : "This page has no picture of this frame.";
     const top = wiping && !small && find(current, other);
     over.hidden = $("line").hidden = !top;
     if (top) { over.src = source(top); over.alt = `${nameOf(other)} of frame ${current}`; place_wipe(); }
@@ -189,13 +189,13 @@
     if (small) return;
     const said = $("said");
     said.replaceChildren();
-    for (const finding of findings(current)) {
-      const about = data.kinds.find((one) => one.kind === finding.kind);
-      said.append(make("p", { class: about.state }, make("strong", { class: "tag", text: `${about.title}: ` }), make("span", { text: finding.text })),
-        flags(make("p", { class: "soft" }), [finding.advice, about.advice].filter(Boolean).join(" ")));
+    for (const remark of remarks(current)) {
+      const about = data.kinds.find((one) => one.kind === remark.kind);
+      said.append(make("p", { class: about.state }, make("strong", { class: "tag", text: `${about.title}: ` }), make("span", { text: remark.text })),
+        flags(make("p", { class: "soft" }), [remark.advice, about.advice].filter(Boolean).join(" ")));
     }
-    if (data.fits[current] && !findings(current).some((finding) => finding.text.includes(data.fits[current]))) said.append(make("p", { text: `Clean plate fit: ${data.fits[current]}` }));
-    if (data.before) for (const finding of data.before.findings[current] || []) said.append(make("p", { class: "soft", text: `Before: ${finding.text}` }));
+    if (data.fits[current] && !remarks(current).some((remark) => remark.text.includes(data.fits[current]))) said.append(make("p", { text: `Clean plate fit: ${data.fits[current]}` }));
+    if (data.before) for (const remark of data.before.remarks[current] || []) said.append(make("p", { class: "soft", text: `Before: ${remark.text}` }));
   }
   const nameOf = (name) => KINDS.find(([key]) => key === name)[1];
   function place_wipe() {
@@ -241,7 +241,7 @@
     holder.replaceChildren();
     for (const frame of all.slice(0, listed)) {
       const state = stateOf(frame), file = find(frame, "comp", true) || find(frame, "alpha", true);
-      const said = findings(frame).map((finding) => finding.text).join("; ") || measured(frame);
+      const said = remarks(frame).map((remark) => remark.text).join("; ") || measured(frame);
       const button = make("button", { type: "button", class: state, "data-frame": frame },
         file ? make("img", { src: source(file), alt: "", loading: "lazy" }) : make("span", { class: "blank" }),
         make("span", {}, make("span", { class: "tag", text: `${frame} ${WORDS[state]}` }), make("span", { class: "text", text: said })));

@@ -18,10 +18,10 @@ from howard_nodes import __version__
 from howard_nodes.atomic import write_file
 from howard_nodes.frames import format_frames
 from howard_nodes.sheets.album import Album, choose_pictures, spread
-from howard_nodes.sheets.findings import (
+from howard_nodes.sheets.remarks import (
     KINDS,
     STATES,
-    Finding,
+    Remark,
     advice_on_fit,
     high_errors,
     jumps,
@@ -53,7 +53,7 @@ class Review:
         All that must be there.
     album : Album
         Its pictures and measures.
-    findings : list of Finding
+    remarks : list of Remark
         What the check of the files found; what the pictures say is added here.
     fits : dict of int to str
         Messages of the clean plate's fit.
@@ -64,19 +64,19 @@ class Review:
     pattern: str
     frames: tuple[int, ...]
     album: Album
-    findings: list[Finding] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     fits: dict[int, str] = field(default_factory=dict)
     apart: dict[int, float] = field(default_factory=dict)
 
-    def by_frame(self) -> dict[int, list[Finding]]:
-        """Give all findings by frame, each frame's worst first."""
+    def by_frame(self) -> dict[int, list[Remark]]:
+        """Give all remarks by frame, each frame's worst first."""
         measured = [("error", high_errors(self.album.errors)), ("jump", jumps(self.album.changes))]
-        found = [*self.findings]
-        found += [Finding(frame, kind, text) for kind, told in measured for frame, text in told.items()]
+        found = [*self.remarks]
+        found += [Remark(frame, kind, text) for kind, told in measured for frame, text in told.items()]
         order = list(KINDS)
-        frames: dict[int, list[Finding]] = {}
-        for finding in sorted(found, key=lambda one: order.index(one.kind)):
-            frames.setdefault(finding.frame, []).append(finding)
+        frames: dict[int, list[Remark]] = {}
+        for remark in sorted(found, key=lambda one: order.index(one.kind)):
+            frames.setdefault(remark.frame, []).append(remark)
         return frames
 
 
@@ -134,7 +134,7 @@ def page_document(
         "error_layer": after.album.error_layer,
         "kinds": _kinds(found),
         "shot": shot,
-        "findings": {str(frame): _told(ones) for frame, ones in sorted(found.items())},
+        "remarks": {str(frame): _told(ones) for frame, ones in sorted(found.items())},
         "fits": {str(frame): text for frame, text in sorted(after.fits.items()) if frame in found},
         "worst": worst,
         "notes": list(notes),
@@ -144,7 +144,7 @@ def page_document(
         document["before"] = {
             "output": before.pattern,
             "counts": _counts(states_before),
-            "findings": {str(frame): _told(ones) for frame, ones in sorted(found_before.items())},
+            "remarks": {str(frame): _told(ones) for frame, ones in sorted(found_before.items())},
             **_compared(after, states, states_before),
         }
     spent = len(_json(document)) + len(_plain(document).encode()) + len(_parts().encode()) + 4096
@@ -198,7 +198,7 @@ def _plain(document: dict[str, Any]) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in document["counts"].items() if count)
     lines = [f"<p>{escape(counts)}. To see pictures, allow this page to run its script.</p>", "<ul>"]
     for frame in document["worst"][:_LISTED]:
-        said = "; ".join(one["text"] for one in document["findings"][str(frame)])
+        said = "; ".join(one["text"] for one in document["remarks"][str(frame)])
         lines.append(f"<li>{frame}: {escape(said)}</li>")
     return "\n".join([*lines, "</ul>"])
 
@@ -221,7 +221,7 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _states(review: Review, found: dict[int, list[Finding]]) -> dict[int, str]:
+def _states(review: Review, found: dict[int, list[Remark]]) -> dict[int, str]:
     return {frame: state_of(one.kind for one in found.get(frame, ())) for frame in review.frames}
 
 
@@ -230,8 +230,8 @@ def _counts(states: dict[int, str]) -> dict[str, int]:
     return {state: counts[state] for state in reversed(STATES)}
 
 
-def _worst(review: Review, found: dict[int, list[Finding]], states: dict[int, str]) -> list[int]:
-    """Frames with findings, the worst first."""
+def _worst(review: Review, found: dict[int, list[Remark]], states: dict[int, str]) -> list[int]:
+    """Frames with remarks, the worst first."""
 
     def badness(frame: int) -> tuple[float, ...]:
         measures = review.album.errors.get(frame, 0.0), review.album.changes.get(frame, 0.0)
@@ -240,7 +240,7 @@ def _worst(review: Review, found: dict[int, list[Finding]], states: dict[int, st
     return sorted((frame for frame in found if frame in states), key=badness)
 
 
-def _kinds(found: dict[int, list[Finding]]) -> list[dict[str, Any]]:
+def _kinds(found: dict[int, list[Remark]]) -> list[dict[str, Any]]:
     kinds = []
     for name, kind in KINDS.items():
         frames = [frame for frame, ones in found.items() if any(one.kind == name for one in ones)]
@@ -256,9 +256,9 @@ def _kinds(found: dict[int, list[Finding]]) -> list[dict[str, Any]]:
     return kinds
 
 
-def _reasons(kind: str, found: dict[int, list[Finding]]) -> list[dict[str, Any]]:
-    """Group a kind's findings by what they call for, the most frequent first, each with an example."""
-    groups: dict[str, list[Finding]] = {}
+def _reasons(kind: str, found: dict[int, list[Remark]]) -> list[dict[str, Any]]:
+    """Group a kind's remarks by what they call for, the most frequent first, each with an example."""
+    groups: dict[str, list[Remark]] = {}
     for ones in found.values():
         for one in ones:
             if one.kind == kind:
@@ -270,15 +270,15 @@ def _reasons(kind: str, found: dict[int, list[Finding]]) -> list[dict[str, Any]]
     ]
 
 
-def _told(findings: list[Finding]) -> list[dict[str, str]]:
+def _told(remarks: list[Remark]) -> list[dict[str, str]]:
     return [
         {"kind": one.kind, "text": one.text} | ({"advice": advice} if (advice := _more_advice(one)) else {})
-        for one in findings
+        for one in remarks
     ]
 
 
-def _more_advice(finding: Finding) -> str:
-    return advice_on_fit(finding.text) if finding.kind in ("failed", "doubtful") else ""
+def _more_advice(remark: Remark) -> str:
+    return advice_on_fit(remark.text) if remark.kind in ("failed", "doubtful") else ""
 
 
 def _compared(after: Review, states: dict[int, str], states_before: dict[int, str]) -> dict[str, Any]:

@@ -13,18 +13,18 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description.options import FileOptions
 from howard_nodes.errors import HowardError
 from howard_nodes.frames import Footage, Sequence, open_footage
-from howard_nodes.sheets.album import Album, Glimpse
-from howard_nodes.sheets.findings import Finding
+from howard_nodes.sheets.album import Album, FrameView
 from howard_nodes.sheets.page import Review, write_page
+from howard_nodes.sheets.remarks import Remark
 from howard_nodes.shot.checking import CheckedFile, CheckedFrame, check_frames, differences, find_result
 
-__all__ = ["Reviewing", "Source"]
+__all__ = ["PlateSource", "Reviewing"]
 
 _LONGEST = 600  # characters of a message on the page
 
 
 @dataclass(frozen=True)
-class Source:
+class PlateSource:
     """Where the plate is; the rest as `howard matte` takes it.
 
     Attributes
@@ -57,7 +57,7 @@ class Reviewing:
         All that must be there.
     before : str, optional
         Pattern of another version.
-    source : Source
+    source : PlateSource
         The plate.
     ocio : str, optional
         Configuration, as `ColorConfig.load` takes it.
@@ -74,12 +74,12 @@ class Reviewing:
         frames: tuple[int, ...],
         *,
         before: str | None = None,
-        source: Source | None = None,
+        source: PlateSource | None = None,
         ocio: str | None = None,
     ) -> None:
         config = ColorConfig.load(ocio, threads=1)
         self._notes: list[str] = []
-        self._source = source or Source()
+        self._source = source or PlateSource()
         self._plate: Footage | None = None
         try:
             self._plate = self._source.open()
@@ -92,7 +92,7 @@ class Reviewing:
             self._before_files = find_result(before)
             self._before = _Version(Review(before, frames, Album(frames, config)))
 
-    def check(self, result: dict[str, Sequence]) -> Iterator[CheckedFrame[Glimpse]]:
+    def check(self, result: dict[str, Sequence]) -> Iterator[CheckedFrame[FrameView]]:
         """Check the result's frames, and those of the version before along with them."""
         after, before = self._after, self._before
         frames = after.review.frames
@@ -125,7 +125,7 @@ class Reviewing:
         album = self._after.review.album
         notes = list(self._notes)
         if self._plate is not None and album.large:
-            told = album.add_plates(self._plate, album.large, self._source.colorspace, self._source.layer)
+            told = album.add_plates(self._plate, self._source.colorspace, self._source.layer)
             notes += [f"Not all of the plate is shown. {one}" for one in told]
         review = self._before.review if self._before is not None else None
         write_page(path, self._after.review, review, notes=notes)
@@ -137,7 +137,7 @@ class _Version:
         self.review = review
         self._files: list[CheckedFile] = []
 
-    def take(self, checked: CheckedFrame[Glimpse], weight: float = 0.0) -> None:
+    def take(self, checked: CheckedFrame[FrameView], weight: float = 0.0) -> None:
         verdicts = {"failed": 2.0, "doubtful": 1.0}
         fits = {file.fit for file in checked.files if file.fit}
         for file in checked.files:
@@ -159,13 +159,13 @@ class _Version:
             self._found(frame, "different", paths[frame], problem)
 
     def _found(self, frame: int, kind: str, path: Path | None, text: str) -> None:
-        """Keep a finding; the folder is the page's own affair, and said once."""
+        """Keep a remark; the folder is the page's own affair, and said once."""
         short = text if path is None else text.removeprefix(f"{path.parent}{os.sep}")
         cut = short if len(short) <= _LONGEST else f"{short[:_LONGEST]} ..."
-        self.review.findings.append(Finding(frame, kind, cut))
+        self.review.remarks.append(Remark(frame, kind, cut))
 
 
-def _apart(one: Glimpse | None, other: Glimpse | None) -> float | None:
+def _apart(one: FrameView | None, other: FrameView | None) -> float | None:
     if one is None or other is None or one.alpha is None or other.alpha is None:
         return None
     if one.alpha.shape != other.alpha.shape:

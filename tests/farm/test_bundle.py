@@ -163,6 +163,9 @@ def test_it_runs_whole_where_folders_lie_elsewhere(job, howard, tmp_path):
     assert (report["total"], report["well"], report["problems"]) == (6, 6, {})
     assert len(report["facts"]["settings"]) == 1
     assert (moved / "out/shot.contact_sheet.png").stat().st_size > 1000
+    page = (moved / "out/shot.html").read_text(encoding="utf-8")
+    assert "Content-Security-Policy" in page
+    assert "\"plate\":" in page  # the plate is shown too
     assert not home.exists()
 
 

@@ -14,8 +14,8 @@ from nights import plate_and_alpha, verify, write_result
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.sheets.album import Album, choose_pictures, spread
-from howard_nodes.sheets.findings import Finding
 from howard_nodes.sheets.page import PAGE_BYTES, Review, write_page
+from howard_nodes.sheets.remarks import Remark
 
 KINDS = ["missing", "corrupt", "failed", "different", "doubtful", "error", "jump"]
 
@@ -51,11 +51,11 @@ def test_the_worst_come_first_with_their_reason_and_what_to_do(page, document):
     said = document(page)
     assert said["worst"][:4] == [1003, 1005, 1006, 1012]
     assert set(said["worst"][4:]) == {1007, 1009, 1011}
-    (doubt,) = said["findings"]["1007"]
+    (doubt,) = said["remarks"]["1007"]
     assert doubt["text"].startswith("parts are still 3.0 px apart")
     assert "shot from the same place" in doubt["advice"]
-    assert said["findings"]["1003"][0]["text"] == "shot.1003.exr: frame 1003 is missing"
-    assert "settings two, most frames have one" in said["findings"]["1012"][0]["text"]
+    assert said["remarks"]["1003"][0]["text"] == "shot.1003.exr: frame 1003 is missing"
+    assert "settings two, most frames have one" in said["remarks"]["1012"][0]["text"]
 
 
 def test_each_frame_that_is_there_has_its_pictures(page, document, result):
@@ -170,9 +170,9 @@ def test_a_page_is_replaced_as_a_whole(tmp_path, result):
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
-def glimpses(album: Album, noise: float) -> list:
+def views(album: Album, noise: float) -> list:
     """A few frames of 16:9 as they are seen, with edges and grain."""
-    from howard_nodes.sheets.album import Glimpse, _jpeg, _webp
+    from howard_nodes.sheets.album import FrameView, _jpeg, _webp
 
     random = np.random.default_rng(3)
     width, height = album.sizes.large, album.sizes.large * 9 // 16
@@ -187,7 +187,7 @@ def glimpses(album: Album, noise: float) -> list:
         comp, alpha = ((np.clip(one, 0, 1) * 255).astype(np.uint8) for one in (comp, alpha))
         small = {"comp": _webp(comp, album.sizes.small), "alpha": _webp(alpha, album.sizes.small)}
         large = {name: _jpeg(one) for name, one in (("comp", comp), ("alpha", alpha), ("error", alpha))}
-        made.append(Glimpse(small, large, np.float32(alpha[::8, ::8] / 255), 0.01, "error"))
+        made.append(FrameView(small, large, np.float32(alpha[::8, ::8] / 255), 0.01, "error"))
     return made
 
 
@@ -198,11 +198,11 @@ def test_a_thousand_frames_are_less_than_ten_megabytes(tmp_path, document, count
     reviews = []
     for _ in range(2):
         album = Album(frames, config)
-        seen = glimpses(album, noise)
+        seen = views(album, noise)
         for frame in frames:
             album.keep(frame, seen[frame % 8], float(frame % 9 == 0))
         assert len(album.large) <= 300
-        found = [Finding(frame, "doubtful", "parts are still 3.0 px apart " * 4) for frame in frames[::9]]
+        found = [Remark(frame, "doubtful", "parts are still 3.0 px apart " * 4) for frame in frames[::9]]
         reviews.append(Review("shot.####.exr", frames, album, found))
     for one in (reviews[:1], reviews):
         began = time.perf_counter()

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["KINDS", "STATES", "Finding", "Kind", "advice_on_fit", "high_errors", "jumps", "state_of"]
+__all__ = ["KINDS", "STATES", "Kind", "Remark", "advice_on_fit", "high_errors", "jumps", "state_of"]
 
 STATES = ("missing", "corrupt", "failed", "different", "doubtful", "good")
 """What a frame can be, the worst first."""
@@ -16,7 +16,7 @@ STATES = ("missing", "corrupt", "failed", "different", "doubtful", "good")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding.
+    """A kind of remark.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ _JUMP_LEAST = 0.01  # of alpha, on average over the picture
 
 
 @dataclass(frozen=True)
-class Finding:
+class Remark:
     """Something about a frame.
 
     Attributes
@@ -115,7 +115,7 @@ class Finding:
 
 
 def state_of(kinds: Iterable[str]) -> str:
-    """Give the worst of what a frame's findings make of it."""
+    """Give the worst of what a frame's remarks make of it."""
     found = {KINDS[kind].state for kind in kinds}
     return next((state for state in STATES if state in found), "good")
 
