@@ -183,8 +183,8 @@
       isSmall ? "small; large pictures are of the worst frames" : "",
       shown === "error" ? (data.error_layer === "doubt" ? "white is an expected error of 25 % or more" : "the coarse matte's expected error, white is 100 %") : "",
       row[2] !== null ? `expected error ${percent(row[2])}` : "",
-      row[3] !== null ? `alpha to the frame before ${percent(row[3])}` : "",
-      data.before && row[5] !== null ? `to the version before ${percent(row[5])}` : "",
+      row[3] !== null ? `alpha changes by ${percent(row[3])} from the frame before` : "",
+      data.before && row[5] !== null ? `by ${percent(row[5])} from the version before` : "",
     ].filter(Boolean).join(" · ");
     if (small) return;
     const said = $("said");
@@ -194,7 +194,7 @@
       said.append(make("p", { class: about.state }, make("strong", { class: "tag", text: `${about.title}: ` }), make("span", { text: remark.text })),
         flags(make("p", { class: "soft" }), [remark.advice, about.advice].filter(Boolean).join(" ")));
     }
-    if (data.fits[current] && !remarks(current).some((remark) => remark.text.includes(data.fits[current]))) said.append(make("p", { text: `Clean plate fit: ${data.fits[current]}` }));
+    if (data.fits[current] && !remarks(current).some((remark) => data.fits[current].includes(remark.text))) said.append(make("p", { text: `Clean plate fit: ${data.fits[current]}` }));
     if (data.before) for (const remark of data.before.remarks[current] || []) said.append(make("p", { class: "soft", text: `Before: ${remark.text}` }));
   }
   const nameOf = (name) => KINDS.find(([key]) => key === name)[1];
