@@ -63,7 +63,7 @@
   function head() {
     const bad = data.worst.length;
     $("about").textContent = `${data.output} · frames ${data.frames}` + (data.before ? ` · before: ${data.before.output}` : "");
-    $("headline").textContent = bad ? `${bad} of ${plural(frames.length, "frame")} worth a look, ${data.counts.good} good` : `All ${plural(frames.length, "frame")} good`;
+    $("headline").textContent = bad ? `${bad} of ${plural(frames.length, "frame")} worth a look, ${data.counts.good} good` : frames.length > 1 ? `All ${frames.length} frames good` : "The frame is good";
     for (const [state, count] of Object.entries(data.counts)) {
       const button = make("button", { type: "button", class: state }, make("b", { text: count }), make("span", { text: WORDS[state] }));
       button.disabled = !count;
@@ -100,11 +100,12 @@
   // The strip.
 
   const HEIGHT = { good: 0.12, doubtful: 0.45, different: 0.6, failed: 0.75, corrupt: 0.9, missing: 1 };
-  function strip() {
-    const canvas = $("strip"), box = canvas.getBoundingClientRect(), scale = window.devicePixelRatio || 1;
+  const bars = document.createElement("canvas"); // all but the mark of the frame that is shown
+  function drawBars() {
+    const box = $("strip").getBoundingClientRect(), scale = window.devicePixelRatio || 1;
     const width = Math.max(1, Math.round(box.width * scale)), height = Math.max(1, Math.round(box.height * scale));
-    canvas.width = width; canvas.height = height;
-    const paint = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
+    bars.width = width; bars.height = height;
+    const paint = bars.getContext("2d"), style = getComputedStyle(document.documentElement);
     const tone = Object.fromEntries(STATES.map((state) => [state, style.getPropertyValue("--" + state).trim()]));
     const cell = width / frames.length, low = data.before ? 0.14 * height : 0, base = height - low;
     // Worst last, so that one bad frame of thousands is seen.
@@ -132,6 +133,14 @@
       drawing = true;
     });
     paint.stroke();
+    strip();
+  }
+  function strip() {
+    const canvas = $("strip"), scale = window.devicePixelRatio || 1, { width, height } = bars, cell = width / frames.length;
+    if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+    const paint = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
+    paint.clearRect(0, 0, width, height);
+    paint.drawImage(bars, 0, 0);
     const x = (place.get(current) + 0.5) * cell;
     paint.strokeStyle = style.getPropertyValue("--accent").trim(); paint.lineWidth = 2 * scale;
     paint.strokeRect(x - Math.max(cell / 2, 3 * scale), scale, Math.max(cell, 6 * scale), height - 2 * scale);
@@ -356,10 +365,11 @@
       $("stage").style.aspectRatio = `${image.naturalWidth} / ${image.naturalHeight}`;
     });
     document.addEventListener("keydown", keys);
-    window.addEventListener("resize", strip);
-    window.addEventListener("beforeprint", strip);
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", strip);
+    window.addEventListener("resize", drawBars);
+    window.addEventListener("beforeprint", drawBars);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawBars);
     window.addEventListener("hashchange", () => show(Number(location.hash.slice(1))));
+    drawBars();
     cards();
     show(place.has(Number(location.hash.slice(1))) && location.hash ? Number(location.hash.slice(1)) : current);
     document.documentElement.dataset.ready = "yes";
