@@ -49,6 +49,7 @@ def test_the_wheel_holds_weights_config_demo_and_licence(wheel):
     assert sizes[data + "howard-lite0.md"] > 1000
     assert sizes[data + "howard.ocio"] > 1000
     assert sizes[data + "demo/clean.exr"] > 0
+    assert all(sizes[f"howard_nodes/sheets/page.{kind}"] > 500 for kind in ("html", "css", "js"))
     assert any(name.endswith("licenses/LICENSE") for name in sizes)
     assert not [name for name in sizes if name.startswith(("tests", "tools", "benchmarks"))]
     assert wheel.stat().st_size < _MOST_MEGABYTES * 1_000_000
