@@ -227,7 +227,9 @@ def lay_out(command: str, folder: Path, type_in: Callable[[str, Path], str]) -> 
     asked = re.search(r"--frames (\S+)", command)
     frames = parse_frames(asked[1]) if asked else tuple(range(1001, 1007))
     os.chdir(folder)
-    for name in sorted(named, key=lambda name: name.startswith(("fit", "job", "out"))):  # made of the others
+    for name in sorted(
+        named, key=lambda name: (name.startswith(("fit", "job", "out")), name)
+    ):  # made of the others
         if name.startswith("plate."):
             _files(name, frames)
         elif name.startswith("clean.") and name.endswith((".exr", ".png")):

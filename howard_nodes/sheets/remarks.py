@@ -61,8 +61,8 @@ KINDS: dict[str, Kind] = {
     "error": Kind(
         "doubtful",
         "Expected error high",
-        "Look at the error picture: where it is bright, check the alpha. --quality high or more --refine-pixels "
-        "helps at edges, an inside or outside matte where whole areas are wrong.",
+        "Look at the error picture: where it is bright, check the alpha. --quality high or more "
+        "--refine-pixels helps at edges, an inside or outside matte where whole areas are wrong.",
     ),
     "jump": Kind(
         "doubtful",
