@@ -6,13 +6,18 @@ clips above: light of 1, 5 and 50 gives three different values below 1, and `dec
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
-__all__ = ["SHOULDER", "decode", "encode"]
+__all__ = ["SHOULDER", "decode", "encode", "encode_halves"]
 
 SHOULDER = 0.8
 """Scene-linear value above which highlights roll off; below it the curve is sRGB's."""
+
+_BRIGHTEST = 65504.0  # the most a half float holds
+_STRIP = 1 << 15  # values looked up at a time: they stay in a core's cache, and torch on one thread
 
 
 def encode(linear: Tensor, exposure: float | Tensor = 0.0) -> Tensor:
@@ -38,6 +43,38 @@ def encode(linear: Tensor, exposure: float | Tensor = 0.0) -> Tensor:
     over = (x - SHOULDER).clamp_min(0.0) / (1.0 - SHOULDER)
     x = x.clamp_max(SHOULDER) + (1.0 - SHOULDER) * over / (1.0 + over)
     return torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp_min(0.0031308).pow(1.0 / 2.4) - 0.055)
+
+
+def encode_halves(linear: Tensor, exposure: float = 0.0) -> Tensor:
+    """Encode scene-linear light as `encode` does, rounded to half floats first: some ten times as fast.
+
+    Parameters
+    ----------
+    linear : Tensor
+        Any shape, on the CPU, linear Rec.709 primaries, finite; brighter than 65504 counts as that.
+    exposure : float
+        Stops added before the curve.
+
+    Returns
+    -------
+    Tensor
+        Same shape, contiguous, 0 to 1; at most 0.0003 from what `encode` gives.
+    """
+    curve = _curve(exposure)
+    encoded = torch.empty(linear.shape)
+    values, into = linear.reshape(-1), encoded.view(-1)
+    for first in range(0, len(values), _STRIP):
+        part = slice(first, first + _STRIP)
+        halves = values[part].clamp(0.0, _BRIGHTEST).half().view(torch.int16)
+        # Without the sign of -0.
+        torch.index_select(curve, 0, halves.to(torch.int32).bitwise_and_(0x7FFF), out=into[part])
+    return encoded
+
+
+@functools.lru_cache(maxsize=8)
+def _curve(exposure: float) -> Tensor:
+    """Give the encoding of all finite half floats that are 0 or more."""
+    return encode(torch.arange(0x7C00, dtype=torch.int16).view(torch.float16).float(), exposure)
 
 
 def decode(encoded: Tensor, exposure: float | Tensor = 0.0) -> Tensor:

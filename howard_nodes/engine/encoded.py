@@ -7,28 +7,21 @@ import torch
 from torch import Tensor
 
 from howard_nodes.color import ColorConfig
-from howard_nodes.color.encoding import decode, encode
+from howard_nodes.color.encoding import decode, encode_halves
 from howard_nodes.engine.results import Prediction
 
 __all__ = ["encoded_colors", "encoded_picture", "light_of", "plane", "solver_estimate"]
 
-# Rows encoded at a time: keeps temporaries small.
-_STRIP = 128
-
 
 def encoded_picture(linear: np.ndarray, exposure: float) -> Tensor:
     """Encode a picture, H W 3 linear Rec.709: 1 3 H W, channels last."""
-    source = torch.from_numpy(linear)
-    out = torch.empty_like(source)
-    for y in range(0, len(source), _STRIP):
-        out[y : y + _STRIP] = encode(source[y : y + _STRIP], exposure)
-    return out.permute(2, 0, 1)[None]
+    return encode_halves(torch.from_numpy(linear), exposure).permute(2, 0, 1)[None]
 
 
 def encoded_colors(colors: np.ndarray, exposure: float, config: ColorConfig, space: str) -> np.ndarray:
     """Encode colours of a space, N 3 scene-linear: N 3."""
     seen = config.to_linear_rec709(colors[None], space)[0]
-    return encode(torch.from_numpy(seen), exposure).numpy()
+    return encode_halves(torch.from_numpy(seen), exposure).numpy()
 
 
 def light_of(encoded: np.ndarray, exposure: float, config: ColorConfig, space: str) -> np.ndarray:

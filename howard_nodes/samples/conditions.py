@@ -11,9 +11,6 @@ import functools
 import cv2
 import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
-import torch
-
-from howard_nodes.color.encoding import encode
 
 __all__ = [
     "bounce",
@@ -21,7 +18,6 @@ __all__ = [
     "compressed",
     "covered",
     "defocus",
-    "encoded",
     "grain",
     "light_drift",
     "logged",
@@ -261,16 +257,3 @@ def _log_curve() -> tuple[ocio.CPUProcessor, ocio.CPUProcessor]:
     ways = (ocio.TRANSFORM_DIR_INVERSE, ocio.TRANSFORM_DIR_FORWARD)
     code, linear = (config.getProcessor(curve, way).getDefaultCPUProcessor() for way in ways)
     return code, linear
-
-
-def encoded(picture: Array) -> Array:
-    """Encode for the network, from the nearest half float, as an EXR would have kept it: H W 3, 0 to 1."""
-    half = torch.from_numpy(picture).clamp(0.0, 65504.0).half().numpy()
-    return _curve().take(half.view(np.uint16) & 0x7FFF)  # without the sign of -0
-
-
-@functools.cache
-def _curve() -> Array:
-    """Give the network's encoding of all half floats that are 0 or more."""
-    halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
-    return encode(torch.from_numpy(halves)).numpy()

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 
+from howard_nodes.color.encoding import encode_halves
 from howard_nodes.plates.fill import cover_holes
 from howard_nodes.samples import conditions
 from howard_nodes.samples.banks import ForegroundBank, TextureBank, smooth_noise
@@ -270,7 +272,7 @@ def _shot(rng: np.random.Generator, place: Array, color: Array, alpha: Array, st
         bits = 10 if rng.random() < 0.7 else 8
         plate, clean = (conditions.logged(x, bits) for x in (plate, clean))
     clean = _filled(rng, clean, alpha, style)
-    plate, clean, color = (conditions.encoded(x) for x in (plate, clean, color))
+    plate, clean, color = (encode_halves(torch.from_numpy(x)).numpy() for x in (plate, clean, color))
     if rng.random() < 0.2:
         quality = int(rng.integers(40, 97))
         plate, clean = (conditions.compressed(x, quality) for x in (plate, clean))

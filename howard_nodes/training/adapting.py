@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from howard_nodes.atomic import check_folder
 from howard_nodes.color import ColorConfig, auto_exposure
-from howard_nodes.color.encoding import encode
+from howard_nodes.color.encoding import encode_halves
 from howard_nodes.description.job import Job
 from howard_nodes.engine.cache import key_of
 from howard_nodes.engine.runtime import Warm
@@ -136,10 +136,7 @@ class ShotSamples:
         plate = behind + alpha[..., None] * (color - behind)
         # What was shot has its grain already: the clean plate's counts for both.
         clean = conditions.grain(rng, another_take(rng, place, _STYLE), scene.grain)
-        encoded = (
-            encode(torch.from_numpy(np.ascontiguousarray(x)), scene.exposure).numpy()
-            for x in (plate, clean, color)
-        )
+        encoded = (encode_halves(torch.from_numpy(x), scene.exposure).numpy() for x in (plate, clean, color))
         planes = [np.ascontiguousarray(x.transpose(2, 0, 1)) for x in encoded]
         return Sample(planes[0], planes[1], np.ascontiguousarray(alpha[None], np.float32), planes[2])
 

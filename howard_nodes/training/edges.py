@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from howard_nodes.color.encoding import decode, encode
+from howard_nodes.color.encoding import decode, encode_halves
 from howard_nodes.engine.weighing import at_cells, cell_inputs, pixels_of
 from howard_nodes.network import Coarse, MattingNetwork, consensus, feathered, from_coarse
 from howard_nodes.samples.source import Sample, SampleSource
@@ -161,7 +161,7 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
         found.evidence,
         own,
         coarse.features[0].numpy(),
-        lambda x: encode(torch.from_numpy(x)).numpy(),
+        lambda x: encode_halves(torch.from_numpy(x)).numpy(),
     )
     where = pixels_of(cells, height, width)
     truth = at_cells(sample.alpha[0], where)

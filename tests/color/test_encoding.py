@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howard_nodes.color.encoding import SHOULDER, decode, encode
+from howard_nodes.color.encoding import SHOULDER, decode, encode, encode_halves
 
 stops = st.floats(-8.0, 8.0, width=32)
 
@@ -80,3 +80,19 @@ def test_gradient_flows_through_highlights() -> None:
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4, 5)])
 def test_any_shape(shape: tuple[int, ...]) -> None:
     assert encode(torch.rand(shape)).shape == decode(torch.rand(shape)).shape == shape
+
+
+@given(light=st.lists(st.floats(-10.0, 1e5, width=32), min_size=1, max_size=50), exposure=stops)
+def test_the_encoding_of_halves_is_the_same_to_a_fifteenth_of_an_8_bit_step(
+    light: list[float], exposure: float
+) -> None:
+    linear = torch.tensor([light, [-0.0] * len(light)])
+    exact = encode(linear.clamp(max=65504.0), exposure)
+    torch.testing.assert_close(encode_halves(linear, exposure), exact, rtol=0.0, atol=3e-4)
+
+
+def test_the_encoding_of_halves_is_the_same_to_the_bit_for_what_a_half_exr_holds() -> None:
+    linear = torch.arange(0x7C00, dtype=torch.int16).view(torch.float16).float()
+    assert torch.equal(encode_halves(linear, 1.5), encode(linear, 1.5))
+    turned = linear.reshape(-1, 2).T
+    assert torch.equal(encode_halves(turned), encode(turned))

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howard_nodes.color.encoding import encode
 from howard_nodes.samples import conditions
 
 PLACE = np.random.default_rng(3).uniform(0.1, 0.9, (60, 80, 3)).astype(np.float32)
@@ -97,13 +95,6 @@ def test_what_moves_stays_within_reach():
     ):
         shift = np.abs(moved - ramp)[:, 6:-6]
         assert 0.05 < shift.max() < 5
-
-
-def test_the_encoding_is_the_networks():
-    light = np.random.default_rng(4).uniform(0, 5, (20, 30, 3)).astype(np.float32)
-    light[0, 0] = (-0.5, -0.0, 1e6)
-    expected = encode(torch.from_numpy(light.clip(0, 65504))).numpy()
-    np.testing.assert_allclose(conditions.encoded(light), expected, atol=5e-4)
 
 
 def test_compression_changes_little_and_sharpening_keeps_flat_parts():
