@@ -13,6 +13,7 @@ from howard_nodes.frames.footage import (
     with_neighbours,
 )
 from howard_nodes.frames.frame import HALF_MAX, Frame, Window, carried_over, check_size, fit_window, sanitize
+from howard_nodes.frames.halves import halves
 from howard_nodes.frames.held import Held
 from howard_nodes.frames.inside import FORMATS, FileInfo, PartInfo
 from howard_nodes.frames.metadata import TypedValue
@@ -58,6 +59,7 @@ __all__ = [
     "expected_frames",
     "fit_window",
     "format_frames",
+    "halves",
     "has_layer",
     "inspect_file",
     "is_movie",

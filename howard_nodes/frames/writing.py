@@ -15,6 +15,7 @@ from howard_nodes.atomic import reason, replacing
 from howard_nodes.errors import FrameError, InputError, WriteError
 from howard_nodes.frames.color_tags import COLORSPACE_ATTRIBUTE
 from howard_nodes.frames.frame import HALF_MAX, Window, fit_window, sanitize
+from howard_nodes.frames.halves import halves
 from howard_nodes.frames.header import message_of
 from howard_nodes.frames.metadata import set_attribute
 from howard_nodes.frames.reading import verify_file
@@ -194,12 +195,7 @@ def _exr(
         if compression in ("dwaa", "dwab"):  # half inside
             clean = np.clip(clean, -_CEILING[compression], _CEILING[compression])
         return spec, np.ascontiguousarray(clean)
-    ceiling = _CEILING.get(compression, HALF_MAX)
-    encoded = np.empty(pixels.shape, np.float16)
-    for top in range(0, pixels.shape[0], _STRIP):
-        strip, _ = sanitize(pixels[top : top + _STRIP])
-        encoded[top : top + _STRIP] = np.clip(strip, -ceiling, ceiling)
-    return spec, encoded
+    return spec, halves(pixels, most=_CEILING.get(compression, HALF_MAX))
 
 
 _PNG_CHANNELS = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}

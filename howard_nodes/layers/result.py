@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
+from howard_nodes.frames import halves
 from howard_nodes.layers.names import DEFAULT_LAYERS, LAYERS, layer_channels
 
 __all__ = ["MatteResult"]
@@ -72,18 +73,22 @@ class MatteResult:
                     f"the layer '{field.name}' has shape {array.shape}, but the alpha needs {shape}"
                 )
 
-    def exr_channels(self, layers: Iterable[str] = DEFAULT_LAYERS) -> tuple[Array, tuple[str, ...]]:
+    def exr_channels(
+        self, layers: Iterable[str] = DEFAULT_LAYERS, *, half: bool = False
+    ) -> tuple[Array, tuple[str, ...]]:
         """Put layers side by side for one single-part EXR.
 
         Parameters
         ----------
         layers : iterable of str
             From `validate_layers`. ``rgba`` is the premultiplied foreground (straight times alpha) and alpha.
+        half : bool
+            Round them to half floats, see `howard_nodes.frames.halves`.
 
         Returns
         -------
         pixels : ndarray
-            H W C, float32, C-contiguous.
+            H W C, float32 or float16, C-contiguous.
         channels : tuple of str
             The C names, for example ``("R", "G", "B", "A", "foreground.R", ...)``.
 
@@ -95,20 +100,24 @@ class MatteResult:
         layers = tuple(layers)
         channels = layer_channels(layers)
         height, width = self.alpha.shape
-        pixels = np.empty((height, width, len(channels)), np.float32)
+        pixels = np.empty((height, width, len(channels)), np.float16 if half else np.float32)
+        buffer = np.empty((_ROWS, width, len(channels)), np.float32) if half else pixels
         arrays = {name: self._get(name) for name in layers if name != "rgba"}
         # Rows of all layers together: each line of memory is written once.
         for y in range(0, height, _ROWS):
             rows = slice(y, y + _ROWS)
+            into = buffer[: len(pixels[rows])] if half else pixels[rows]
             first = 0
             for name in layers:
                 if name == "rgba":
                     covered = _premultiplied(self.foreground[rows], self.alpha[rows])
-                    _copy(covered, pixels[rows], first)
-                    _copy(self.alpha[rows], pixels[rows], first + 3)
+                    _copy(covered, into, first)
+                    _copy(self.alpha[rows], into, first + 3)
                 else:
-                    _copy(arrays[name][rows], pixels[rows], first)
+                    _copy(arrays[name][rows], into, first)
                 first += len(LAYERS[name])
+            if half:
+                halves(into, out=pixels[rows])
         return pixels, channels
 
     def layer(self, name: str) -> tuple[Array, tuple[str, ...]]:

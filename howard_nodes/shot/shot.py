@@ -239,7 +239,7 @@ class Shot:
                     for name, color in wanted.items()
                 }
                 result = replace(result, **converted)
-            pixels, channels = result.exr_channels(self._layers)
+            pixels, channels = result.exr_channels(self._layers, half=job.depth == "half")
             del result
             write_frame(paths[0], pixels, channels, plate, space=space, depth=job.depth, **common)
             return paths
