@@ -8,11 +8,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-__all__ = ["StageCache", "key_of"]
+__all__ = ["KeptWhileSame", "StageCache", "key_of"]
 
 T = TypeVar("T")
 
@@ -120,6 +120,47 @@ class StageCache:
             if not self._users[buffer]:
                 del self._users[buffer]
                 self._bytes -= size
+
+
+class KeptWhileSame(Generic[T]):
+    """One value, for as long as the same one is asked for: kept from the second time on.
+
+    What changes with every frame costs no memory. May be used from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._key: object = None
+        self._value: T | None = None
+
+    def get(self, key: object, make: Callable[[], T]) -> T:
+        """Give what was kept under a key, or make it.
+
+        Parameters
+        ----------
+        key : object
+            Never None.
+        make : callable
+            Gives the value, never None.
+
+        Returns
+        -------
+        object
+            Leave it as it is.
+        """
+        with self._lock:
+            if key != self._key:
+                self._key, self._value = key, None
+                keeps = False
+            elif self._value is not None:
+                return self._value
+            else:
+                keeps = True
+        value = make()
+        with self._lock:
+            if keeps and key == self._key:
+                self._value = value
+        return value
 
 
 def _buffers(value: object) -> Iterator[tuple[int, int]]:

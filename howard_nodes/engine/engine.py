@@ -21,7 +21,7 @@ from howard_nodes.engine.encoded import encoded_colors, encoded_picture, light_o
 from howard_nodes.engine.no_clean_plate import without_clean_plate
 from howard_nodes.engine.painting import doubted_with_paint
 from howard_nodes.engine.refining import refined
-from howard_nodes.engine.results import CoarseStage, Prediction
+from howard_nodes.engine.results import CleanSeen, CoarseStage, Prediction
 from howard_nodes.engine.weighing import cell_inputs, judged, pixels_of
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
@@ -130,8 +130,29 @@ class Engine:
             prediction = self.unmix(prediction, plate, clean, space, valid=valid)
         return self.solve(prediction, plate, clean, space, inside=inside, outside=outside, valid=valid)
 
+    def seen_clean(self, clean: np.ndarray, space: str) -> CleanSeen:
+        """Encode a clean plate for `coarse`: one that stays need not be encoded for every frame.
+
+        Parameters
+        ----------
+        clean, space
+            As for `evaluate`.
+        """
+        clean_709 = self.config.to_linear_rec709(clean, space)
+        exposure = self.settings.exposure
+        if exposure is None:
+            # From the clean plate alone: a still one then gives the whole shot one exposure.
+            exposure = auto_exposure(clean_709, clean_709)
+        return CleanSeen(encoded_picture(clean_709, exposure), exposure)
+
     def coarse(
-        self, plate: np.ndarray, clean: np.ndarray, space: str, *, valid: np.ndarray | None = None
+        self,
+        plate: np.ndarray,
+        clean: np.ndarray,
+        space: str,
+        *,
+        valid: np.ndarray | None = None,
+        seen: CleanSeen | None = None,
     ) -> CoarseStage:
         """Run the coarse stage: the first of `evaluate`'s four.
 
@@ -139,6 +160,8 @@ class Engine:
         ----------
         plate, clean, space, valid
             As for `evaluate`.
+        seen : CleanSeen, optional
+            From `seen_clean`, of the same clean plate.
 
         Returns
         -------
@@ -155,19 +178,14 @@ class Engine:
                 f"the clean plate is {clean.shape[1]}x{clean.shape[0]}, "
                 f"the plate {plate.shape[1]}x{plate.shape[0]}; give both the same size."
             )
-        clean_709 = self.config.to_linear_rec709(clean, space)
-        exposure = self.settings.exposure
-        if exposure is None:
-            # From the clean plate alone: a still one then gives the whole shot one exposure.
-            exposure = auto_exposure(clean_709, clean_709)
-        plate_seen = encoded_picture(self.config.to_linear_rec709(plate, space), exposure)
-        clean_seen = encoded_picture(clean_709, exposure)
+        seen = seen or self.seen_clean(clean, space)
+        plate_seen = encoded_picture(self.config.to_linear_rec709(plate, space), seen.exposure)
         height, width = plate.shape[:2]
         scales = self.settings.scales_for(height, width)
 
         @torch.inference_mode()
         def run() -> tuple[Tensor, Tensor, Coarse]:
-            pictures = self.network.picture(plate_seen), self.network.picture(clean_seen)
+            pictures = self.network.picture(plate_seen), self.network.picture(seen.picture)
             looks = [self.network.model.coarse(*pictures, backbone_scale=scale) for scale in scales]
             return *pictures, consensus(looks)
 
@@ -181,7 +199,7 @@ class Engine:
         error = plane(from_coarse(coarse.error, height, width))
         if valid is not None:
             error[valid == 0] = 1.0
-        return CoarseStage(encoded_plate, encoded_clean, coarse, alpha, error, exposure, limit)
+        return CoarseStage(encoded_plate, encoded_clean, coarse, alpha, error, seen.exposure, limit)
 
     def refine(
         self,

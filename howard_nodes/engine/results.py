@@ -9,7 +9,23 @@ from torch import Tensor
 
 from howard_nodes.network import Coarse
 
-__all__ = ["CoarseStage", "Prediction"]
+__all__ = ["CleanSeen", "CoarseStage", "Prediction"]
+
+
+@dataclass(frozen=True)
+class CleanSeen:
+    """What the network sees of a clean plate.
+
+    Attributes
+    ----------
+    picture : Tensor
+        1 3 H W, encoded, on the CPU.
+    exposure : float
+        Stops the encoding had.
+    """
+
+    picture: Tensor
+    exposure: float
 
 
 @dataclass(frozen=True)

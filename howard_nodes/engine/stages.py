@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from howard_nodes.description import counting
-from howard_nodes.engine.cache import StageCache, key_of
+from howard_nodes.engine.cache import KeptWhileSame, StageCache, key_of
 from howard_nodes.engine.engine import Engine
-from howard_nodes.engine.results import CoarseStage, Prediction
+from howard_nodes.engine.results import CleanSeen, CoarseStage, Prediction
 from howard_nodes.layers import MatteResult
 from howard_nodes.solve import Glimpse, glimpse, merge_override, steadied
 
@@ -32,6 +32,8 @@ class Pictures:
         H W 3 float32, scene-linear.
     space : str
         Their colour space.
+    clean_key : str
+        Of all that the clean plate was made of: the same for the same pixels.
     valid : ndarray, optional
         H W, 1 where there is clean plate; None for everywhere.
     """
@@ -40,6 +42,7 @@ class Pictures:
     plate: np.ndarray
     clean: np.ndarray
     space: str
+    clean_key: str
     valid: np.ndarray | None = None
 
 
@@ -77,6 +80,7 @@ class Stages:
         self.cache = cache
         self._key = key
         self._on_stage = on_stage
+        self._clean_seen: KeptWhileSame[CleanSeen] = KeptWhileSame()
 
     def predicted(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> Prediction:
         """Run the stages coarse, refine and unmix, as far as they are asked for and not known.
@@ -191,7 +195,10 @@ class Stages:
     def _coarse(self, pictures: Pictures) -> CoarseStage:
         def compute() -> CoarseStage:
             self._on_stage("coarse")
-            return self.engine.coarse(pictures.plate, pictures.clean, pictures.space, valid=pictures.valid)
+            engine, clean, space = self.engine, pictures.clean, pictures.space
+            key = (pictures.clean_key, engine.settings.exposure)
+            seen = self._clean_seen.get(key, lambda: engine.seen_clean(clean, space))
+            return engine.coarse(pictures.plate, clean, space, valid=pictures.valid, seen=seen)
 
         return self.cache.get(self._coarse_key(pictures), compute)
 

@@ -224,10 +224,21 @@ class Connected:
         def fitted() -> ConnectedFrame:
             light, clean = plates.fitted(frame)
             fitted, covers = clean.clean, light.valid
-            if covers is not None:
+            header, made_of = light.header, dict(content.plates)
+            if covers is None:
+                del made_of["plate"]
+            else:
                 # Where there is no plate, nothing is in front of the clean plate.
                 fitted = np.where(covers[..., None] > 0, fitted, light.pixels)
-            pictures = Pictures(key, light.pixels, fitted, light.space, clean.valid)
+            clean_key = key_of(
+                "clean",
+                made_of,
+                takes[1],
+                paths[1],
+                str((header.data_window, header.display_window)),
+                light.space,
+            )
+            pictures = Pictures(key, light.pixels, fitted, light.space, clean_key, clean.valid)
             return ConnectedFrame(pictures, light.header, light.file_space, light.guessed, covers=covers)
 
         without_mattes = self._warm.cache.get(key, fitted)

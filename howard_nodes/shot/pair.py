@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from howard_nodes.description import FitSettings
+from howard_nodes.engine.cache import KeptWhileSame
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Frame, absent, check_readable, check_size, with_neighbours
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source
@@ -69,6 +70,7 @@ class Plates:
         self._is_overscan_told = False
         self._spared = spared
         self._barred: Barred | None = None
+        self._fitted: KeptWhileSame[Fitted] = KeptWhileSame()
         self._tell = tell
 
     @property
@@ -200,7 +202,11 @@ class Plates:
         if covers is not None:
             light = replace(light, valid=covers)
         header = light.header
-        fitted = fitted_clean(fit, clean, header.data_window, header.display_window)
+        windows = header.data_window, header.display_window
+        sources = [(source.frame, self.clean.digest(source.frame)) for source in fit.sources]
+        fitted = self._fitted.get(
+            (fit.fingerprint, sources, windows, light.space), lambda: fitted_clean(fit, clean, *windows)
+        )
         if covers is not None:
             assert self.barred.plate is not None
             fitted = replace(fitted, valid=self.barred.plate.needed(fitted.valid))

@@ -161,7 +161,8 @@ def test_a_farm_passes_it_on(job: Job, tmp_path: Path) -> None:
     assert bundle.frames == (1001, 1002, 1003, 1004)
     assert (bundle.values["StartFrame"], bundle.values["CleanFrames"]) == ("1001", "1001-1002")
     template = (tmp_path / "job/template.yaml").read_text(encoding="utf-8")
-    assert template.count("--start-frame") == template.count("--clean-frames") == 1  # as nothing is fitted
+    # Matte reads both, Verify's page the plate; nothing is fitted.
+    assert (template.count("--start-frame"), template.count("--clean-frames")) == (2, 1)
     with_fit = make_bundle(
         replace(numbered, fitting=FitSettings()), tmp_path / "fitted", Farming(overwrite=True)
     )
