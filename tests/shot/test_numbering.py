@@ -167,7 +167,7 @@ def test_a_farm_passes_it_on(job: Job, tmp_path: Path) -> None:
         replace(numbered, fitting=FitSettings()), tmp_path / "fitted", Farming(overwrite=True)
     )
     template = (with_fit.folder / "template.yaml").read_text(encoding="utf-8")
-    assert template.count("--start-frame") == template.count("--clean-frames") == 2  # Fit and Matte
+    assert (template.count("--start-frame"), template.count("--clean-frames")) == (3, 2)  # Fit too
 
 
 def test_a_farm_lists_only_the_clean_frames_it_may_read(
