@@ -6,8 +6,7 @@ Arrays and names of colour spaces go in, arrays come out; nothing is remembered.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection
 
 import cv2
 import numpy as np
@@ -16,25 +15,22 @@ from torch import Tensor
 
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.description import ComputeSettings, MatteSettings
+from howard_nodes.engine.asking_light import unmixed
 from howard_nodes.engine.devices import PlacedNetwork
-from howard_nodes.engine.encoded import encoded_colors, encoded_picture, light_of, plane, solver_estimate
+from howard_nodes.engine.encoded import encoded_picture, plane, solver_estimate
 from howard_nodes.engine.no_clean_plate import without_clean_plate
 from howard_nodes.engine.painting import doubted_with_paint
 from howard_nodes.engine.refining import refined
 from howard_nodes.engine.results import CleanSeen, CoarseStage, Prediction
-from howard_nodes.engine.weighing import cell_inputs, judged, pixels_of
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
 from howard_nodes.network import Coarse, MattingNetwork, consensus, from_coarse
 from howard_nodes.solve import (
     TRUSTED,
     apply_inside_outside,
-    doubt_of_light,
     doubt_of_network,
-    halved,
     merge_override,
     solve_foreground,
-    unmix,
     unmixing_cells,
 )
 
@@ -207,6 +203,7 @@ class Engine:
         *,
         coarse_override: np.ndarray | None = None,
         error_override: np.ndarray | None = None,
+        layers: Collection[str] = ("doubt", "region"),
     ) -> Prediction:
         """Refine a coarse matte: the second of `evaluate`'s four stages.
 
@@ -216,6 +213,8 @@ class Engine:
             From `coarse`; it is left as it is.
         coarse_override, error_override
             As for `evaluate`.
+        layers : collection of str
+            Those of the result; `doubt` and `region` take time, and are None where they are not among them.
 
         Returns
         -------
@@ -232,15 +231,19 @@ class Engine:
             if coarse_override is not None:
                 limit = np.maximum(limit, merge_override(limit, coarse_override))
             np.minimum(alpha, limit, out=alpha)
-        region = found.region.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :height, :width]
+        doubt = region = None
+        if "doubt" in layers:
+            doubt = doubt_of_network(doubted, unmixing_cells(alpha, doubted))
+        if "region" in layers:
+            region = plane(found.region.repeat_interleave(4, 2).repeat_interleave(4, 3))[:height, :width]
         return Prediction(
             alpha=alpha,
             encoded=found.foreground[0].permute(1, 2, 0).float().cpu().numpy(),
             coarse=stage.alpha,
             error=stage.error,
             doubted=doubted,
-            doubt=doubt_of_network(doubted, unmixing_cells(alpha, doubted)),
-            region=plane(region),
+            doubt=doubt,
+            region=region,
             features=stage.coarse.features[0].float().cpu().numpy(),
             exposure=stage.exposure,
             limit=limit,
@@ -270,45 +273,7 @@ class Engine:
             With another alpha and doubt; where the network weighs the light, another foreground too.
         """
         weigh = self.network.model.light is not None and self.settings.weighs_light
-        cells = unmixing_cells(prediction.alpha, prediction.doubted, (plate, clean) if weigh else None)
-        if valid is not None:
-            cells &= halved(valid) >= 1
-        weigh = weigh and bool(cells.any())
-        own = halved(prediction.encoded)[cells]
-        found = unmix(
-            plate,
-            clean,
-            prediction.alpha,
-            prediction.doubted,
-            cells,
-            light_of(own, prediction.exposure, self.config, space),
-            evidence=weigh,
-        )
-        doubt = doubt_of_light(prediction.doubt, found.deviation)
-        alpha, seen = found.alpha, prediction.encoded
-        evidence = found.evidence
-        if evidence is not None:
-            inputs = cell_inputs(
-                plate,
-                clean,
-                prediction.alpha,
-                prediction.doubted,
-                cells,
-                evidence,
-                own,
-                prediction.features,
-                lambda colors: encoded_colors(colors, prediction.exposure, self.config, space),
-            )
-            light = self.network.model.light
-            assert light is not None
-            weighed = self.network.with_memory(lambda: judged(light, inputs, cells, self.network.device))
-            where = pixels_of(cells, *alpha.shape)
-            alpha[where], doubt[where], color = (x.clamp(0, 1).numpy() for x in vars(weighed).values())
-            seen = seen.copy()
-            seen[where] = color[:, None]
-        if prediction.limit is not None:
-            np.minimum(alpha, prediction.limit, out=alpha)
-        return replace(prediction, alpha=alpha, encoded=seen, doubt=doubt)
+        return unmixed(self.network, self.config, prediction, plate, clean, space, valid, weigh=weigh)
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.
@@ -385,7 +350,7 @@ class Engine:
         )
         doubt = prediction.doubt
         for painted in (inside, outside):
-            if painted is not None:  # what an artist says is not in doubt
+            if painted is not None and doubt is not None:  # what an artist says is not in doubt
                 doubt = doubt * (1 - np.clip(np.nan_to_num(painted), 0.0, 1.0))
         return MatteResult(
             foreground=foreground,

@@ -71,10 +71,10 @@ class Prediction:
     doubted : ndarray
         H W, 0 to 1: how far alpha may be wrong: the error map with what was painted, 0 where a coarse matte
         was painted against the network's.
-    doubt : ndarray
-        H W, 0 to 1: the error to be expected of `alpha`.
-    region : ndarray
-        H W, 1 where the refiner worked.
+    doubt : ndarray or None
+        H W, 0 to 1: the error to be expected of `alpha`; None where nobody asked.
+    region : ndarray or None
+        H W, 1 where the refiner worked; None where nobody asked.
     features : ndarray
         F h w, of the coarse stage: for `unmix`.
     exposure : float
@@ -88,8 +88,8 @@ class Prediction:
     coarse: np.ndarray
     error: np.ndarray
     doubted: np.ndarray
-    doubt: np.ndarray
-    region: np.ndarray
+    doubt: np.ndarray | None
+    region: np.ndarray | None
     features: np.ndarray
     exposure: float
     limit: np.ndarray | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from howard_nodes.description import counting
 from howard_nodes.engine.cache import KeptWhileSame, StageCache, key_of
 from howard_nodes.engine.engine import Engine
 from howard_nodes.engine.results import CleanSeen, CoarseStage, Prediction
-from howard_nodes.layers import MatteResult
+from howard_nodes.layers import LAYERS, MatteResult
 from howard_nodes.solve import Glimpse, glimpse, merge_override, steadied
 
 __all__ = ["Around", "KeyedMatte", "Pictures", "Stages"]
@@ -67,6 +67,8 @@ class Stages:
         What they gave before.
     on_stage : callable
         Told the name of each stage that runs.
+    layers : collection of str
+        Those of the results that are wanted; others may be None in them.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class Stages:
         key: str,
         cache: StageCache,
         on_stage: Callable[[str], None] = lambda _: None,
+        layers: Collection[str] = tuple(LAYERS),
     ) -> None:
         self.engine = engine
         self.cache = cache
         self._key = key
         self._on_stage = on_stage
+        self._layers = sorted(layers)
         self._clean_seen: KeptWhileSame[CleanSeen] = KeptWhileSame()
 
     def predicted(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> Prediction:
@@ -110,6 +114,7 @@ class Stages:
                 coarse,
                 coarse_override=_pixels(mattes, "coarse_override"),
                 error_override=_pixels(mattes, "error_override"),
+                layers=self._layers,
             )
 
         def unmix() -> Prediction:
@@ -210,7 +215,7 @@ class Stages:
     def _refine_key(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> str:
         overrides = _keys(mattes, "coarse_override", "error_override")
         knobs = counting(self.engine.settings, "refine")
-        return key_of("refine", self._coarse_key(pictures), knobs, overrides)
+        return key_of("refine", self._coarse_key(pictures), knobs, overrides, self._layers)
 
     def _predicted_key(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> str:
         key = self._refine_key(pictures, mattes)

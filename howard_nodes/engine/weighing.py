@@ -55,6 +55,7 @@ def cell_inputs(
     alpha: Array,
     error: Array,
     cells: Array,
+    where: tuple[Array, Array],
     evidence: Evidence,
     estimate: Array,
     features: Array,
@@ -70,6 +71,8 @@ def cell_inputs(
         H W, 0 to 1: what went into the unmixing.
     cells : ndarray
         ceil(H/2) ceil(W/2), bool: N cells.
+    where : tuple of ndarray
+        Their pixels, from `pixels_of`.
     evidence : Evidence
         Of these.
     estimate : ndarray
@@ -85,7 +88,6 @@ def cell_inputs(
         N C float32, on the CPU.
     """
     height, width = alpha.shape
-    where = pixels_of(cells, height, width)
     rows, columns = (torch.from_numpy(axis) for axis in np.nonzero(cells))
 
     def seen(picture: Array) -> Tensor:

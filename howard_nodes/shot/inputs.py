@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +25,7 @@ from howard_nodes.frames import (
     sanitize,
     with_neighbours,
 )
-from howard_nodes.layers import MatteResult
+from howard_nodes.layers import LAYERS, MatteResult
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Note
 from howard_nodes.shot.pair import Plates
@@ -105,6 +105,8 @@ class Connected:
         Told what happens.
     on_stage : callable
         Told the name of each stage that runs, `read` left out: that is the takes'.
+    layers : collection of str
+        Those of the results that are wanted; others may be None in them.
     """
 
     def __init__(
@@ -115,12 +117,13 @@ class Connected:
         warm: Warm,
         tell: Callable[[Event], None],
         on_stage: Callable[[str], None] = lambda _: None,
+        layers: Collection[str] = tuple(LAYERS),
     ) -> None:
         self.plates = plates
         self._mattes = mattes
         self._engine, self._warm = engine, warm
         self._tell, self._on_stage = tell, on_stage
-        self._stages = Stages(engine.engine, engine.key, warm.cache, on_stage)
+        self._stages = Stages(engine.engine, engine.key, warm.cache, on_stage, layers)
         self._kept: KnownFit | None = None
         self._seen: dict[int, _Seen] = {}
         takes = [(take.footage.key, take.layer, take.requested) for take in (plates.plate, plates.clean)]

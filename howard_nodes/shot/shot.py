@@ -117,7 +117,9 @@ class Shot:
             self._config, job.settings, job, lambda message: tell(Note(message, warning=True))
         )
         self.engine, self.weights_name = warm_engine.engine, warm_engine.weights
-        self._connected = Connected(self._plates, made.mattes, warm_engine, self._warm, tell)
+        self._connected = Connected(
+            self._plates, made.mattes, warm_engine, self._warm, tell, layers=self._layers
+        )
         self._settings_text = json.dumps(
             {
                 "numerics": _NUMERICS,

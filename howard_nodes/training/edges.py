@@ -22,7 +22,7 @@ from howard_nodes.color.encoding import decode, encode_halves
 from howard_nodes.engine.weighing import at_cells, cell_inputs, pixels_of
 from howard_nodes.network import Coarse, MattingNetwork, consensus, feathered, from_coarse
 from howard_nodes.samples.source import Sample, SampleSource
-from howard_nodes.solve import halved, unmix, unmixing_cells
+from howard_nodes.solve import unmix, unmixing_cells
 from howard_nodes.training.losses import error_loss
 
 __all__ = ["TAKES", "EdgeDrawings", "Edges", "edges_of", "light_losses"]
@@ -149,7 +149,8 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     cells = unmixing_cells(alpha, error, (light, behind))
     if not cells.any():
         return []
-    own = halved(refined.foreground[0].permute(1, 2, 0).numpy())[cells]
+    where = pixels_of(cells, height, width)
+    own = at_cells(refined.foreground[0].permute(1, 2, 0).numpy(), where).mean(1)
     found = unmix(light, behind, alpha, error, cells, decode(torch.from_numpy(own)).numpy(), evidence=True)
     assert found.evidence is not None
     inputs = cell_inputs(
@@ -158,12 +159,12 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
         alpha,
         error,
         cells,
+        where,
         found.evidence,
         own,
         coarse.features[0].numpy(),
         lambda x: encode_halves(torch.from_numpy(x)).numpy(),
     )
-    where = pixels_of(cells, height, width)
     truth = at_cells(sample.alpha[0], where)
     color = at_cells(np.ascontiguousarray(sample.foreground.transpose(1, 2, 0)), where)
     weight = np.where(truth > _SEEN, truth, 0.0)[..., None]
