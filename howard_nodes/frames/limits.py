@@ -16,7 +16,9 @@ __all__ = [
     "FRAME_MB",
     "HEADER_MB",
     "MAX_ATTRIBUTES",
+    "MAX_CONFIG_MB",
     "MAX_FRAMES",
+    "MAX_LUT_MB",
     "MAX_SCANS",
     "MAX_TRACKS",
     "PARTS",
@@ -36,6 +38,12 @@ MAX_SCANS = 100
 
 MAX_ATTRIBUTES = 4096
 """Of one part of an EXR."""
+
+MAX_CONFIG_MB = 16
+"""Of an OpenColorIO configuration without its look-up tables: the largest that are published have 1."""
+
+MAX_LUT_MB = 256
+"""Of a look-up table; also of all that an archive (.ocioz) unpacks to."""
 
 
 @dataclass(frozen=True)
