@@ -12,10 +12,11 @@ import PyOpenColorIO as ocio  # noqa: N813
 
 from howard_nodes.errors import ColorError
 from howard_nodes.frames.limits import MAX_CONFIG_MB, MAX_LUT_MB
+from howard_nodes.shipped import DATA, damage
 
 __all__ = ["OCIO_ERRORS", "SHIPPED_CONFIG", "read_config", "read_shipped_config"]
 
-SHIPPED_CONFIG = Path(__file__).resolve().parents[1] / "data" / "howard.ocio"
+SHIPPED_CONFIG = DATA / "howard.ocio"
 """The configuration that ships: a link to `ocio/howard.ocio` in a checkout, that file itself in a wheel."""
 
 OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile, UnicodeError)
@@ -151,6 +152,8 @@ def _opened(path: str) -> ocio.Config:
     On Windows OpenColorIO opens none whose path has letters beyond ASCII, as a user's home folder may: such a
     one is read for it. An archive (.ocioz) it has to open itself.
     """
+    if damaged := damage(Path(path)):
+        raise ColorError(damaged)
     if sys.platform == "win32" and not path.isascii() and not path.lower().endswith(".ocioz"):
         config = ocio.Config.CreateFromStream(Path(path).read_text(encoding="utf-8"))
         config.setWorkingDir(str(Path(path).absolute().parent))
