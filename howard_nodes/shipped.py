@@ -1,7 +1,7 @@
 """Files that came with Howard and are loaded as data: whether they still are what they were.
 
-A disk or a copy that damages weights shows as a wrong matte, not as an error. `tools/bill.py` writes the table
-of hashes. Against somebody who can write here it is no guard: they could change the code as well.
+A disk or a copy that damages weights shows as a wrong matte, not as an error. `tools/bill.py` writes the
+hashes. Against somebody who can write here they are no guard: they could change the code as well.
 """
 
 from __future__ import annotations
