@@ -106,7 +106,7 @@ def picture_bytes(width: int, height: int, channels: int) -> int:
 
 
 def picture_limit() -> int:
-    """Give the most that one picture may take, in bytes: no more than the machine has, unless it is set."""
+    """Give the most bytes that one picture may take: half of what the machine has, unless more is set."""
     most = FRAME_MB.most << 20
-    memory = 0 if FRAME_MB.is_set else memory_bytes()
-    return min(most, memory) if memory else most
+    half = 0 if FRAME_MB.is_set else memory_bytes() // 2  # what comes of a picture takes as much again
+    return min(most, half) if half else most
