@@ -20,7 +20,7 @@ _HOSTILE = {
     "tiff": ("size.tif", "packed.tif", "strip.tif"),
     "dpx": ("size.dpx",),
     "heic": ("size.heic", "large.heic"),
-    "mov": ("samples.mov", "large.mov"),
+    "mov": ("samples.mov", "size.mov"),
     "video": ("units.mxf",),
 }
 """Headers that ask for too much: refused as they are, and what is changed in them may not be worse."""
