@@ -43,7 +43,8 @@ def unpacked(path: Path, frame: int | None) -> Iterator[Path]:
         picture = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
         if not len(picture):
             raise ValueError("it has no picture that can be decoded")
-        check_size_claim(*picture.size, 4 if picture.has_alpha else 3, path, frame)
+        width, height = picture.size
+        check_size_claim(width, height, 4 if picture.has_alpha else 3, path, frame)
         pixels = np.asarray(picture)
     except (ValueError, RuntimeError, EOFError, SyntaxError, MemoryError, OSError) as error:
         raise FrameError(

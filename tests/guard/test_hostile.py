@@ -21,7 +21,7 @@ from howard_nodes.frames.claims import check_picture_claims, check_size_claim
 from howard_nodes.frames.reading import check_picture
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 8.0  # for one file, on a busy machine; most take a hundredth
+SECONDS = 8.0  # of a core, for one file, libraries loaded with the first; most take a hundredth
 
 WEIGHTS = {
     "header.safetensors": (lambda _: weights({}, 10 << 30), "cannot be read as weights"),
