@@ -40,7 +40,7 @@ def opened(kind: str, path: Path) -> str:
 
 
 def main() -> None:
-    """Say, a line for each file: its name, the seconds of a core that it took, what it was read as or what was said."""
+    """Say, a line for each file: its name, seconds of a core, what it was read as, or what was said."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     from howard_nodes.errors import HowardError
 
