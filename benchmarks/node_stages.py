@@ -41,7 +41,7 @@ def main() -> None:
     width, height = SIZES[options.size]
     with tempfile.TemporaryDirectory() as name:
         shot = make_shot(Path(name), width, height, 1)
-        inputs = {"plate": shot.plate, "clean_plate": shot.clean}
+        inputs = {"plate": shot.plate, "clean_plate": shot.clean_plate}
         for what, knobs in (("clean plate as it is", AS_IT_IS), ("clean plate fitted", {})):
             print(f"{options.size}, {what}, {options.rounds} rounds")
             for change, (milliseconds, ratio, ran) in measure(inputs, knobs, options.rounds).items():

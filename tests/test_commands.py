@@ -26,7 +26,7 @@ from howard_nodes.frames import parse_frames, write_image
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     [
-        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "scenes/README.md")),
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "scenes/README.md")),
         *ROOT.glob("docs/*.md"),
         *ROOT.glob("howard_nodes/hosts/*/README.md"),
     ]
@@ -39,6 +39,7 @@ NOT_RUN = {
     "howard cases -o ": "needs foregrounds and backgrounds that Blender renders",
     "howard evaluate held-out ": "needs a test set",
     "python benchmarks/": "measures for minutes",
+    "python tools/bill.py": "tests/test_shipped.py holds what it writes",
     "python tests/fuzz/": "100,000 inputs take 20 minutes; tests/fuzz/test_fuzz.py runs 3,000",
     "python scenes/": "renders for hours, or downloads",
     "python tools/clean_plate_sheet.py ": "minutes; makes the picture of the page",

@@ -18,6 +18,7 @@ ROOMS = (
     "system",
     "errors",
     "atomic",
+    "shipped",
     "description",
     "frames",
     "color",

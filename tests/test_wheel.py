@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -53,6 +54,18 @@ def test_the_wheel_holds_weights_config_demo_and_licence(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in sizes)
     assert not [name for name in sizes if name.startswith(("tests", "tools", "benchmarks"))]
     assert wheel.stat().st_size < _MOST_MEGABYTES * 1_000_000
+
+
+def test_the_wheel_says_what_it_is_made_of(wheel, installed):
+    """PEP 770: a bill of materials in .dist-info/sboms, with the hashes of the files beside it."""
+    (bill,) = installed.glob("*.dist-info/sboms/*.cdx.json")
+    told = json.loads(bill.read_text(encoding="utf-8"))
+    assert told["metadata"]["component"]["version"] == wheel.name.split("-")[1]
+    carried = {part["name"]: part["hashes"] for part in told["components"] if "hashes" in part}
+    assert len(carried) > 10
+    for name, hashes in carried.items():
+        digest = hashlib.sha256((installed / name).read_bytes()).hexdigest()
+        assert hashes == [{"alg": "SHA-256", "content": digest}], name
 
 
 def test_the_wheel_installs_hosts_and_describes_the_node(installed, tmp_path):

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import PyOpenColorIO as ocio  # noqa: N813
 
 from howard_nodes.errors import ColorError
+from howard_nodes.frames.limits import MAX_CONFIG_MB, MAX_LUT_MB
+from howard_nodes.shipped import DATA, damage
 
 __all__ = ["OCIO_ERRORS", "SHIPPED_CONFIG", "read_config", "read_shipped_config"]
 
-SHIPPED_CONFIG = Path(__file__).resolve().parents[1] / "data" / "howard.ocio"
+SHIPPED_CONFIG = DATA / "howard.ocio"
 """The configuration that ships: a link to `ocio/howard.ocio` in a checkout, that file itself in a wheel."""
 
 OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile, UnicodeError)
 """What OpenColorIO raises; its messages repeat what a file has, in whatever letters."""
+
+
+_SPACE_WAYS = (ocio.COLORSPACE_DIR_TO_REFERENCE, ocio.COLORSPACE_DIR_FROM_REFERENCE)
+_VIEW_WAYS = (ocio.VIEWTRANSFORM_DIR_TO_REFERENCE, ocio.VIEWTRANSFORM_DIR_FROM_REFERENCE)
+_WAYS = (ocio.TRANSFORM_DIR_FORWARD, ocio.TRANSFORM_DIR_INVERSE)
 
 
 def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]:
@@ -45,21 +54,25 @@ def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]
     variable = os.environ.get("OCIO", "")
     source = asked or variable
     origin = " ($OCIO)" if not asked and variable else ""
+    is_file = False
     if source in ("", "howard"):
         path, name, description = str(SHIPPED_CONFIG), "howard.ocio", "howard.ocio, shipped with Howard"
     elif source.startswith("ocio://") or (source in _builtin_names() and not Path(source).exists()):
         path = source if source.startswith("ocio://") else f"ocio://{source}"
         name, description = path, f"{path}, built into OpenColorIO{origin}"
     else:
-        path = source
+        path, is_file = source, True
         name, description = Path(source).name, f"{source}{origin}"
         if not Path(source).is_file():
             problem = "is a folder: give the .ocio file in it" if Path(source).is_dir() else "does not exist"
             raise ColorError(
                 f"The OpenColorIO configuration {source}{origin} {problem}. {_which_configs(origin)}"
             )
+        _check_size(Path(source), f"{source}{origin}")
     try:
         config = _opened(path)
+        if is_file:
+            _check_tables(config, f"{source}{origin}")
     except OCIO_ERRORS as error:
         raise ColorError(_load_message(f"{source or path}{origin}", str(error), origin)) from error
     try:
@@ -70,6 +83,62 @@ def read_config(path_or_name: str | Path | None) -> tuple[ocio.Config, str, str]
             "Save it as UTF-8, or use another one."
         ) from error
     return config, name, description
+
+
+def _check_size(path: Path, what: str) -> None:
+    """Refuse a configuration, or an archive of one, that would fill memory. Raises `ColorError`."""
+    size, most = path.stat().st_size, MAX_CONFIG_MB
+    if path.suffix.lower() == ".ocioz":
+        most = MAX_LUT_MB
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+    if size > most << 20:
+        raise ColorError(
+            f"The OpenColorIO configuration {what} has {size >> 20} MB, more than {most}: it is damaged, or "
+            "made to do harm. Use another one."
+        )
+
+
+def _check_tables(config: ocio.Config, what: str) -> None:
+    """Refuse look-up tables that would be read for ever: pipes, devices. Raises `ColorError`."""
+    context = config.getCurrentContext()
+    for source in {transform.getSrc() for transform in _file_transforms(config)}:
+        try:
+            table = Path(context.resolveFileLocation(source))
+        except OCIO_ERRORS:
+            continue  # it is missing: told where it is needed
+        if not table.exists() or table.is_dir():
+            continue
+        if not table.is_file():
+            raise ColorError(
+                f"The OpenColorIO configuration {what} reads {table}, which is a device or a pipe and no "
+                "look-up table. Use another one."
+            )
+        if table.stat().st_size > MAX_LUT_MB << 20:
+            raise ColorError(
+                f"The OpenColorIO configuration {what} reads {table}, which has more than {MAX_LUT_MB} MB. "
+                "Use another one."
+            )
+
+
+def _file_transforms(config: ocio.Config) -> Iterator[ocio.FileTransform]:
+    """Find the look-up tables of everything in a configuration."""
+    waiting: list[ocio.Transform | None] = []
+    for space in config.getColorSpaces(ocio.SEARCH_REFERENCE_SPACE_ALL, ocio.COLORSPACE_ALL):
+        waiting += (space.getTransform(way) for way in _SPACE_WAYS)
+    for view in config.getViewTransforms():
+        waiting += (view.getTransform(way) for way in _VIEW_WAYS)
+    for look in config.getLooks():
+        waiting += (look.getTransform(), look.getInverseTransform())
+    for named in config.getNamedTransforms(ocio.NAMEDTRANSFORM_ALL):
+        waiting += (named.getTransform(way) for way in _WAYS)
+    while waiting:
+        transform = waiting.pop()
+        if isinstance(transform, ocio.FileTransform):
+            yield transform
+        elif isinstance(transform, ocio.GroupTransform):
+            waiting += transform
 
 
 def read_shipped_config() -> ocio.Config:
@@ -83,6 +152,8 @@ def _opened(path: str) -> ocio.Config:
     On Windows OpenColorIO opens none whose path has letters beyond ASCII, as a user's home folder may: such a
     one is read for it. An archive (.ocioz) it has to open itself.
     """
+    if damaged := damage(Path(path)):
+        raise ColorError(damaged)
     if sys.platform == "win32" and not path.isascii() and not path.lower().endswith(".ocioz"):
         config = ocio.Config.CreateFromStream(Path(path).read_text(encoding="utf-8"))
         config.setWorkingDir(str(Path(path).absolute().parent))

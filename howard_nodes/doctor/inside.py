@@ -51,6 +51,7 @@ def main() -> None:
         _look(package, partial(_library, package, module))
     for name, look in (
         ("device", _device),
+        ("shipped files", _shipped),
         ("weights", _weights),
         ("colour", _colour),
         ("files", _files),
@@ -103,6 +104,16 @@ def _device() -> list[Finding]:
     elif device.type == "cpu":
         value += f", {torch.get_num_threads()} threads; this torch is built for the CPU alone"
     return [Finding("device", value)]
+
+
+def _shipped() -> list[Finding]:
+    from howard_nodes.shipped import damage, shipped_files
+
+    files = shipped_files()
+    problems = [problem for file in files if (problem := damage(file))]
+    names = ", ".join(file.name for file in files)
+    value = f"{names}: {'not all are' if problems else 'all are'} as they were made"
+    return [Finding("shipped files", value, " ".join(problems))]
 
 
 def _weights() -> list[Finding]:

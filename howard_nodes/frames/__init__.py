@@ -15,14 +15,15 @@ from howard_nodes.frames.footage import (
 from howard_nodes.frames.frame import HALF_MAX, Frame, Window, carried_over, check_size, fit_window, sanitize
 from howard_nodes.frames.halves import halves
 from howard_nodes.frames.held import Held
-from howard_nodes.frames.inside import FORMATS, FileInfo, PartInfo
+from howard_nodes.frames.inside import FileInfo, PartInfo
+from howard_nodes.frames.limits import MAX_FRAMES
 from howard_nodes.frames.metadata import TypedValue
 from howard_nodes.frames.movie import TIMECODE, Movie
 from howard_nodes.frames.movie_info import MovieInfo
 from howard_nodes.frames.narrowed import Narrowed
+from howard_nodes.frames.opening import FORMATS
 from howard_nodes.frames.reading import has_layer, inspect_file, read_attributes, read_frame, verify_file
 from howard_nodes.frames.sequence import (
-    MAX_FRAMES,
     Sequence,
     expected_frames,
     format_frames,

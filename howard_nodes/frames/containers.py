@@ -11,6 +11,7 @@ import av
 
 from howard_nodes.atomic import absolute
 from howard_nodes.errors import InputError
+from howard_nodes.frames.claims import check_movie
 from howard_nodes.frames.decoding import FFMPEG_ERRORS, reason
 
 __all__ = ["MOVIE_SUFFIXES", "check_file", "is_cover", "is_movie", "open_container", "video_stream"]
@@ -46,7 +47,7 @@ def is_movie(path: str | Path) -> bool:
 
 
 def check_file(path: Path) -> None:
-    """Make sure that there is a file that can be opened. Raises `InputError`."""
+    """Make sure that a file can be opened and asks for no more than it may. Raises `InputError`."""
     if not path.exists():
         raise InputError(f"{path}: no such file.")
     if not path.is_file():
@@ -58,6 +59,7 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: cannot be opened: {error.strerror}.") from error
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes); copy it again.")
+    check_movie(path)
 
 
 def open_container(path: Path) -> Any:

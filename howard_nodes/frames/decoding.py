@@ -13,6 +13,7 @@ import av.error
 import numpy as np
 
 from howard_nodes.errors import InputError
+from howard_nodes.frames.limits import MAX_FRAMES
 
 __all__ = [
     "FFMPEG_ERRORS",
@@ -142,11 +143,16 @@ def _timing_from_index(container: Any, stream: Any, path: Path, nominal: Fractio
         count = stream.duration or 0
         if count <= 0 or nominal is None or stream.time_base * nominal != 1:
             return None
+        if count > MAX_FRAMES:
+            raise _too_long(path)
         pts = np.arange(count, dtype=np.int64) + (stream.start_time or 0)
         return Timing(pts, np.arange(count), stream.time_base, nominal)
-    entries = list(getattr(stream, "index_entries", None) or ())
-    if not entries or len(entries) != stream.frames:
+    listed = getattr(stream, "index_entries", None) or ()
+    if not listed or len(listed) != stream.frames:
         return None
+    if len(listed) > MAX_FRAMES:
+        raise _too_long(path)
+    entries = list(listed)
     if any(entry.is_discard or not entry.is_keyframe for entry in entries):
         return None
     pts = np.array([entry.timestamp for entry in entries], np.int64)
@@ -157,6 +163,12 @@ def _timing_from_index(container: Any, stream: Any, path: Path, nominal: Fractio
     size = path.stat().st_size
     cut = sum(entry.pos + entry.size > size for entry in entries)
     return Timing(pts, np.arange(len(pts)), stream.time_base, nominal, notes=_cut_short(len(pts), cut))
+
+
+def _too_long(path: Path) -> InputError:
+    return InputError(
+        f"{path}: has more than {MAX_FRAMES} frames: it is damaged, or made to do harm; cut it into shots."
+    )
 
 
 def _cut_short(count: int, lost: int) -> tuple[TimingNote, ...]:
@@ -180,6 +192,8 @@ def _timing_from_packets(container: Any, stream: Any, path: Path, nominal: Fract
         for packet in container.demux(stream):
             if packet.size == 0 or getattr(packet, "is_discard", False):
                 continue
+            if len(pts) == MAX_FRAMES:
+                raise _too_long(path)
             pts.append(packet.pts)
             keys.append(bool(packet.is_keyframe))
     except FFMPEG_ERRORS as error:

@@ -11,6 +11,7 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from howard_nodes.errors import FrameError
+from howard_nodes.frames.claims import check_size_claim
 from howard_nodes.frames.color_tags import COLORSPACE_ATTRIBUTE
 from howard_nodes.frames.tags import space_of
 
@@ -42,6 +43,8 @@ def unpacked(path: Path, frame: int | None) -> Iterator[Path]:
         picture = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
         if not len(picture):
             raise ValueError("it has no picture that can be decoded")
+        width, height = picture.size
+        check_size_claim(width, height, 4 if picture.has_alpha else 3, path, frame)
         pixels = np.asarray(picture)
     except (ValueError, RuntimeError, EOFError, SyntaxError, MemoryError, OSError) as error:
         raise FrameError(

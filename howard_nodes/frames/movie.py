@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from howard_nodes.errors import FrameError, InputError, UnsupportedError
+from howard_nodes.frames.claims import check_size_claim
 from howard_nodes.frames.containers import check_file, is_cover, open_container, video_stream
 from howard_nodes.frames.decoding import (
     FFMPEG_ERRORS,
@@ -173,6 +174,7 @@ class Movie:
             picture = self._picture(frame)
             look = self._look_at(picture)
         size = (picture.width, picture.height)
+        check_size_claim(*size, len(look.channels), self._path, frame)
         try:
             pixels, channels = to_pixels(
                 planes_of(picture),

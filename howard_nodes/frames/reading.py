@@ -10,27 +10,25 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from howard_nodes.errors import FrameError, UnsupportedError
+from howard_nodes.frames.claims import check_size_claim
 from howard_nodes.frames.color_tags import tagged_colorspace
 from howard_nodes.frames.frame import Frame, Window
 from howard_nodes.frames.header import channels_of, message_of, text_of
 from howard_nodes.frames.heif import is_heif
 from howard_nodes.frames.inside import (
-    FORMATS,
     FileInfo,
     PartInfo,
     choose,
-    explain,
     layer_of,
     layers_of,
-    opened,
     orientation_of,
-    parts_of,
     pixel_aspect_of,
     short_name,
     what_is_there,
     windows,
 )
 from howard_nodes.frames.metadata import all_attributes, carried_metadata
+from howard_nodes.frames.opening import FORMATS, explain, opened, parts_of
 from howard_nodes.frames.orientation import Orientation
 
 __all__ = ["check_picture", "has_layer", "inspect_file", "read_attributes", "read_frame", "verify_file"]
@@ -124,7 +122,7 @@ def read_frame(
     """
     path = Path(path)
     with opened(path, frame) as source:
-        specs = parts_of(source)
+        specs = parts_of(source, path, frame)
         found = choose(specs, layer, part)
         if found is None:
             raise _no_such(specs, layer, part, path, frame)
@@ -203,6 +201,9 @@ def _refuse(
         raise UnsupportedError("deep EXR is not supported; flatten the file first", path=path, frame=frame)
     if spec.depth > 1:
         raise UnsupportedError("is a volume, not an image", path=path, frame=frame)
+    # What lies between two channels is read with them; a picture is laid into its display window.
+    check_size_claim(spec.width, spec.height, max(chosen) + 1 - min(chosen), path, frame)
+    check_size_claim(spec.full_width, spec.full_height, len(chosen), path, frame)
     prefix = names[chosen[0]].rpartition(".")[0]
     if {short_name(names[i]) for i in chosen} <= {"Y", "A"} and f"{prefix}.RY".lstrip(".") in names:
         raise UnsupportedError(
@@ -223,7 +224,7 @@ def inspect_file(path: Path | str) -> FileInfo:
     path = Path(path)
     with opened(path, None) as source:
         parts = []
-        specs = parts_of(source)
+        specs = parts_of(source, path, None)
         for index, spec in enumerate(specs):
             data_window, display_window, aspect = _upright(source, spec)
             parts.append(
@@ -258,7 +259,7 @@ def check_picture(path: Path | str, *, layer: str | None = None, frame: int | No
     """
     path = Path(path)
     with opened(path, frame) as source:
-        specs = parts_of(source)
+        specs = parts_of(source, path, frame)
         found = choose(specs, layer, None)
         if found is None:
             raise _no_such(specs, layer, None, path, frame)
@@ -274,8 +275,9 @@ def has_layer(path: Path | str, layer: str) -> bool:
     FrameError
         If the file is missing or its header cannot be read.
     """
-    with opened(Path(path), None) as source:
-        return choose(parts_of(source), layer, None) is not None
+    path = Path(path)
+    with opened(path, None) as source:
+        return choose(parts_of(source, path, None), layer, None) is not None
 
 
 def read_attributes(path: Path | str) -> dict[str, Any]:
@@ -318,9 +320,10 @@ def verify_file(
     with opened(path, None) as source:
         if _cut_short(path, source.format_name()):
             raise FrameError("is truncated, the end of the file is missing", path=path)
-        for index, spec in enumerate(parts_of(source)):
+        for index, spec in enumerate(parts_of(source, path, None)):
             if spec.deep:
                 raise FrameError("deep EXR is not supported; flatten the file first", path=path)
+            check_size_claim(spec.width, min(spec.height, _BAND), spec.nchannels, path, None)
             source.seek_subimage(index, 0)
             step = -(-_BAND // spec.tile_height) * spec.tile_height if spec.tile_height else _BAND
             starts = range(0, spec.height, step)

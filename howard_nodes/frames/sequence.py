@@ -16,13 +16,11 @@ import fileseq
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames.digests import file_digest
 from howard_nodes.frames.frame import Frame
+from howard_nodes.frames.limits import MAX_FRAMES
 from howard_nodes.frames.reading import check_picture, has_layer, inspect_file, read_frame, verify_file
 from howard_nodes.system.files import long_path, same_name, split_folder
 
-__all__ = ["MAX_FRAMES", "Sequence", "expected_frames", "format_frames", "name_frames", "parse_frames"]
-
-MAX_FRAMES = 1_000_000
-"""More frames than this in one list are taken for a slip of the finger (11 hours at 24 a second)."""
+__all__ = ["Sequence", "expected_frames", "format_frames", "name_frames", "parse_frames"]
 
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?:[x:](\d+))?)?", re.ASCII)
 _PADDING = re.compile(r"#+|@+|%0?\d*d|\$F\d*")

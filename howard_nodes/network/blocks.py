@@ -80,7 +80,8 @@ def refine_blocks(
             weights, pictures, coarse, n[part], row[part], column[part], edge, height, width
         )
         block, patch_row, patch_column = chosen[part].nonzero(as_tuple=True)
-        values = _patches(values, edge, 4)[block, patch_row, patch_column]
+        # Pictures are in the network's numbers, which on a GPU are half; coarse maps never are.
+        values = _patches(values, edge, 4)[block, patch_row, patch_column].to(out_alpha.dtype)
         pixels = _patches(pixels, edge, 3)[block, patch_row, patch_column]
         at = (n[part][block] * height + (row[part][block] * edge + patch_row) * 4) * (width // 4)
         at = at + column[part][block] * edge + patch_column

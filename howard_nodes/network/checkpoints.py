@@ -16,6 +16,9 @@ from howard_nodes.errors import WeightsError
 
 __all__ = ["read_checkpoint"]
 
+_MOST_UNPACKED = 4  # times its size on disk
+_SMALL = 64 << 20  # bytes of code and of names, which are packed well
+
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Read a state dict or a TorchScript archive without running anything in it."""
@@ -52,6 +55,12 @@ def _is_torchscript(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
+        # torch keeps tensors as they are, and packs little else: what unpacks to more is no checkpoint.
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _MOST_UNPACKED * path.stat().st_size + _SMALL:
+            raise WeightsError(
+                f"{path}: refused: it unpacks to {unpacked >> 20} MB, it is damaged or made to do harm."
+            )
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 

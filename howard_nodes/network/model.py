@@ -170,7 +170,7 @@ class MattingNetwork(nn.Module):
         else:
             chosen = select_region(coarse.error, height // 4, width // 4, **options)
             alpha, foreground = refine_blocks(self.refiner, plate, clean, *maps, coarse.features, chosen)
-            region = chosen.unsqueeze(1).to(plate.dtype)
+            region = chosen.unsqueeze(1).to(alpha.dtype)
         return Refined(
             alpha[:, :, :rows, :columns],
             foreground[:, :, :rows, :columns],

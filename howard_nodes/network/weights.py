@@ -24,6 +24,7 @@ from howard_nodes.atomic import write_file
 from howard_nodes.errors import WeightsError
 from howard_nodes.network.checkpoints import read_checkpoint
 from howard_nodes.network.model import MattingNetwork
+from howard_nodes.shipped import DATA, damage
 from howard_nodes.system.machine import data_folder
 
 __all__ = [
@@ -71,7 +72,7 @@ def shipped_weights_folder() -> Path:
     Path
         A folder of the package.
     """
-    return Path(__file__).parent.parent / "data"
+    return DATA
 
 
 def user_weights_folder() -> Path:
@@ -106,9 +107,12 @@ def load_weights(name_or_path: str | Path | None = None, *, fused: bool = True) 
     Raises
     ------
     WeightsError
-        Where there is no such file, or it is damaged or not of one of Howard's networks.
+        Where there is no such file, or it is damaged or not of one of Howard's networks. Weights that came
+        with Howard are checked by their hash.
     """
     path = _find(name_or_path)
+    if damaged := damage(path):
+        raise WeightsError(damaged)
     state, metadata = _read_safetensors(path)
     network = _build(state, path)
     network.backbone_scale = _scale(metadata, network.backbone_scale)

@@ -247,7 +247,7 @@ def test_a_picture_beyond_the_limit_says_how_to_raise_it(tmp_path: Path) -> None
     usual = oiio.get_int_attribute("limits:imagesize_MB")
     oiio.attribute("limits:imagesize_MB", 1)
     try:
-        with pytest.raises(FrameError, match=r"says 600x600.*OPENIMAGEIO_OPTIONS=limits:imagesize_MB=2"):
+        with pytest.raises(FrameError, match=r"says 600x600.*HOWARD_MAX_FRAME_MB=3"):
             read_frame(tmp_path / "x.exr")
     finally:
         oiio.attribute("limits:imagesize_MB", usual)

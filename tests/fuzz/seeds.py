@@ -10,8 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from guard.hostile import MOVIES, PICTURES
 
 __all__ = ["KINDS", "make_seeds"]
+
+_HOSTILE = {
+    "exr": ("size.exr", "display.exr", "tile.exr"),
+    "png": ("size.png",),
+    "tiff": ("size.tif", "packed.tif", "strip.tif"),
+    "dpx": ("size.dpx",),
+    "heic": ("size.heic", "large.heic"),
+    "mov": ("samples.mov", "size.mov"),
+    "video": ("units.mxf",),
+}
+"""Headers that ask for too much: refused as they are, and what is changed in them may not be worse."""
 
 _WIDTH, _HEIGHT = 20, 14
 _METADATA = {
@@ -40,7 +52,10 @@ def make_seeds(kind: str, folder: Path) -> dict[str, bytes]:
     dict of str to bytes
         By name, with the suffix of their format. Those called refused-... are valid and of no use to Howard.
     """
-    return KINDS[kind](folder)
+    hostile = {**PICTURES, **MOVIES}
+    return KINDS[kind](folder) | {
+        f"refused-{name}": hostile[name][0](folder / name) for name in _HOSTILE.get(kind, ())
+    }
 
 
 def _read(folder: Path) -> dict[str, bytes]:

@@ -21,6 +21,10 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from bill import addon_bill
+
 from howard_nodes import __version__
 from howard_nodes import client as worker_client
 from howard_nodes.description import describe
@@ -51,6 +55,7 @@ def write_source(folder: Path) -> Path:
     build_wheel(carried)
     pip_wheel(carried)
     (carried / "constraints.txt").write_text(_tested_versions(), encoding="utf-8")
+    (folder / "sbom.cdx.json").write_text(addon_bill(carried), encoding="utf-8")
     (folder / "node.json").write_text(json.dumps(describe(), indent=1) + "\n", encoding="utf-8")
     shutil.copyfile(ROOT / "LICENSES" / "GPL-3.0-or-later.txt", folder / "LICENSE-GPL-3.0-or-later.txt")
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE-Apache-2.0.txt")
@@ -76,7 +81,7 @@ def build_wheel(folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         # From a copy: what older builds left in the checkout is not packed, and nothing new is left in it.
         source = Path(scratch)
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
+        for name in ("pyproject.toml", "setup.py", "sbom.cdx.json", "README.md", "LICENSE"):
             shutil.copyfile(ROOT / name, source / name)
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "howard_nodes", source / "howard_nodes", ignore=ignored)
