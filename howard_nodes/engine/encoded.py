@@ -12,6 +12,8 @@ from howard_nodes.engine.results import Prediction
 
 __all__ = ["encoded_colors", "encoded_picture", "light_of", "plane", "solver_estimate"]
 
+_COLORS = 8192  # decoded at a time
+
 
 def encoded_picture(linear: np.ndarray, exposure: float) -> Tensor:
     """Encode a picture, H W 3 linear Rec.709: 1 3 H W, channels last."""
@@ -28,7 +30,9 @@ def light_of(encoded: np.ndarray, exposure: float, config: ColorConfig, space: s
     """Take colours, N 3, from the network's encoding to scene-linear: the inverse of `encoded_colors`."""
     if not len(encoded):
         return encoded
-    light = decode(torch.from_numpy(encoded), exposure).numpy()
+    # In parts of one size: where threads split an array, its numbers are rounded otherwise.
+    parts = torch.from_numpy(encoded).split(_COLORS)
+    light = torch.cat([decode(part, exposure) for part in parts]).numpy()
     return config.from_linear_rec709(light[None], space)[0]
 
 

@@ -106,9 +106,15 @@ class LightRefiner(nn.Module):
                 x = F.relu(down(level.gathered(x)))
         for level, block, up in list(zip(levels, self.after, self.up, strict=False))[::-1]:
             x = block(seen.pop() + level.handed_down(up(x)), level)
-        return self._judged(self.out(x), inputs)
+        # Cells in parts of one size: where threads split an array, its numbers are rounded otherwise.
+        parts = [slice(first, first + _CHUNK) for first in range(0, max(len(x), 1), _CHUNK)]
+        judged = [vars(self._judged(x[part], inputs[part])).values() for part in parts]
+        return Judged(*(torch.cat(values) for values in zip(*judged, strict=True)))
 
-    def _judged(self, out: Tensor, inputs: Tensor) -> Judged:
+    def _judged(self, x: Tensor, inputs: Tensor) -> Judged:
+        # Channels to a power of 2, which are added up alike on however many threads.
+        more = (0, -_OUT % 32)
+        out = F.linear(x, F.pad(self.out.weight, (0, 0, *more)), F.pad(self.out.bias, more))
         pixels = inputs[:, : 4 * _PIXEL].unflatten(1, (4, _PIXEL))
         believed, error, unmixed, deviation, light = pixels[..., 6:11].unbind(2)
         steps = out[:, :16].unflatten(1, (4, 4))
@@ -119,7 +125,7 @@ class LightRefiner(nn.Module):
         free = (_FREE * doubted).clamp(max=1.0)
         doubt = free * (0.3 * deviation + steps[..., 3])
         color = inputs[:, 4 * _PIXEL : 4 * _PIXEL + 3]
-        return Judged(unmixed + free * change, doubt, color + out[:, 16:])
+        return Judged(unmixed + free * change, doubt, color + out[:, 16:_OUT])
 
 
 class _Block(nn.Module):
