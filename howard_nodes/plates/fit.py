@@ -22,7 +22,7 @@ from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
 from howard_nodes.frames import format_frames, name_frames
 
-__all__ = ["FrameFit", "ShotFit", "Source", "Verdict"]
+__all__ = ["FrameFit", "ShotFit", "Source", "Verdict", "fit_from_json", "fit_to_json"]
 
 Array = NDArray[Any]
 Verdict = Literal["good", "doubtful", "failed"]
@@ -129,7 +129,7 @@ class FrameFit:
     @property
     def fingerprint(self) -> str:
         """A hash of what the fit does to the pixels; what it says about them is left out."""
-        known = _to_json(self)
+        known = fit_to_json(self)
         does = {key: known[key] for key in ("sources", "flow", "gain", "gain_field", "ceiling")}
         if self.gain_rows is not None:
             does["gain_rows"] = known["gain_rows"]
@@ -232,7 +232,7 @@ class ShotFit:
         # A line a frame: to be read, searched and compared.
         head = json.dumps(document, indent=1, ensure_ascii=False).removesuffix("\n}")
         entries = (
-            json.dumps(_to_json(self.frames[number]), ensure_ascii=False) for number in sorted(self.frames)
+            json.dumps(fit_to_json(self.frames[number]), ensure_ascii=False) for number in sorted(self.frames)
         )
         lines = head + ',\n "frames": [\n  ' + ",\n  ".join(entries) + "\n ]\n}"
         write_file(path, lines + "\n")
@@ -255,7 +255,7 @@ class ShotFit:
                 "make it again."
             )
         try:
-            fits = [_from_json(entry) for entry in document["frames"]]
+            fits = [fit_from_json(entry) for entry in document["frames"]]
             width, height = (_whole(side) for side in document["size"])
             return cls(
                 (width, height),
@@ -275,7 +275,8 @@ def _mean(values: Iterable[float]) -> float:
     return round(sum(listed) / len(listed), 6) if listed else 0.0
 
 
-def _to_json(fit: FrameFit) -> dict[str, Any]:
+def fit_to_json(fit: FrameFit) -> dict[str, Any]:
+    """Give a frame's fit as JSON has it; numbers keep their bits."""
     known = {key: value for key, value in asdict(fit).items() if key != "flow"}
     if fit.flow is not None:
         packed = zlib.compress(np.ascontiguousarray(fit.flow, "<f4").tobytes(), 6)
@@ -286,7 +287,8 @@ def _to_json(fit: FrameFit) -> dict[str, Any]:
     return known
 
 
-def _from_json(entry: dict[str, Any]) -> FrameFit:
+def fit_from_json(entry: dict[str, Any]) -> FrameFit:
+    """Read a frame's fit. Raises `KeyError`, `TypeError`, `ValueError` or `zlib.error` where it is damaged."""
     known = dict(entry)
     known["frame"] = _whole(known["frame"])
     known["sources"] = tuple(
