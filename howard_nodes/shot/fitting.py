@@ -77,26 +77,21 @@ def fit_plates(
     path = Path(job.output)
     if path.suffix.lower() != ".json":
         raise InputError(f"{path}: a fit is written as JSON; use a name that ends in .json.")
-    plates = plates_of(job, ColorConfig.load(job.ocio), on_event)
+    config = ColorConfig.load(job.ocio)
+    plates = plates_of(job, config, on_event)
     frames = _frames(part, plates)
     check_folder(path, make=make_folder)
-    warm = warm_of(job, plates.plate.config, on_event)
+    warm = warm_of(job, config, on_event)
+    work = _Parts(path, plates, warm, on_event)
+    if part == SCOUT:
+        work.scout()
+        return PlateReport((), {})
     on_event(started(frames, warm, job))
-    fit: ShotFit | None = None
-    if part is None:
-        plates.solve(warm.engine, report=job.output)
-        fit = plates.fit
-        fitted = set() if fit is None else set(fit.frames)
+    if part in (None, JOIN):
+        fit = work.whole() if part is None else work.join()
+        fitted = set(fit.frames)
     else:
-        work = _Parts(path, plates, warm, on_event)
-        if part == SCOUT:
-            work.scout()
-            fitted = set()
-        elif part == JOIN:
-            fit = work.join()
-            fitted = set(fit.frames)
-        else:
-            fitted = work.fit(frames)
+        fit, fitted = None, work.fit(frames)
     done = [frame for frame in frames if frame in fitted]
     failed = {frame: f"frame {frame}: could not be read." for frame in frames if frame not in fitted}
     for frame, message in failed.items():
@@ -107,9 +102,7 @@ def fit_plates(
 
 def _frames(part: str | None, plates: Plates) -> tuple[int, ...]:
     """List what a part fits. Raises `InputError` for frames that are not the shot's."""
-    if part == SCOUT:
-        return ()
-    if part in (None, JOIN):
+    if part in (None, SCOUT, JOIN):
         return plates.frames
     frames = parse_frames(part)
     beyond = set(frames) - set(plates.fitted_frames())
@@ -131,6 +124,12 @@ class _Parts:
         frames = format_frames(plates.fitted_frames())
         self._made_of = key_of(__version__, warm.key, knobs, takes, plates.offset, frames)
 
+    def whole(self) -> ShotFit:
+        """Fit the shot in one go."""
+        self._plates.solve(self._warm.engine, report=str(self._fit))
+        assert self._plates.fit is not None
+        return self._plates.fit
+
     def scout(self) -> None:
         """Look at the shot."""
         from howard_nodes.plates.parts import ScoutFile, scout_path
@@ -138,7 +137,10 @@ class _Parts:
 
         plates = self._plates
         scouted = scout_shot(plates.takes(self._warm.engine), plates.settings, plates.tell_of_shot)
-        ScoutFile(scouted, self._made_of).save(scout_path(self._fit))
+        path = scout_path(self._fit)
+        ScoutFile(scouted, self._made_of).save(path)
+        moves = "moves" if scouted.still is None else "stands still"
+        self._tell(Note(f"{path}: {len(scouted.frames)} frames, the camera {moves}"))
 
     def fit(self, frames: tuple[int, ...]) -> set[int]:
         """Fit some frames, unless that was done before; give those that could be read."""

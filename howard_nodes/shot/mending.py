@@ -20,7 +20,9 @@ JOB_VARIABLE = "HOWARD_JOB"
 def mended_by(step: str, part: str) -> str:
     """Say what makes a part again: the job's step, or this very command with another `--part`."""
     job = os.environ.get(JOB_VARIABLE)
-    return f"howard farm run {shlex.quote(job)} --step {step}" if job else f"the same command with --part {part}"
+    if not job:
+        return f"the same command with --part {part}"
+    return f"howard farm run {shlex.quote(job)} --step {step}, then submit the job again"
 
 
 def what_is_missing(what: str, missing: Iterable[int], refused: Mapping[str, str], step: str) -> str:
@@ -40,10 +42,7 @@ def what_is_missing(what: str, missing: Iterable[int], refused: Mapping[str, str
     numbers = name_frames(missing)
     why = "".join(f"; {name} {reason}" for name, reason in list(refused.items())[:3])
     more = f"; and {len(refused) - 3} more like these" if len(refused) > 3 else ""
-    return (
-        f"no {what} of the frames {numbers}{why}{more}: make them with {mended_by(step, numbers)}, then "
-        "submit the job again"
-    )
+    return f"no {what} of the frames {numbers}{why}{more}: make them with {mended_by(step, numbers)}"
 
 
 def other_version(howard: str) -> str:
