@@ -72,7 +72,7 @@ def verify(
         str | None,
         typer.Option(
             metavar="RANGE|join",
-            help="Check these of --frames only; then put all parts together with join, without reading frames.",
+            help="Check these of --frames only; join puts all parts together, and reads no frame.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines on stdout.")] = False,
@@ -85,8 +85,8 @@ def verify(
 
     [bold]Example:[/bold]  howard verify out/shot.####.exr --frames 1001-1240 --page out/shot.html
 
-    Exit codes: 0 all frames passed, or their part is written; 1 frames missing, corrupt, different or without a
-    fit; 2 wrong input.
+    Exit codes: 0 all frames passed, or a part is written, 1 frames missing, corrupt, different or without a
+    fit, 2 wrong input.
     """
     from howard_nodes.errors import InputError
     from howard_nodes.frames import expected_frames, format_frames, parse_frames
@@ -219,9 +219,7 @@ def _files(checking: Iterator[CheckedFrame[Any]]) -> Iterator[CheckedFile]:
         yield from frame.files
 
 
-def _told(
-    checks: Iterator[CheckedFile], count: int, as_json: bool, as_openjd: bool
-) -> Iterator[CheckedFile]:
+def _told(checks: Iterator[CheckedFile], count: int, as_json: bool, as_openjd: bool) -> Iterator[CheckedFile]:
     """Tell of each file that is checked, of so many."""
     for number, checked in enumerate(_with_bar(checks, count, as_json), 1):
         if as_json:

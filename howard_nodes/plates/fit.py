@@ -288,7 +288,7 @@ def fit_to_json(fit: FrameFit) -> dict[str, Any]:
 
 
 def fit_from_json(entry: dict[str, Any]) -> FrameFit:
-    """Read a frame's fit. Raises `KeyError`, `TypeError`, `ValueError` or `zlib.error` where it is damaged."""
+    """Read a frame's fit. Raises `KeyError`, `TypeError`, `ValueError`, `zlib.error`: it is damaged."""
     known = dict(entry)
     known["frame"] = _whole(known["frame"])
     known["sources"] = tuple(

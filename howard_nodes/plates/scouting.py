@@ -66,9 +66,11 @@ class Scouted:
 
 
 def scout_shot(
-    takes: Takes, settings: FitSettings, on_note: Callable[[str, bool], None] = lambda _message, _warning: None
+    takes: Takes,
+    settings: FitSettings,
+    on_note: Callable[[str, bool], None] = lambda _message, _warning: None,
 ) -> Scouted:
-    """Look at a shot: which clean frames belong to which, whether the camera moves, whether the plate is clean.
+    """Look at a shot: which clean frames belong to which, whether the camera moves, what is amiss.
 
     Parameters
     ----------

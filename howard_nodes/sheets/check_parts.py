@@ -8,7 +8,7 @@ of all frames comes to, and no frame is read again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,9 @@ class CheckParts:
             view = checked.seen
             if view is not None:
                 alpha = view.alpha if checked.frame in first | last else None
-                view = FrameView({}, {}, alpha, view.error, view.error_layer, album.changes.get(checked.frame))
+                view = FrameView(
+                    {}, {}, alpha, view.error, view.error_layer, album.changes.get(checked.frame)
+                )
             seen.append(CheckedFrame(checked.frame, checked.files, view))
             yield checked
         album.finish()
@@ -196,7 +198,7 @@ class CheckParts:
         }
         return save(arrays, {_KEY: json.dumps(head)})
 
-    def _read(self, part: _Part) -> Iterator[Checked]:
+    def _read(self, part: _Part) -> Generator[Checked]:
         """Give a part's frames, in order; its pictures are read one frame at a time."""
         facts = [json.loads(one) for one in part.head["facts"]]
         sequences = list(self._result.values())

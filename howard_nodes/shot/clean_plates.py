@@ -27,7 +27,15 @@ from howard_nodes.shot.pair import Plates
 from howard_nodes.shot.plan import open_plate, open_plates
 from howard_nodes.shot.take import VALID_LAYER, Light, Take
 
-__all__ = ["PlateReport", "align_plates", "build_plates", "finished", "plates_of", "started", "warm_of"]
+__all__ = [
+    "PlateReport",
+    "align_plates",
+    "build_plates",
+    "plates_of",
+    "say_finished",
+    "say_started",
+    "warm_of",
+]
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     frames = plates.frames
     output = _output(job, frames, (plates.plate, plates.clean))
     warm = warm_of(job, config, on_event)
-    on_event(started(frames, warm, job))
+    on_event(say_started(frames, warm, job))
     plates.solve(warm.engine, job.fit, job.report)
     done: list[int] = []
     failed: dict[int, str] = {}
@@ -102,7 +110,7 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
             continue
         done.append(frame)
         on_event(FrameDone(frame, (path,), time.monotonic() - started))
-    on_event(finished(done, failed, began))
+    on_event(say_finished(done, failed, began))
     return PlateReport(tuple(done), failed, fit=plates.fit)
 
 
@@ -143,7 +151,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     present = plate.footage.select(frames)
     check_readable(plate.footage, present[0], layer=job.layer)
     warm = warm_of(job, config, on_event)
-    on_event(started(present, warm, job))
+    on_event(say_started(present, warm, job))
     first = plate.light(present[0])
     space, display = first.space, first.header.display_window
     headers: dict[int, Light] = {}
@@ -205,7 +213,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
         on_event(FrameDone(frame, (path,), time.monotonic() - started))
     if job.report is not None:
         _save_report(Path(job.report), built, present)
-    on_event(finished(done, failed, began))
+    on_event(say_finished(done, failed, began))
     return PlateReport(tuple(done), failed, built=built)
 
 
@@ -221,7 +229,7 @@ def warm_of(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> War
     return Warm(0).engine(config, job.settings, job, lambda message: tell(Note(message, warning=True)))
 
 
-def started(frames: tuple[int, ...], warm: WarmEngine, job: Job) -> Started:
+def say_started(frames: tuple[int, ...], warm: WarmEngine, job: Job) -> Started:
     """Say that work on some frames begins."""
     engine = warm.engine
     return Started(
@@ -234,7 +242,7 @@ def started(frames: tuple[int, ...], warm: WarmEngine, job: Job) -> Started:
     )
 
 
-def finished(done: list[int], failed: dict[int, str], began: float) -> Finished:
+def say_finished(done: list[int], failed: dict[int, str], began: float) -> Finished:
     """Say that it is over."""
     return Finished(format_frames(done), "", format_frames(failed), time.monotonic() - began)
 

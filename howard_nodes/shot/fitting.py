@@ -1,4 +1,4 @@
-"""What `howard plate fit` does: how a clean plate fits its plate, as a file; in one go, or in parts on a farm.
+"""What `howard plate fit` writes: how a clean plate fits its plate; in one go, or in parts on a farm.
 
 The parts are a look at the whole shot (`scout`), its frames in any chunks, and what joins them (`join`). The
 joined fit has the bits of one that was made in one go.
@@ -21,12 +21,13 @@ from howard_nodes.engine.runtime import WarmEngine
 from howard_nodes.errors import InputError
 from howard_nodes.frames import format_frames, name_frames, parse_frames
 from howard_nodes.plates.fit import ShotFit
-from howard_nodes.shot.clean_plates import PlateReport, finished, plates_of, started, warm_of
+from howard_nodes.shot.clean_plates import PlateReport, plates_of, say_finished, say_started, warm_of
 from howard_nodes.shot.events import Event, FrameFailed, Note, PlatesFitted
 from howard_nodes.shot.mending import files_mark, mended_by, other_version, what_is_missing
 from howard_nodes.shot.pair import Plates
 
 if TYPE_CHECKING:
+    from howard_nodes.plates.frame_solving import Found
     from howard_nodes.plates.parts import ScoutFile
 
 __all__ = ["JOIN", "SCOUT", "fit_plates"]
@@ -86,7 +87,7 @@ def fit_plates(
     if part == SCOUT:
         work.scout()
         return PlateReport((), {})
-    on_event(started(frames, warm, job))
+    on_event(say_started(frames, warm, job))
     if part in (None, JOIN):
         fit = work.whole() if part is None else work.join()
         fitted = set(fit.frames)
@@ -96,7 +97,7 @@ def fit_plates(
     failed = {frame: f"frame {frame}: could not be read." for frame in frames if frame not in fitted}
     for frame, message in failed.items():
         on_event(FrameFailed(frame, message))
-    on_event(finished(done, failed, began))
+    on_event(say_finished(done, failed, began))
     return PlateReport(tuple(done), failed, fit=fit)
 
 
@@ -153,10 +154,13 @@ class _Parts:
             known = FitPart.load(path)
         except InputError:
             known = None
-        if known is not None and (known.frames, known.scout, known.files) == (frames, scout.mark, files):
-            if set(known.found) == set(frames):
-                self._tell(Note(f"{path}: was made before, of the same files; kept."))
-                return set(frames)
+        if (
+            known is not None
+            and (known.frames, known.scout, known.files) == (frames, scout.mark, files)
+            and set(known.found) == set(frames)
+        ):
+            self._tell(Note(f"{path}: was made before, of the same files; kept."))
+            return set(frames)
         takes = plates.takes(self._warm.engine)
         found = solve_frames(takes, plates.settings, scout.scouted, frames, plates.tell_of_fit)
         FitPart(frames, found, scout.mark, files).save(path)
@@ -168,7 +172,9 @@ class _Parts:
         from howard_nodes.plates.solving import joined
 
         scout = self._scouted()
-        found, covered, refused = {}, set[int](), {}
+        found: dict[int, Found] = {}
+        covered: set[int] = set()
+        refused: dict[str, str] = {}
         for path in fit_parts(self._fit):
             try:
                 part = FitPart.load(path)
