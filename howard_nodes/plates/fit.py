@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,8 @@ Verdict = Literal["good", "doubtful", "failed"]
 
 _VERDICTS: tuple[Verdict, ...] = ("good", "doubtful", "failed")
 _FORMAT = "howard-fit"
+_COMMA = ",\n"
+_LINE = re.compile(r'\s*\{"frame": (-?\d+),')
 _VERSION = 1
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -238,15 +241,26 @@ class ShotFit:
         write_file(path, lines + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> ShotFit:
+    def load(cls, path: Path, frames: Collection[int] | None = None) -> ShotFit:
         """Read a fit.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        frames : collection of int, optional
+            Those that are needed, of a shot that may have 100,000; by default all.
 
         Raises
         ------
         InputError
             The file is missing, damaged, or no fit.
         """
-        document = read_json(path, "make it with howard plate fit")
+        advice = "make it with howard plate fit"
+        if frames is None:
+            document = read_json(path, advice)
+        else:
+            document = read_json(path, advice, lambda text: _narrowed(text, set(frames)))
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
             raise InputError(f"{path}: is not a clean plate fit; make one with howard plate fit.")
         if document.get("version") != _VERSION:
@@ -268,6 +282,20 @@ class ShotFit:
             raise InputError(
                 f"{path}: is damaged ({type(error).__name__}: {error}); make it again."
             ) from error
+
+
+def _narrowed(text: str, frames: Container[int]) -> str:
+    """Leave out the lines of other frames."""
+    head, begins, rest = text.partition('\n "frames": [\n')
+    lines, ends, tail = rest.rpartition("\n ]\n")
+    if not begins or not ends:
+        return text
+    kept = [
+        line
+        for line in lines.split(_COMMA)
+        if (found := _LINE.match(line)) is None or int(found[1]) in frames
+    ]
+    return f"{head}{begins}{_COMMA.join(kept)}{ends}{tail}"
 
 
 def _mean(values: Iterable[float]) -> float:

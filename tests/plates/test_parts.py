@@ -16,6 +16,7 @@ from plates.test_solving import AT, Pictures, cleans, differs, plates, take, wal
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.plates import solving
+from howard_nodes.plates.fit import ShotFit
 from howard_nodes.plates.frame_solving import Found
 from howard_nodes.plates.parts import FitPart, ScoutFile, part_path, scout_path
 from howard_nodes.plates.scouting import scout_shot
@@ -130,3 +131,16 @@ def test_damaged_parts_are_refused(tmp_path):
             path.write_text(broken)
             with pytest.raises(InputError, match=str(path)):
                 load(path)
+
+
+def test_a_task_reads_of_a_long_fit_what_it_needs(tmp_path):
+    path = tmp_path / "shot.fit.json"
+    fit = fit_shot(takes("handheld"), FitSettings())
+    fit.save(path)
+    some = ShotFit.load(path, (1002, 1005))
+    assert sorted(some.frames) == [1002, 1005]
+    assert some.frames[1005].fingerprint == ShotFit.load(path).frames[1005].fingerprint
+    assert (some.size, some.static, some.notes) == (fit.size, fit.static, fit.notes)
+    path.write_text(path.read_text()[:-40])
+    with pytest.raises(InputError, match="is damaged"):
+        ShotFit.load(path, (1002, 1005))
