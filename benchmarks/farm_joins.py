@@ -3,9 +3,9 @@
     python benchmarks/farm_joins.py                       # some minutes, 2 GB of disk
     python benchmarks/farm_joins.py --frames 20000
 
-The shot is one frame of 640x360 under 100,000 names. A look at the shot and one chunk of each step are made as
-a worker makes them; the other chunks are copies of them under other frame numbers. Processor time is printed
-beside the time on the clock: on a machine that is busy with other things it says more.
+The shot is one frame of 640x360 under 100,000 names. A look at the shot and one chunk of each step are made
+as a worker makes them; the other chunks are copies of them under other frame numbers. Processor time is
+printed beside the time on the clock: on a machine that is busy with other things it says more.
 """
 
 from __future__ import annotations

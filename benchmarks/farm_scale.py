@@ -62,8 +62,11 @@ class Times:
 
     @classmethod
     def load(cls, path: Path, size: str) -> Times:
-        kept = json.loads(path.read_text(encoding="utf-8"))[size]
-        lists = {name: tuple(kept[name]) for name in ("starts", "frames", *ONCE)}
+        document = json.loads(path.read_text(encoding="utf-8"))
+        kept = document[size] | document["long"]
+        lists: dict[str, tuple[float, ...]] = {
+            name: tuple(kept[name]) for name in ("starts", "frames", *ONCE)
+        }
         return cls(**lists, **kept["bytes"])
 
 

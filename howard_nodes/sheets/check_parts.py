@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ class _Part:
     @property
     def frames(self) -> tuple[int, ...]:
         return parse_frames(self.head["frames"])
+
+    @property
+    def changes(self) -> dict[int, float]:
+        """How much alpha differs from the frame before, where that was in the part too."""
+        return {frame: about[2] for frame, _, about in self.head["checked"] if about and about[2] is not None}
 
 
 class CheckParts:
@@ -125,6 +130,7 @@ class CheckParts:
             Parts are missing, damaged, or of another shot or version.
         """
         parts: dict[int, _Part] = {}
+        changes: dict[int, float] = {}
         refused: dict[str, str] = {}
         for path in sorted(self._folder.glob("*+*.safetensors")):
             try:
@@ -139,6 +145,8 @@ class CheckParts:
                 refused[path.name] = "is of another check"
             else:
                 parts |= dict.fromkeys(frames, part)
+                # Of parts that overlap one may know what the other could not see.
+                changes |= part.changes
         missing = set(self._all) - set(parts)
         if missing:
             raise InputError(f"{self._folder}: {what_is_missing('check', missing, refused, 'Verify')}.")
@@ -146,7 +154,10 @@ class CheckParts:
         last = {part.path: frame for frame, part in sorted(parts.items())}
         for frame in self._all:
             path = parts[frame].path
-            yield next(one for one in readers[path] if one.frame == frame)
+            one = next(one for one in readers[path] if one.frame == frame)
+            if one.seen is not None:
+                one = replace(one, seen=replace(one.seen, change=changes.get(frame)))
+            yield one
             if last[path] == frame:
                 readers.pop(path).close()  # thousands of files are not open at a time
 
