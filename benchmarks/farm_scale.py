@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 TIMES = Path(__file__).with_name("farm_times.json")
-ONCE = ("fit", "verify", "scout", "join", "report")
+MEASURED = ("starts", "frames", "fit", "verify", "scout", "join", "report", "loading")
 BLOCK = 16  # frames of a fit that belong together: a chunk does half of one again, on average
 ALIKE = 25  # frames of a stretch that take about the same
 
@@ -44,6 +44,8 @@ class Times:
         Of those steps: once, and for each frame.
     scout, join, report : tuple of float
         Of the steps that a long shot has besides: the same.
+    loading : tuple of float
+        Of the shot's fit, by each task of Matte: seconds and bytes for each frame of the shot.
     plate, clean_plate, result, installation : float
         Bytes of a frame, of a task, of a frame, and of a worker's first start.
     """
@@ -55,6 +57,7 @@ class Times:
     scout: tuple[float, float]
     join: tuple[float, float]
     report: tuple[float, float]
+    loading: tuple[float, float]
     plate: float
     clean_plate: float
     result: float
@@ -64,9 +67,7 @@ class Times:
     def load(cls, path: Path, size: str) -> Times:
         document = json.loads(path.read_text(encoding="utf-8"))
         kept = document[size] | document["long"]
-        lists: dict[str, tuple[float, ...]] = {
-            name: tuple(kept[name]) for name in ("starts", "frames", *ONCE)
-        }
+        lists: dict[str, tuple[float, ...]] = {name: tuple(kept[name]) for name in MEASURED}
         return cls(**lists, **kept["bytes"])
 
 
@@ -332,7 +333,10 @@ class Simulation:
         seconds = self._random.choice(self._times.starts) * self._speed[worker]
         if task.kind != "Matte":
             seconds = getattr(self._times, task.kind.lower())[0] * self._speed[worker]
-        size = self._times.clean_plate + (0 if self._is_warm[worker] else self._times.installation)
+        long = len(self._shots[task.shot]) if self._farm.with_fit and task.kind == "Matte" else 0
+        seconds += long * self._times.loading[0]
+        size = self._times.clean_plate + long * self._times.loading[1]
+        size += 0 if self._is_warm[worker] else self._times.installation
         self._is_warm[worker] = True
 
         def ready() -> None:
@@ -452,7 +456,7 @@ def shots(times: Times, farm: Farm) -> None:
             (farm.frames, farm.fit_chunk) if farm.fit_chunk < length <= farm.frames else (farm.frames,)
         ):
             case = replace(farm, shot=length, with_fit=True, fit_chunk=size)
-            how = ", in chunks" if size < length else ""
+            how = ", chunks" if size < length else ""
             line(f"shots of {length:,}{how}", case, simulate(times, case))
 
 
