@@ -27,6 +27,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 TIMES = Path(__file__).with_name("farm_times.json")
+MEASURED = ("starts", "frames", "fit", "verify", "scout", "join", "report", "loading")
+BLOCK = 16  # frames of a fit that belong together: a chunk does half of one again, on average
 ALIKE = 25  # frames of a stretch that take about the same
 
 
@@ -40,6 +42,10 @@ class Times:
         Of tasks beside their frames, and of frames.
     fit, verify : tuple of float
         Of those steps: once, and for each frame.
+    scout, join, report : tuple of float
+        Of the steps that a long shot has besides: the same.
+    loading : tuple of float
+        Of the shot's fit, by each task of Matte: seconds and bytes for each frame of the shot.
     plate, clean_plate, result, installation : float
         Bytes of a frame, of a task, of a frame, and of a worker's first start.
     """
@@ -48,6 +54,10 @@ class Times:
     frames: tuple[float, ...]
     fit: tuple[float, float]
     verify: tuple[float, float]
+    scout: tuple[float, float]
+    join: tuple[float, float]
+    report: tuple[float, float]
+    loading: tuple[float, float]
     plate: float
     clean_plate: float
     result: float
@@ -55,8 +65,9 @@ class Times:
 
     @classmethod
     def load(cls, path: Path, size: str) -> Times:
-        kept = json.loads(path.read_text(encoding="utf-8"))[size]
-        lists = {name: tuple(kept[name]) for name in ("starts", "frames", "fit", "verify")}
+        document = json.loads(path.read_text(encoding="utf-8"))
+        kept = document[size] | document["long"]
+        lists: dict[str, tuple[float, ...]] = {name: tuple(kept[name]) for name in MEASURED}
         return cls(**lists, **kept["bytes"])
 
 
@@ -88,6 +99,8 @@ class Farm:
         Python, libraries and weights lie on each worker's own disk.
     with_fit : bool
         Fit before a shot's frames, and Verify after them.
+    fit_chunk : int
+        Frames a task of those; a shot with more has Scout, Join and Report too.
     """
 
     workers: int = 1000
@@ -104,6 +117,7 @@ class Farm:
     slower: float = 3.0
     is_installed: bool = False
     with_fit: bool = False
+    fit_chunk: int = 400
 
 
 @dataclass
@@ -183,7 +197,7 @@ class Storage:
 
 @dataclass
 class _Task:
-    """Frames of one shot that one worker makes; `kind` is Matte, Fit or Verify."""
+    """Frames of one shot that one worker makes or looks at; `kind` is the step."""
 
     shot: int
     frames: list[float]
@@ -208,12 +222,15 @@ class Simulation:
         self._dispatched = 0.0
         self._ready: deque[_Task] = deque()
         self._shots = list(self._frames())
+        self._parts: dict[int, int] = {}
         self._left = [len(frames) for frames in self._shots]
         # What the scheduler knows of the time a frame takes, its task's start included.
         self._seen = [farm.target / farm.chunk] if farm.target else []
         for shot in range(len(self._shots)):
-            if farm.with_fit:
-                self._ready.append(_Task(shot, self._shots[shot], "Fit"))
+            if farm.with_fit and self._is_long(shot):
+                self._ready.append(_Task(shot, self._shots[shot], "Scout"))
+            elif farm.with_fit:
+                self._share(shot, "Fit")
             else:
                 self._open(shot)
 
@@ -251,6 +268,37 @@ class Simulation:
                 seconds += self._random.choices(near, k=min(ALIKE, count - len(seconds)))
             yield seconds
 
+    def _is_long(self, shot: int) -> bool:
+        return len(self._shots[shot]) > self._farm.fit_chunk
+
+    def _share(self, shot: int, kind: str) -> None:
+        """Make Fit or Verify of a shot ready."""
+        frames, size = self._shots[shot], self._farm.fit_chunk
+        chunks = [frames[first : first + size] for first in range(0, len(frames), size)]
+        self._parts[shot] = len(chunks)
+        self._ready.extend(_Task(shot, chunk, kind) for chunk in chunks)
+
+    def _next(self, task: _Task) -> None:
+        """Make ready what waited for a task of another kind than Matte."""
+        shot = task.shot
+        if task.kind == "Scout":
+            self._share(shot, "Fit")
+        elif task.kind in ("Fit", "Verify"):
+            self._parts[shot] -= 1
+            if self._parts[shot]:
+                return
+            if self._is_long(shot):
+                joins = {"Fit": "Join", "Verify": "Report"}[task.kind]
+                self._ready.append(_Task(shot, self._shots[shot], joins))
+            elif task.kind == "Fit":
+                self._open(shot)
+            else:
+                self.result.seconds = self._now
+        elif task.kind == "Join":
+            self._open(shot)
+        else:
+            self.result.seconds = self._now
+
     def _open(self, shot: int) -> None:
         """Make a shot's frames ready: cut up now, or left whole for a scheduler that adapts."""
         frames = self._shots[shot]
@@ -285,7 +333,10 @@ class Simulation:
         seconds = self._random.choice(self._times.starts) * self._speed[worker]
         if task.kind != "Matte":
             seconds = getattr(self._times, task.kind.lower())[0] * self._speed[worker]
-        size = self._times.clean_plate + (0 if self._is_warm[worker] else self._times.installation)
+        long = len(self._shots[task.shot]) if self._farm.with_fit and task.kind == "Matte" else 0
+        seconds += long * self._times.loading[0]
+        size = self._times.clean_plate + long * self._times.loading[1]
+        size += 0 if self._is_warm[worker] else self._times.installation
         self._is_warm[worker] = True
 
         def ready() -> None:
@@ -301,7 +352,9 @@ class Simulation:
             each, size = task.frames, self._times.plate + self._times.result
         else:
             each = [getattr(self._times, task.kind.lower())[1]] * count
-            size = self._times.plate if task.kind == "Fit" else self._times.result
+            if task.kind == "Fit" and self._is_long(task.shot):
+                each[0] *= 1 + BLOCK / 2
+            size = {"Fit": self._times.plate, "Verify": self._times.result}.get(task.kind, 0.0)
         until = self._random.expovariate(self._farm.failures / 3600) if self._farm.failures else math.inf
         done, seconds = 0, 0.0
         while done < count and seconds + each[done] * speed <= until:
@@ -319,12 +372,10 @@ class Simulation:
                 self.result.failed += 1
                 again = replace(task, frames=task.frames[done:] if task.kind == "Matte" else task.frames)
                 self._after(self._farm.requeue, lambda: self._ready.appendleft(again))
-            elif task.kind == "Fit":
-                self._open(task.shot)
-            elif task.kind == "Verify":
-                self.result.seconds = self._now
+            elif task.kind != "Matte":
+                self._next(task)
             elif self._farm.with_fit and not self._left[task.shot]:
-                self._ready.append(_Task(task.shot, self._shots[task.shot], "Verify"))
+                self._share(task.shot, "Verify")
 
         # Reading ahead and writing behind go on while a frame is computed.
         self._both(min(seconds, until), done * size, ended)
@@ -399,11 +450,14 @@ def workers(times: Times, farm: Farm) -> None:
 
 
 def shots(times: Times, farm: Farm) -> None:
-    """Print jobs of several lengths with Fit before and Verify after: those are one task for each shot."""
+    """Print jobs of several lengths with Fit before and Verify after; those as one task, and in chunks."""
     for length in (100, 250, 1000, 10_000, farm.frames):
-        if length <= farm.frames:
-            case = replace(farm, shot=length, with_fit=True)
-            line(f"shots of {length:,}", case, simulate(times, case))
+        for size in (
+            (farm.frames, farm.fit_chunk) if farm.fit_chunk < length <= farm.frames else (farm.frames,)
+        ):
+            case = replace(farm, shot=length, with_fit=True, fit_chunk=size)
+            how = ", chunks" if size < length else ""
+            line(f"shots of {length:,}{how}", case, simulate(times, case))
 
 
 PARTS = {
@@ -427,6 +481,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=usual.workers)
     parser.add_argument("--shot", type=int, default=usual.shot, help="frames per shot")
     parser.add_argument("--chunk", type=int, default=usual.chunk, help="frames per task, where not varied")
+    parser.add_argument("--fit-chunk", type=int, default=usual.fit_chunk, help="the same of Fit and Verify")
     parser.add_argument("--storage", type=float, default=usual.storage / 1e9, metavar="GB/s")
     parser.add_argument("--dispatch", type=float, default=usual.dispatch, metavar="TASKS/s")
     parser.add_argument("--failures", type=float, default=usual.failures, help="failures per worker and hour")
@@ -437,6 +492,7 @@ def main() -> None:
         frames=options.frames,
         shot=options.shot,
         chunk=options.chunk,
+        fit_chunk=options.fit_chunk,
         storage=options.storage * 1e9,
         dispatch=options.dispatch,
         failures=options.failures,

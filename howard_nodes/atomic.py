@@ -10,7 +10,7 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,9 @@ def write_file(path: Path, content: str | bytes) -> None:
         )
 
 
-def read_json(path: Path, advice: str = "copy it again") -> Any:
+def read_json(
+    path: Path, advice: str = "copy it again", narrow: Callable[[str], str] = lambda text: text
+) -> Any:
     """Read a small JSON document.
 
     Parameters
@@ -80,6 +82,8 @@ def read_json(path: Path, advice: str = "copy it again") -> Any:
         The file.
     advice : str
         End of the message where it will not do.
+    narrow : callable
+        Leaves out what need not be looked at.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def read_json(path: Path, advice: str = "copy it again") -> Any:
         The file is missing, damaged or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(narrow(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
     except RecursionError as error:

@@ -62,6 +62,8 @@ NOT_RUN = {
     "ComfyUI/venv/bin/python -m pip install ": "needs a ComfyUI",
     # Parts of commands: what a sentence speaks of.
     "howard farm bundle --adapt 80": "lacks plate, clean plate and output",
+    "howard farm run job/ --step Fit": "the page's job fits nothing: tests/farm/test_local.py runs it",
+    "howard farm run job/ --step Report": "long shots have that step: tests/farm/test_local.py runs it",
     "howard matte --fit shot.fit.json --resume": "lacks plate, clean plate and output",
     "howard nuke install DIR": "stands for any folder; with ~/.nuke it is typed",
     "openjd run": "the program's name; the line with its arguments is run",

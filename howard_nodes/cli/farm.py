@@ -42,6 +42,14 @@ def bundle(
     chunk: Annotated[
         int, typer.Option(metavar="FRAMES", help="Frames per task.", rich_help_panel=_FARM)
     ] = 25,
+    fit_chunk: Annotated[
+        int,
+        typer.Option(
+            metavar="FRAMES",
+            help="Frames per task of Fit and Verify; a shot with no more is one task.",
+            rich_help_panel=_FARM,
+        ),
+    ] = 400,
     chunk_seconds: Annotated[
         int,
         typer.Option(
@@ -83,8 +91,8 @@ def bundle(
     """Make a farm job of a shot: a folder that any scheduler for Open Job Description takes.
 
     Everything that can be checked is checked now: files, sizes, layers, colour spaces, and whether the output
-    folder holds another job's frames. Steps: Fit (the clean plate, for the whole shot), Adapt (with --adapt),
-    Matte (in chunks), Verify.
+    folder holds another job's frames. Steps: Fit (the clean plate), Adapt (with --adapt), Matte (in chunks),
+    Verify. Of a long shot Fit and Verify are in chunks too, with Scout before, Join and Report after them.
 
     [bold]Example:[/bold]  howard farm bundle plate.####.exr --clean clean.exr -o out/shot.####.exr
     --frames 1001-1240 --chunk 10 -b job/
@@ -98,6 +106,7 @@ def bundle(
     farming = Farming(
         name=name,
         chunk=chunk,
+        fit_chunk=fit_chunk,
         chunk_seconds=chunk_seconds,
         cores=cores,
         memory=memory,
@@ -223,7 +232,7 @@ def cancel(job: _JOB) -> None:
 @app.command()
 def run(
     job: _JOB,
-    step: Annotated[str, typer.Option(help="Fit, Adapt, Matte or Verify.")],
+    step: Annotated[str, typer.Option(help="A step of the job: Fit, Matte, Verify.")],
     task: Annotated[
         int | None, typer.Option(metavar="N", help="Task number, from 0. By default all.")
     ] = None,
@@ -235,6 +244,7 @@ def run(
     from howard_nodes.errors import InputError
     from howard_nodes.farm import Bundle
     from howard_nodes.farm.bundle import openjd_command
+    from howard_nodes.shot.mending import JOB_VARIABLE
     from howard_nodes.system.processes import hold_children
 
     bundle = Bundle.load(job)
@@ -245,6 +255,7 @@ def run(
     # The bundle says `howard`: the one that belongs to this Python comes first.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     command = openjd_command(bundle, found, tasks)
+    os.environ[JOB_VARIABLE] = str(bundle.folder)  # for what a task tells to type
     sys.stdout.flush()
     if sys.platform == "win32":
         # Windows cannot put a program in the place of another; whoever ends this one ends what it started.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,21 +45,32 @@ def align(as_json: Json = False, **values: Any) -> None:
 
 @app.command()
 @described(only=(*FIT_NAMES, "output"))
-def fit(as_json: Json = False, as_openjd: OpenJD = False, **values: Any) -> None:
+def fit(
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="scout|RANGE|join",
+            help="Do a part: a look at the whole shot (scout) first, then frames in chunks, then join them.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    as_openjd: OpenJD = False,
+    **values: Any,
+) -> None:
     """Find how a clean plate fits its plate, and save only that, for howard matte --fit.
 
-    On a farm this runs first, once for the whole shot, so that frames do not depend on the chunks. Where the
-    clean plate cannot be fitted it is used as is, and the frames are listed.
+    On a farm this runs first, so that frames do not depend on the chunks: whatever the parts, the fit is the
+    same. Where the clean plate cannot be fitted it is used as is, and the frames are listed.
 
     [bold]Example:[/bold]  howard plate fit plate.####.exr --clean clean.exr -o fit.json
 
     Exit codes: 0 all fitted, 1 some frames could not be fitted or read, 2 wrong input.
     """
-    from howard_nodes.shot.clean_plates import fit_plates
+    from howard_nodes.shot.fitting import fit_plates
 
     job = as_job(values)
     _run(
-        lambda tell: fit_plates(job, tell, make_folder=not as_openjd),
+        lambda tell: fit_plates(job, tell, part=part, make_folder=not as_openjd),
         as_json,
         as_openjd=as_openjd,
         task="fit",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
+_JOIN = "join"
+
 
 def verify(
     pattern: Annotated[
@@ -66,17 +68,25 @@ def verify(
     ocio: Annotated[
         str | None, typer.Option(metavar="FILE", help="OpenColorIO configuration, as for howard matte.")
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RANGE|join",
+            help="Check these of --frames only; join puts all parts together, and reads no frame.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines on stdout.")] = False,
     as_openjd: OpenJD = False,
 ) -> None:
     """Check that every frame is there, can be read to its last pixel, and was made with the same settings.
 
     Frames to which the clean plate could not be fitted do not pass either. The page needs no server and no
-    network; it also names frames that pass but are worth a look.
+    network; it also names frames that pass but are worth a look. With --part a farm shares the work.
 
     [bold]Example:[/bold]  howard verify out/shot.####.exr --frames 1001-1240 --page out/shot.html
 
-    Exit codes: 0 all frames passed, 1 frames missing, corrupt, different or without a fit, 2 wrong input.
+    Exit codes: 0 all frames passed, or a part is written, 1 frames missing, corrupt, different or without a
+    fit, 2 wrong input.
     """
     from howard_nodes.errors import InputError
     from howard_nodes.frames import expected_frames, format_frames, parse_frames
@@ -89,37 +99,38 @@ def verify(
         wanted = parse_frames(frames)
         if len(wanted) > 1 and next(iter(result.values())).is_still:
             raise InputError(f"{pattern} is one file; write #### in place of its frame number")
-    made = None
-    if page is not None:
+    made = parts = None
+    if page is not None or part is not None:
         import torch
 
+        torch.set_num_threads(1)  # the threads that check have the cores
+    if part is not None:
+        from howard_nodes.sheets.check_parts import CheckParts
+
+        if before is not None:
+            raise InputError("--before is for a check of all frames in one go: leave out --part.")
+        parts = CheckParts(pattern, result, wanted, ocio)
+        if part != _JOIN:
+            _check_part(parts.check(parse_frames(part)), len(parse_frames(part)), as_json, as_openjd)
+            return
+    if page is not None:
         from howard_nodes.sheets.reviewing import PlateSource, Reviewing
 
-        torch.set_num_threads(1)  # the threads that check have the cores
         source = PlateSource(plate, start_frame, layer, colorspace)
         made = Reviewing(pattern, wanted, before=before, source=source, ocio=ocio)
     elif unused := _unused(before=before, plate=plate):
         raise InputError(f"{unused} is for the page: add --page FILE, such as --page out/shot.html.")
     problems: dict[int, list[str]] = {}
     facts: list[CheckedFile] = []
-    checking = made.check(result) if made is not None else check_frames(result, wanted)
-    count = len(wanted) * len(result)
-    for number, checked in enumerate(_with_bar(_files(checking), count, as_json), 1):
+    if parts is not None:
+        checking = parts.joined() if made is None else made.take(parts.joined())
+    else:
+        checking = made.check(result) if made is not None else check_frames(result, wanted)
+    for checked in _told(_files(checking), len(wanted) * len(result), as_json, as_openjd):
         if checked.problem is None:
             facts.append(checked)
         else:
             problems.setdefault(checked.frame, []).append(checked.problem)
-        if as_json:
-            print_json(
-                {
-                    "event": "frame_checked",
-                    "frame": checked.frame,
-                    "path": checked.path,
-                    "problem": checked.problem,
-                }
-            )
-        elif as_openjd:
-            print(f"openjd_progress: {100 * number / count:.1f}", flush=True)
     for frame, problem in differences(facts):
         problems.setdefault(frame, []).append(problem)
         if as_json:
@@ -150,6 +161,18 @@ def verify(
             warn(note)
     if problems:
         raise typer.Exit(1)
+
+
+def _check_part(checking: Iterator[CheckedFrame[Any]], count: int, as_json: bool, as_openjd: bool) -> None:
+    """Check some frames. What is wrong with them fails what puts all parts together, so that it says so."""
+    bad = {}
+    for checked in _told(_files(checking), count, as_json, as_openjd):
+        if checked.problem is not None:
+            bad[checked.frame] = checked.problem
+    if not as_json:
+        for problem in bad.values():
+            print(problem)
+        print(f"{'openjd_status: ' if as_openjd else ''}{count} frames checked, {len(bad)} with problems")
 
 
 def _report(
@@ -194,6 +217,17 @@ def _unused(**given: str | None) -> str:
 def _files(checking: Iterator[CheckedFrame[Any]]) -> Iterator[CheckedFile]:
     for frame in checking:
         yield from frame.files
+
+
+def _told(checks: Iterator[CheckedFile], count: int, as_json: bool, as_openjd: bool) -> Iterator[CheckedFile]:
+    """Tell of each file that is checked, of so many."""
+    for number, checked in enumerate(_with_bar(checks, count, as_json), 1):
+        if as_json:
+            event = {"event": "frame_checked", "frame": checked.frame, "path": checked.path}
+            print_json(event | {"problem": checked.problem})
+        elif as_openjd:
+            print(f"openjd_progress: {min(100.0, 100 * number / count):.1f}", flush=True)
+        yield checked
 
 
 def _with_bar(checks: Iterator[CheckedFile], total: int, as_json: bool) -> Iterator[CheckedFile]:

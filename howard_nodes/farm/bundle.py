@@ -74,7 +74,7 @@ class Task:
     number : int
         In its step, from 0.
     frames : tuple of int
-        What it makes; empty where it is about the whole shot.
+        What it makes; empty where it looks at frames, or is about the whole shot.
     values : dict
         Of the task's parameters.
     """
@@ -259,6 +259,11 @@ def openjd_model() -> Any:
 
 
 def _no_job(path: Path) -> InputError:
+    if not path.parent.exists():
+        return InputError(
+            f"{path.parent}: is not there; if the job folder was moved, submit the job from its new place: "
+            "howard farm submit NEW. Its frames are kept."
+        )
     return InputError(
         f"{path.parent}: is not a Howard job, {path.name} is missing; make one with howard farm bundle."
     )

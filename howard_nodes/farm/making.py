@@ -29,7 +29,7 @@ PATHS = "paths.yaml"
 """Name of the file with a job's paths, for `openjd run`: other parameters have defaults in the template."""
 
 MOST_CHUNKS = 9_000
-"""Chunks of a job at most: Slurm holds 10,000 tasks by default, those of other jobs among them."""
+"""Chunks of a step at most: Slurm holds 10,000 tasks by default, those of other jobs among them."""
 
 
 def make_bundle(
@@ -66,12 +66,13 @@ def make_bundle(
     job = _absolute(job)
     planned = _checked(job, on_event)
     frames = planned.frames
-    chunks = -(-len(frames) // farming.chunk)
-    if chunks > MOST_CHUNKS:
-        raise InputError(
-            f"{len(frames)} frames in chunks of {farming.chunk} are {chunks} tasks, more than "
-            f"{MOST_CHUNKS}: use chunks of at least {-(-len(frames) // MOST_CHUNKS)} frames."
-        )
+    for size, flag in ((farming.chunk, "--chunk"), (farming.fit_chunk, "--fit-chunk")):
+        chunks = -(-len(frames) // size)
+        if chunks > MOST_CHUNKS:
+            raise InputError(
+                f"{len(frames)} frames in chunks of {size} are {chunks} tasks, more than {MOST_CHUNKS}: use "
+                f"{flag} {-(-len(frames) // MOST_CHUNKS)} at least."
+            )
     listed = _expression(frames)
     if len(listed) > _LONGEST_VALUE:
         raise InputError(

@@ -15,6 +15,7 @@ from howard_nodes.description.job import FIT_NAMES, Job
 from howard_nodes.errors import InputError
 from howard_nodes.farm.bundle import EXTENSIONS, FRAMES, openjd_model
 from howard_nodes.farm.claim import claim_name, stem
+from howard_nodes.farm.sharing import Sharing
 from howard_nodes.frames import Footage
 
 __all__ = ["Farming", "Making"]
@@ -26,6 +27,7 @@ _START_SECONDS = 300  # for what comes before the first frame: a slow disk, a co
 _FIT_SECONDS, _VERIFY_SECONDS = 20, 2  # a frame: twenty times what they take
 _ADAPT_SECONDS = 2400  # a shot: the same
 _GRACE_SECONDS = 30
+_FIT_STEPS = ("Scout", "Fit", "Join")
 _LONGEST_NAME = 128
 _LONGEST_VALUE = 1024
 _KINDS = {"float": "FLOAT", "int": "INT"}
@@ -41,6 +43,8 @@ class Farming:
         For people; empty: the output's.
     chunk : int
         Frames per task.
+    fit_chunk : int
+        Frames per task of Fit and Verify; a shot with no more is one task of each.
     chunk_seconds : int
         Engines that can adapt the size of a chunk aim for tasks of this length; 0 keeps `chunk`.
     cores : int
@@ -65,6 +69,7 @@ class Farming:
 
     name: str = ""
     chunk: int = 25
+    fit_chunk: int = 400
     chunk_seconds: int = 0
     cores: int = 2
     memory: int = 4096
@@ -74,7 +79,8 @@ class Farming:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        least = {"chunk": 1, "chunk_seconds": 0, "cores": 1, "memory": 512, "seconds_a_frame": 1, "adapt": 0}
+        least = {"chunk": 1, "fit_chunk": 1, "chunk_seconds": 0, "cores": 1, "memory": 512}
+        least |= {"seconds_a_frame": 1, "adapt": 0}
         for field, smallest in least.items():
             if getattr(self, field) < smallest:
                 name = field.replace("_", " ")
@@ -162,6 +168,8 @@ class Making:
             FRAMES, "STRING", _expression(self.frames), "Frames, as 1001-1240 or 1001-1100:2,1150."
         )
         self._chunk = self._define("ChunkSize", "INT", farming.chunk, "Frames per task.", minValue=1)
+        size = self._define("FitChunkSize", "INT", farming.fit_chunk, "The same for Fit, Verify.", minValue=1)
+        self._sharing = Sharing(len(self.frames), farming.fit_chunk, self._all, size, self._script)
         self._chunk_seconds = self._define(
             "ChunkSeconds",
             "INT",
@@ -231,10 +239,10 @@ class Making:
     def template(self) -> dict[str, Any]:
         """Give the template."""
         steps = [
-            *([self._fit_step()] if self.fits else []),
+            *(self._fit_steps() if self.fits else []),
             *([self._adapt_step()] if self.farming.adapt else []),
             self._matte_step(),
-            self._verify_step(),
+            *self._verify_steps(),
         ]
         return {
             "specificationVersion": "jobtemplate-2023-09",
@@ -276,17 +284,12 @@ class Making:
             "script": {"actions": {"onEnter": {"command": self._howard, "args": check, "timeout": 120}}},
         }
 
-    def _fit_step(self) -> dict[str, Any]:
+    def _fit_steps(self) -> list[dict[str, Any]]:
         args = ["plate", "fit", *self._plates(), "-o", f"{self._beside}.fit.json", "--frames", self._all]
         args += [part for name, flags in self._flags.items() if name in FIT_NAMES for part in flags]
         args.append("--openjd")
-        seconds = len(self.frames) * _FIT_SECONDS
-        return {
-            "name": "Fit",
-            "description": "Fits the clean plate, for the whole shot.",
-            "hostRequirements": self._host(),
-            "script": self._script(args, seconds),
-        }
+        about = "Fits the clean plate, for the whole shot."
+        return self._sharing.steps(_FIT_STEPS, about, args, _FIT_SECONDS, needs=None, host=self._host())
 
     def _adapt_step(self) -> dict[str, Any]:
         about = "Training steps to adapt the weights to the shot."
@@ -301,7 +304,7 @@ class Making:
             "hostRequirements": self._host(),
             "script": self._script(args, _ADAPT_SECONDS),
         }
-        return step | ({"dependencies": [{"dependsOn": "Fit"}]} if self.fits else {})
+        return step | ({"dependencies": [{"dependsOn": self._sharing.end(*_FIT_STEPS)}]} if self.fits else {})
 
     def _fitted(self) -> list[str]:
         fit = f"{self._beside}.fit.json" if self.fits else self._given_fit
@@ -336,21 +339,17 @@ class Making:
             "parameterSpace": {"taskParameterDefinitions": [chunk]},
             "script": self._script(args, farming.chunk * farming.seconds_a_frame),
         }
-        before = "Adapt" if farming.adapt else "Fit" if self.fits else None
+        before = "Adapt" if farming.adapt else self._sharing.end(*_FIT_STEPS) if self.fits else None
         return step | ({"dependencies": [{"dependsOn": before}]} if before else {})
 
-    def _verify_step(self) -> dict[str, Any]:
+    def _verify_steps(self) -> list[dict[str, Any]]:
         args = ["verify", self._output, "--frames", self._all, "--report", f"{self._beside}.report.json"]
         args += ["--contact-sheet", f"{self._beside}.contact_sheet.png", "--page", f"{self._beside}.html"]
         args += ["--plate", self._inputs["plate"]]
         args += [part for name in _OF_THE_PLATE for part in self._flags.get(name, ())] + ["--openjd"]
-        return {
-            "name": "Verify",
-            "description": "Checks that all frames are there, complete and alike; writes a page about them.",
-            "dependencies": [{"dependsOn": "Matte"}],
-            "hostRequirements": self._host(gpu=False),
-            "script": self._script(args, len(self.frames) * _VERIFY_SECONDS),
-        }
+        about = "Checks that all frames are there, complete and alike; writes a page about them."
+        names, host = ("", "Verify", "Report"), self._host(gpu=False)
+        return self._sharing.steps(names, about, args, _VERIFY_SECONDS, needs="Matte", host=host)
 
     def _plates(self) -> list[str]:
         return [self._inputs["plate"], "--clean", self._inputs["clean_plate"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
@@ -37,7 +38,7 @@ def borrowed(
         Of all frames; those that borrow are doubtful, and say of whom.
     """
     fits = {frame: one.fit for frame, one in found.items()}
-    good = [frame for frame, one in found.items() if one.homography is not None]
+    good = sorted(frame for frame, one in found.items() if one.homography is not None)
     for frame, one in found.items():
         if one.homography is not None or (still is None and one.fit.verdict == "good"):
             continue  # a plain background shows no motion, and needs none
@@ -45,12 +46,8 @@ def borrowed(
             whose = "the rest of the shot"
             source, flow = replace(still.sources[0], frame=one.fit.sources[0].frame), still.flow
         elif good:
-            before = max((known for known in good if known < frame), default=None)
-            after = min((known for known in good if known > frame), default=None)
-            lender = min(
-                (known for known in (before, after) if known is not None),
-                key=lambda known: abs(known - frame),
-            )
+            before, after = _around(good, frame)
+            lender = _nearest(good, frame)
             whose = f"frame {lender}"
             source, flow = fits[lender].sources[0], fits[lender].flow
             if before is not None and after is not None:
@@ -117,14 +114,27 @@ def one_exposure(fits: dict[int, FrameFit], unsure: Container[int]) -> dict[int,
             for frame, fit in fits.items()
         }
     known = {fit.frame: fit for fit in sure}
+    numbers = sorted(known)
     out = {}
     for frame, fit in fits.items():
         if frame in known or fit.verdict == "failed":
             out[frame] = replace(fit, gain_field=field) if frame in known else fit
             continue
-        nearest = known[min(known, key=lambda other: abs(other - frame))]
+        nearest = known[_nearest(numbers, frame)]
         out[frame] = replace(fit, gain=nearest.gain, gain_field=field)
     return out
+
+
+def _around(frames: list[int], frame: int) -> tuple[int | None, int | None]:
+    """Give those of sorted frames that come before and after one that is not among them."""
+    place = bisect_left(frames, frame)
+    return frames[place - 1] if place else None, frames[place] if place < len(frames) else None
+
+
+def _nearest(frames: list[int], frame: int) -> int:
+    """Give the nearest of sorted frames, the earlier of two."""
+    there = [one for one in _around(frames, frame) if one is not None]
+    return min(there, key=lambda one: abs(one - frame))
 
 
 def _between(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,13 +23,15 @@ from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
 from howard_nodes.frames import format_frames, name_frames
 
-__all__ = ["FrameFit", "ShotFit", "Source", "Verdict"]
+__all__ = ["FrameFit", "ShotFit", "Source", "Verdict", "fit_from_json", "fit_to_json"]
 
 Array = NDArray[Any]
 Verdict = Literal["good", "doubtful", "failed"]
 
 _VERDICTS: tuple[Verdict, ...] = ("good", "doubtful", "failed")
 _FORMAT = "howard-fit"
+_COMMA = ",\n"
+_LINE = re.compile(r'\s*\{"frame": (-?\d+),')
 _VERSION = 1
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -129,7 +132,7 @@ class FrameFit:
     @property
     def fingerprint(self) -> str:
         """A hash of what the fit does to the pixels; what it says about them is left out."""
-        known = _to_json(self)
+        known = fit_to_json(self)
         does = {key: known[key] for key in ("sources", "flow", "gain", "gain_field", "ceiling")}
         if self.gain_rows is not None:
             does["gain_rows"] = known["gain_rows"]
@@ -232,21 +235,32 @@ class ShotFit:
         # A line a frame: to be read, searched and compared.
         head = json.dumps(document, indent=1, ensure_ascii=False).removesuffix("\n}")
         entries = (
-            json.dumps(_to_json(self.frames[number]), ensure_ascii=False) for number in sorted(self.frames)
+            json.dumps(fit_to_json(self.frames[number]), ensure_ascii=False) for number in sorted(self.frames)
         )
         lines = head + ',\n "frames": [\n  ' + ",\n  ".join(entries) + "\n ]\n}"
         write_file(path, lines + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> ShotFit:
+    def load(cls, path: Path, frames: Collection[int] | None = None) -> ShotFit:
         """Read a fit.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        frames : collection of int, optional
+            Those that are needed, of a shot that may have 100,000; by default all.
 
         Raises
         ------
         InputError
             The file is missing, damaged, or no fit.
         """
-        document = read_json(path, "make it with howard plate fit")
+        advice = "make it with howard plate fit"
+        if frames is None:
+            document = read_json(path, advice)
+        else:
+            document = read_json(path, advice, lambda text: _narrowed(text, set(frames)))
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
             raise InputError(f"{path}: is not a clean plate fit; make one with howard plate fit.")
         if document.get("version") != _VERSION:
@@ -255,7 +269,7 @@ class ShotFit:
                 "make it again."
             )
         try:
-            fits = [_from_json(entry) for entry in document["frames"]]
+            fits = [fit_from_json(entry) for entry in document["frames"]]
             width, height = (_whole(side) for side in document["size"])
             return cls(
                 (width, height),
@@ -270,12 +284,27 @@ class ShotFit:
             ) from error
 
 
+def _narrowed(text: str, frames: Container[int]) -> str:
+    """Leave out the lines of other frames."""
+    head, begins, rest = text.partition('\n "frames": [\n')
+    lines, ends, tail = rest.rpartition("\n ]\n")
+    if not begins or not ends:
+        return text
+    kept = [
+        line
+        for line in lines.split(_COMMA)
+        if (found := _LINE.match(line)) is None or int(found[1]) in frames
+    ]
+    return f"{head}{begins}{_COMMA.join(kept)}{ends}{tail}"
+
+
 def _mean(values: Iterable[float]) -> float:
     listed = list(values)
     return round(sum(listed) / len(listed), 6) if listed else 0.0
 
 
-def _to_json(fit: FrameFit) -> dict[str, Any]:
+def fit_to_json(fit: FrameFit) -> dict[str, Any]:
+    """Give a frame's fit as JSON has it; numbers keep their bits."""
     known = {key: value for key, value in asdict(fit).items() if key != "flow"}
     if fit.flow is not None:
         packed = zlib.compress(np.ascontiguousarray(fit.flow, "<f4").tobytes(), 6)
@@ -286,7 +315,8 @@ def _to_json(fit: FrameFit) -> dict[str, Any]:
     return known
 
 
-def _from_json(entry: dict[str, Any]) -> FrameFit:
+def fit_from_json(entry: dict[str, Any]) -> FrameFit:
+    """Read a frame's fit. Raises `KeyError`, `TypeError`, `ValueError`, `zlib.error`: it is damaged."""
     known = dict(entry)
     known["frame"] = _whole(known["frame"])
     known["sources"] = tuple(

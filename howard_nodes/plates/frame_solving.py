@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from howard_nodes.description import FitSettings
 from howard_nodes.errors import FrameError
 from howard_nodes.plates.alignment import Agreement, agreement
+from howard_nodes.plates.carried import Carried
 from howard_nodes.plates.corners import farthest, no_motion, one_motion
 from howard_nodes.plates.fit import FrameFit, Source
 from howard_nodes.plates.flow import residual_flow
 from howard_nodes.plates.light_left import find_light_left
+from howard_nodes.plates.measures import ceiling_of, coverage_of, difference_of
 from howard_nodes.plates.photometric import ExposureMatch, match_exposure
 from howard_nodes.plates.plain import FLAT, first_exposure, is_plain, judged_unaligned, left_over
 from howard_nodes.plates.registration import IDENTITY, Registration, refine, register
@@ -39,20 +41,32 @@ _MOST_TRIES = 6
 _PATIENCE = 2  # frames on which nothing was found, until no more is looked for
 _MORE = 1.5  # times what they lacked, from which it is looked for again
 _AGAIN = 16  # frames after which it is looked for again in any case
-_CLIPPED = 0.004  # share of a picture that is equally bright, and nothing brighter: clipped
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What one frame taught."""
+    """What one frame taught.
+
+    Attributes
+    ----------
+    fit : FrameFit
+        Of this frame alone: what the whole shot says of it comes later.
+    homography : ndarray or None
+        None where nothing was found.
+    exposure : ExposureMatch or None
+        None where none was asked for, or none is worth keeping.
+    size : tuple of int, optional
+        Width and height of what was compared, in full.
+    """
 
     fit: FrameFit
-    homography: Array | None  # None where nothing was found
+    homography: Array | None
     exposure: ExposureMatch | None
+    size: tuple[int, int] | None = None
 
 
 class FrameSolver:
-    """Fits the clean plate to a shot's frames, one after the other: each learns from those before it.
+    """Fits the clean plate to frames of a shot, one after the other: each learns from those before it.
 
     Parameters
     ----------
@@ -63,6 +77,8 @@ class FrameSolver:
 
     Attributes
     ----------
+    carried : Carried
+        What the frames before taught; to be set where another frame is next.
     matte : ndarray or None
         h w, the coarse matte of the frame that was fitted last; None before.
     """
@@ -70,19 +86,9 @@ class FrameSolver:
     def __init__(self, pictures: ReducedTakes, settings: FitSettings) -> None:
         self._pictures, self._settings = pictures, settings
         self.matte: Array | None = None
-        self._fills: list[int] = []  # offsets of clean frames that filled holes before
-        self._vain, self._lacked = 0, 0.0  # frames in a row that no clean frame filled, and what they lacked
-        self._refocused = False  # one of the pictures compared last is softer than the other
-        self._ratio: float | None = None  # light of the plate beside the clean plate's, as last seen
+        self.carried = Carried()
 
-    def solve(
-        self,
-        frame: int,
-        look: Reduced,
-        clean_frame: int,
-        still: FrameFit | None,
-        last: Array | None,
-    ) -> Found:
+    def solve(self, frame: int, look: Reduced, clean_frame: int, still: FrameFit | None) -> Found:
         """Fit one frame.
 
         Parameters
@@ -95,8 +101,6 @@ class FrameSolver:
             The clean frame that it is compared with first.
         still : FrameFit, optional
             The one fit of a camera that stands still.
-        last : ndarray, optional
-            The homography found last, to start from.
 
         Returns
         -------
@@ -104,7 +108,7 @@ class FrameSolver:
             What cannot be fitted is failed, not raised.
         """
         try:
-            return self._compared(frame, look, clean_frame, still, last)
+            found = self._compared(frame, look, clean_frame, still)
         except Exception as error:
             # Matting this frame fails with the same words, and the others go on; what is no error of ours
             # is one frame's as well.
@@ -115,15 +119,19 @@ class FrameSolver:
                 frame, (Source(clean_frame),), motion="unknown", verdict="failed", message=f"failed: {error}"
             )
             return Found(fit, None, None)
+        self.carry(found)
+        return replace(found, size=look.view.size)
 
-    def _compared(
-        self,
-        frame: int,
-        look: Reduced,
-        clean_frame: int,
-        still: FrameFit | None,
-        last: Array | None,
-    ) -> Found:
+    def carry(self, found: Found) -> None:
+        """Start the next frame from the motion of this one."""
+        if found.homography is not None:
+            motion = tuple(float(value) for value in found.homography.ravel())
+            self._carry(homography=motion)
+
+    def _carry(self, **changed: Any) -> None:
+        self.carried = replace(self.carried, **changed)
+
+    def _compared(self, frame: int, look: Reduced, clean_frame: int, still: FrameFit | None) -> Found:
         clean = self._pictures.clean(clean_frame)
         if look.view.size != clean.view.size:
             ours, plates = ("{}x{}".format(*one.view.size) for one in (clean, look))
@@ -134,10 +142,10 @@ class FrameSolver:
         if self._settings.align == "off":
             return self._measured(frame, look, clean_frame, None, IDENTITY, None, "off")
         own = look
-        if self._ratio is not None:
+        if self.carried.ratio is not None:
             # The subject changes the plate's own key.
-            look = replace(look, view=look.view.keyed(clean.view.key * self._ratio))
-        initial = last
+            look = replace(look, view=look.view.keyed(clean.view.key * self.carried.ratio))
+        initial = self.carried.matrix
         if still is not None:
             initial = still.sources[0].matrix
             seen = agreement(look.view, clean.view, initial, look.valid, flow=still.flow)
@@ -147,7 +155,8 @@ class FrameSolver:
         first = register(look.view, clean.view, background=look.valid, initial=initial)
         if not first.trusted and look is not own:
             # The light may have changed since, as after a black leader.
-            look, self._ratio = own, None
+            look = own
+            self._carry(ratio=None)
             first = register(look.view, clean.view, background=look.valid, initial=initial)
         if not first.trusted:
             hidden = self._subject_hid_it(look, clean)
@@ -157,8 +166,8 @@ class FrameSolver:
         background = self._background(look, clean, first.homography)
         # Compared as they were found to be alike: blurred to one focus.
         views = first.views or (look.view, clean.view)
-        self._ratio = views[0].key / views[1].key
-        self._refocused = views[0] is not look.view or views[1] is not clean.view
+        refocused = views[0] is not look.view or views[1] is not clean.view
+        self._carry(ratio=float(views[0].key / views[1].key), refocused=refocused)
         second = refine(*views, first.homography, background)
         best = second if second.trusted else first
         if farthest(best.homography, self._pictures.size) < no_motion(self._pictures.size):
@@ -246,15 +255,15 @@ class FrameSolver:
         if self._settings.match_exposure == "auto":
             exposure = match_exposure(look.small, fitted, trusted_area)
             fitted = exposure.apply(fitted)
-        ceiling = _ceiling(look.small) if exposure is not None and max(exposure.gain) > 1.0 else None
+        ceiling = ceiling_of(look.small) if exposure is not None and max(exposure.gain) > 1.0 else None
         if ceiling is not None:
             fitted = np.minimum(fitted, np.array(ceiling, np.float32))
         left = None if exposure is None else find_light_left(look.small, fitted, valid)
-        difference, _ = _difference(look.small, fitted, trusted_area)
+        difference = difference_of(look.small, fitted, trusted_area)
         sources: tuple[Source, ...] = (Source.of(clean_frame, homography),)
         if look.valid is not None:
             valid = np.maximum(valid, 1 - look.valid)  # where there is no picture, none is missing
-        coverage = _coverage(look, valid)
+        coverage = coverage_of(look, valid)
         if (
             coverage < 1 - HOLE
             and len(self._pictures.takes.clean_frames) > 1
@@ -275,7 +284,7 @@ class FrameSolver:
             difference=round(difference, 6),
             coverage=round(coverage, 6),
         )
-        fit = judged(fit, exposure, self._pictures.size, left, refocused=self._refocused)
+        fit = judged(fit, exposure, self._pictures.size, left, refocused=self.carried.refocused)
         return Found(fit, homography if known is not None else None, exposure)
 
     def _failed(self, frame: int, look: Reduced, clean_frame: int, why: Registration) -> Found:
@@ -318,10 +327,10 @@ class FrameSolver:
         """Find clean frames that show what the first one lacks."""
         frames = self._pictures.takes.clean_frames
         here = frames.index(clean_frame)
-        offsets = [*self._fills, *(s * step for step in _NEIGHBOURS for s in (1, -1))]
+        offsets = [*self.carried.fills, *(s * step for step in _NEIGHBOURS for s in (1, -1))]
         lacking = float(1 - valid.mean())
         if self._is_vain(lacking):
-            offsets = [*self._fills]
+            offsets = [*self.carried.fills]
         tries = 0
         matrix = sources[0].matrix
         for offset in dict.fromkeys(offsets):
@@ -345,56 +354,27 @@ class FrameSolver:
                 continue
             sources = (*sources, Source.of(frames[here + offset], there.homography))
             valid = np.maximum(valid, also)
-            self._fills = [offset, *(known for known in self._fills if known != offset)][:3]
+            fills = (offset, *(known for known in self.carried.fills if known != offset))
+            self._carry(fills=fills[:3])
         if tries:
-            self._vain = 0 if len(sources) > 1 else self._vain + 1
-            self._lacked = max(self._lacked, lacking)
-        return sources, _coverage(look, valid)
+            self._carry(
+                vain=0 if len(sources) > 1 else self.carried.vain + 1,
+                lacked=max(self.carried.lacked, lacking),
+            )
+        return sources, coverage_of(look, valid)
 
     def _is_vain(self, lacking: float) -> bool:
         """Whether other clean frames need not be tried: on the frames before, none had what this one lacks.
 
         A clean plate whose camera stands as the plate's does never has.
         """
-        if self._vain < _PATIENCE or lacking > _MORE * self._lacked:
+        if self.carried.vain < _PATIENCE or lacking > _MORE * self.carried.lacked:
             return False
-        self._vain += 1
-        return self._vain % _AGAIN != 0
+        self._carry(vain=self.carried.vain + 1)
+        return self.carried.vain % _AGAIN != 0
 
 
 def _on(look: Reduced, clean: Reduced, homography: Array, flow: Array | None = None) -> tuple[Array, Array]:
     """Put a clean plate on its plate; valid is where both are pictures."""
     fitted, valid = clean.moved(homography, flow)
     return fitted, valid if look.valid is None else valid * look.valid
-
-
-def _coverage(look: Reduced, valid: Array) -> float:
-    """Share of the plate's picture for which there is clean plate."""
-    if look.valid is None:
-        return float(valid.mean())
-    return 1 - float((1 - valid).sum()) / max(float(look.valid.sum()), 1.0)
-
-
-def _ceiling(plate: Array) -> tuple[float, float, float] | None:
-    """Light at which a plate is clipped, per channel; None where it is not."""
-    sample = plate[::2, ::2].reshape(-1, 3)
-    # Video overshoots where it is clipped: the very highest value says little.
-    top = np.quantile(sample, 1 - 0.75 * _CLIPPED, axis=0)
-    clipped = (np.abs(sample - top) < 0.03 * top).all(axis=1)
-    brighter = (sample > 1.1 * top).any(axis=1)
-    if top.min() <= 0 or clipped.mean() < _CLIPPED or brighter.mean() > _CLIPPED / 8:
-        return None
-    red, green, blue = (float(value) for value in np.median(sample[clipped], axis=0))
-    return red, green, blue
-
-
-def _difference(plate: Array, fitted: Array, weight: Array | None) -> tuple[float, float]:
-    """Median difference over the background: in light, and as a share of the light."""
-    # A median over every third row and column is as good.
-    plate, fitted = plate[::3, ::3], fitted[::3, ::3]
-    apart = np.abs(plate - fitted).mean(axis=2)
-    light = np.maximum(plate, 0).mean(axis=2)
-    inside = None if weight is None else weight[::3, ::3] > 0.5
-    if inside is not None and inside.any():
-        apart, light = apart[inside], light[inside]
-    return float(np.median(apart)), float(np.median(apart) / max(float(np.median(light)), 1e-6))

@@ -3,33 +3,29 @@
 A first fit by robustness alone, the subject found with it, a second fit without the subject. A camera that
 stands still gets one motion for the whole shot, so that not a pixel trembles; every frame is checked against
 it all the same. What cannot be fitted borrows from its neighbours, is counted, and stops nothing.
+
+Three parts, so that a farm can share the work: `scout_shot` looks at some frames all over the shot,
+`solve_frames` fits any of its frames, `joined` says what only the whole shot can say. Whoever fits a frame,
+and whichever others with it, it gets the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Collection, Mapping
 
 from howard_nodes.description import FitSettings
 from howard_nodes.plates.borrowing import borrowed, one_exposure
-from howard_nodes.plates.corners import displaced, from_displaced, no_motion, one_motion
-from howard_nodes.plates.fit import FrameFit, ShotFit, Source
+from howard_nodes.plates.fit import FrameFit, ShotFit
 from howard_nodes.plates.frame_solving import Found, FrameSolver
-from howard_nodes.plates.leftover import find_leftovers, is_copy
-from howard_nodes.plates.pairing import paired
-from howard_nodes.plates.registration import IDENTITY
-from howard_nodes.plates.takes import Reduced, ReducedTakes, Takes, spread_out
+from howard_nodes.plates.scouting import Scouted, scout_shot
+from howard_nodes.plates.takes import ReducedTakes, Takes
 from howard_nodes.plates.verdicts import with_flashes
 
-__all__ = ["fit_shot"]
+__all__ = ["BLOCK", "fit_shot", "joined", "solve_frames"]
 
-Array = NDArray[Any]
-
-_SCOUTS = 5  # frames looked at first, to see whether the camera moves
+BLOCK = 16
+"""Frames of a shot that are fitted one after the other, each from the one before: a chunk that begins within
+a block does the frames before it again."""
 
 
 def fit_shot(
@@ -58,111 +54,84 @@ def fit_shot(
     ShotFit
         Of all frames that could be read. What cannot be fitted is failed, not raised.
     """
-    return _Solver(takes, settings, on_fit, on_note).solve()
+    scouted = scout_shot(takes, settings, on_note)
+    return joined(scouted, solve_frames(takes, settings, scouted, takes.frames, on_fit), settings)
 
 
-class _Solver:
-    def __init__(
-        self,
-        takes: Takes,
-        settings: FitSettings,
-        on_fit: Callable[[FrameFit], None],
-        on_note: Callable[[str, bool], None],
-    ) -> None:
-        self._takes, self._settings = takes, settings
-        self._on_fit, self._on_note = on_fit, on_note
-        self._pictures = ReducedTakes(takes)
-        self._solver = FrameSolver(self._pictures, settings)
-        self._notes: list[str] = []
+def solve_frames(
+    takes: Takes,
+    settings: FitSettings,
+    scouted: Scouted,
+    frames: Collection[int],
+    on_fit: Callable[[FrameFit], None] = lambda _: None,
+) -> dict[int, Found]:
+    """Fit the clean plate to some frames of a shot.
 
-    def solve(self) -> ShotFit:
-        pairs = paired(self._pictures, self._settings.align, self._note)
-        scouts = self._scout(pairs)
-        still = self._standing(scouts)
-        found: dict[int, Found] = {}
-        last: Array | None = None
-        for frame, look in self._pictures.plates_unless(self._takes.frames, scouts if still is None else ()):
-            one = (
-                scouts[frame] if look is None else self._solver.solve(frame, look, pairs[frame], still, last)
-            )
-            if one.homography is not None:
-                last = one.homography
+    Parameters
+    ----------
+    takes, settings, on_fit
+        As for `fit_shot`.
+    scouted : Scouted
+        What is known of the shot.
+    frames : collection of int
+        Those wanted. Whichever they are, each gets the same bits.
+
+    Returns
+    -------
+    dict of int to Found
+        In order; of those that could be read.
+    """
+    wanted = set(frames)
+    pictures = ReducedTakes(takes)
+    solver = FrameSolver(pictures, settings)
+    going = {frame: block for block in _blocks(scouted.frames, wanted) for frame in block}
+    found: dict[int, Found] = {}
+    block: tuple[int, ...] = ()
+    for frame, look in pictures.plates_unless(tuple(going), scouted.known):
+        if going[frame] is not block:
+            block = going[frame]
+            solver.carried = scouted.start(block[0])
+        if look is None:
+            one = scouted.known[frame]
+            solver.carry(one)
+        else:
+            one = solver.solve(frame, look, scouted.pairs[frame], scouted.still)
+        if frame in wanted:
             found[frame] = one
-            self._on_fit(one.fit)
-        fits = {frame: one.fit for frame, one in found.items()}
-        if self._settings.align != "off":
-            fits = borrowed(found, still, self._pictures.size)
-        if self._settings.match_exposure != "off":
-            # A match that was left alone says nothing of the others.
-            unsure = {f for f, one in found.items() if one.exposure is not None and not one.exposure.trusted}
-            fits = with_flashes(one_exposure(fits, unsure))
-        return ShotFit(self._pictures.size, self._takes.space, fits, still is not None, tuple(self._notes))
+            on_fit(one.fit)
+    return found
 
-    def _note(self, message: str, warning: bool = True) -> None:
-        self._notes.append(message)
-        self._on_note(message, warning)
 
-    def _scout(self, pairs: dict[int, int]) -> dict[int, Found]:
-        """Look at some frames all over the shot."""
-        scouts: dict[int, Found] = {}
-        copies, leftovers = [], []
-        last: Array | None = None
-        for frame, look in self._pictures.plates(spread_out(self._takes.frames, _SCOUTS)):
-            one = self._solver.solve(frame, look, pairs[frame], None, last)
-            last = one.homography if one.homography is not None else last
-            scouts[frame] = one
-            if one.fit.motion == "unknown":
-                continue
-            clean = self._pictures.clean(pairs[frame])
-            if one.homography is not None and one.exposure is not None and self._solver.matte is not None:
-                fitted, valid = clean.moved(one.homography, one.fit.flow)
-                leftovers += self._leftovers(frame, look, one.exposure.apply(fitted), valid)
-            if clean.small.shape == look.small.shape and is_copy(look.small, clean.small):
-                copies.append(frame)
-        # One frame may be mistaken: a lamp that is off, a door.
-        if leftovers and 3 * len(leftovers) > len(scouts):
-            self._note(leftovers[0])
-        if copies:
-            self._note(
-                f"the clean plate is frame {copies[0]} of the plate itself: whoever is in that frame is in "
-                "the clean plate too. Is that frame empty?"
-            )
-        return scouts
+def joined(scouted: Scouted, found: Mapping[int, Found], settings: FitSettings) -> ShotFit:
+    """Say what only the whole shot can say: who borrows of whom, one exposure where it holds, flashes.
 
-    def _leftovers(self, frame: int, look: Reduced, fitted: Array, valid: Array) -> list[str]:
-        """Say what the clean plate shows and the plate does not: nothing, or the largest such thing."""
-        assert self._solver.matte is not None
-        scale = self._pictures.size[0] / valid.shape[1]
-        return [
-            f"the clean plate shows something that plate frame {frame} does not, "
-            f"{round(found.width * scale)}x{round(found.height * scale)} pixels at {round(found.x * scale)}, "
-            f"{round(found.y * scale)}: is the subject still in it?"
-            for found in find_leftovers(look.small, fitted, self._solver.matte, valid)[:1]
-        ]
+    Parameters
+    ----------
+    scouted : Scouted
+        What is known of the shot.
+    found : mapping of int to Found
+        All of its frames that could be read, in any order.
+    settings : FitSettings
+        What is wanted.
+    """
+    found = {frame: found[frame] for frame in scouted.frames if frame in found}
+    size = next((one.size for one in reversed(found.values()) if one.size is not None), scouted.size)
+    fits = {frame: one.fit for frame, one in found.items()}
+    if settings.align != "off":
+        fits = borrowed(found, scouted.still, size)
+    if settings.match_exposure != "off":
+        # A match that was left alone says nothing of the others.
+        unsure = {f for f, one in found.items() if one.exposure is not None and not one.exposure.trusted}
+        fits = with_flashes(one_exposure(fits, unsure))
+    return ShotFit(size, scouted.space, fits, scouted.still is not None, scouted.notes)
 
-    def _standing(self, scouts: dict[int, Found]) -> FrameFit | None:
-        """Give the one fit of a camera that stands still; None where it moves."""
-        trusted = [one for one in scouts.values() if one.homography is not None]
-        if self._settings.align == "off" or not trusted or len(trusted) < (len(scouts) + 1) // 2:
-            return None
-        corners = np.stack(
-            [displaced(one.homography, self._pictures.size) for one in trusted if one.homography is not None]
-        )
-        off = np.abs(corners - np.median(corners, axis=0)).max(axis=(1, 2))
-        keeps = off <= one_motion(self._pictures.size) + 1e-9
-        # A kick is one frame's business: it does not make the rest of the shot handheld.
-        if not keeps.all() and (len(trusted) < 4 or keeps.sum() < len(trusted) - 1):
-            return None
-        trusted = [one for one, kept in zip(trusted, keeps) if kept]
-        middle = np.median(corners[keeps], axis=0)
-        if len(trusted) == 1 and len(self._takes.frames) > 1:
-            return None
-        flows = [one.fit.flow for one in trusted if one.fit.flow is not None]
-        flow = np.mean(flows, axis=0).astype(np.float32) if 2 * len(flows) > len(trusted) else None
-        best = min(trusted, key=lambda one: one.fit.residual or 0.0).fit
-        homography = from_displaced(middle, self._pictures.size)
-        if np.abs(middle).max() < no_motion(self._pictures.size) and flow is None:
-            homography = IDENTITY
-        source = Source.of(best.sources[0].frame, homography)
-        motion = "flow" if flow is not None else "none" if homography is IDENTITY else "homography"
-        return replace(best, sources=(source,), flow=flow, motion=motion)
+
+def _blocks(frames: tuple[int, ...], wanted: Collection[int]) -> list[tuple[int, ...]]:
+    """Cut a shot into blocks; give of each what must be fitted for the frames wanted of it."""
+    blocks = []
+    for first in range(0, len(frames), BLOCK):
+        block = frames[first : first + BLOCK]
+        last = max((place for place, frame in enumerate(block) if frame in wanted), default=-1)
+        if last >= 0:
+            blocks.append(block[: last + 1])
+    return blocks

@@ -71,6 +71,8 @@ class FrameView:
         Expected error of alpha, averaged over the picture.
     error_layer : str
         What says so: `doubt` or `error`; empty where nothing does.
+    change : float or None
+        How much alpha differs from the frame before, where that was measured already.
     """
 
     small: dict[str, bytes]
@@ -78,6 +80,7 @@ class FrameView:
     alpha: Array | None = None
     error: float | None = None
     error_layer: str = ""
+    change: float | None = None
 
 
 @dataclass
@@ -90,10 +93,13 @@ class Album:
         All of the shot.
     config : ColorConfig
         Knows the colour spaces.
+    kept : frozenset of int
+        Frames whose large pictures are kept whatever others show.
     """
 
     frames: tuple[int, ...]
     config: ColorConfig
+    kept: frozenset[int] = frozenset()
     small: dict[int, dict[str, bytes]] = field(default_factory=dict)
     large: dict[int, dict[str, bytes]] = field(default_factory=dict)
     errors: dict[int, float] = field(default_factory=dict)
@@ -200,6 +206,7 @@ class Album:
             self._last = None
             return
         change = self._change(frame, view.alpha)
+        change = change if view.change is None else view.change
         if change is not None:
             self.changes[frame] = change
         if view.error is not None:
@@ -214,6 +221,11 @@ class Album:
         if len(self.large) > 2 * _MOST_LARGE:
             self._forget()
 
+    def finish(self) -> None:
+        """Keep of a long shot what is worth it, whichever frames came last."""
+        if len(self.frames) > 2 * _MOST_LARGE:
+            self._forget()
+
     def follow(self, other: Album) -> None:
         """Forget large pictures of frames that another version has none of."""
         self.large = {frame: pictures for frame, pictures in self.large.items() if frame in other.large}
@@ -222,10 +234,12 @@ class Album:
         last, self._last = self._last, None if alpha is None else (frame, alpha)
         if alpha is None or last is None or last[1].shape != alpha.shape:
             return None
+        if self._place[frame] != self._place[last[0]] + 1:
+            return None
         return float(np.abs(alpha - last[1]).mean())
 
     def _forget(self) -> None:
-        kept = set(self._with_large)
+        kept = {*self._with_large, *self.kept}
         for measure in range(3):
             kept.update(self._ranked(measure)[: _MOST_LARGE // 3])
         self.large = {frame: pictures for frame, pictures in self.large.items() if frame in kept}

@@ -18,7 +18,7 @@ from howard_nodes.sheets.page import Review, write_page
 from howard_nodes.sheets.remarks import Remark
 from howard_nodes.shot.checking import CheckedFile, CheckedFrame, check_frames, differences, find_result
 
-__all__ = ["PlateSource", "Reviewing"]
+__all__ = ["PlateSource", "Reviewed", "Reviewing"]
 
 _LONGEST = 600  # characters of a message on the page
 
@@ -85,18 +85,22 @@ class Reviewing:
             self._plate = self._source.open()
         except HowardError as error:
             self._notes.append(f"The plate is not shown. {error}")
-        self._after = _Version(Review(pattern, frames, Album(frames, config)))
-        self._before: _Version | None = None
+        self._after = Reviewed(Review(pattern, frames, Album(frames, config)))
+        self._before: Reviewed | None = None
         self._before_files: dict[str, Sequence] = {}
         if before is not None:
             self._before_files = find_result(before)
-            self._before = _Version(Review(before, frames, Album(frames, config)))
+            self._before = Reviewed(Review(before, frames, Album(frames, config)))
 
     def check(self, result: dict[str, Sequence]) -> Iterator[CheckedFrame[FrameView]]:
         """Check the result's frames, and those of the version before along with them."""
+        review = self._after.review
+        return self.take(check_frames(result, review.frames, review.album))
+
+    def take(self, checked: Iterator[CheckedFrame[FrameView]]) -> Iterator[CheckedFrame[FrameView]]:
+        """Take frames that are checked, in the shot's order, and those of the version before along."""
         after, before = self._after, self._before
         frames = after.review.frames
-        checked = check_frames(result, frames, after.review.album)
         if before is None:
             for frame in checked:
                 after.take(frame)
@@ -119,10 +123,12 @@ class Reviewing:
         WriteError
             It cannot be written.
         """
+        album = self._after.review.album
+        album.finish()
         self._after.finish()
         if self._before is not None:
+            self._before.review.album.follow(album)
             self._before.finish()
-        album = self._after.review.album
         notes = list(self._notes)
         if self._plate is not None and album.large:
             told = album.add_plates(self._plate, self._source.colorspace, self._source.layer)
@@ -132,12 +138,21 @@ class Reviewing:
         return notes
 
 
-class _Version:
+class Reviewed:
+    """Takes a version's frames as they are checked, in the shot's order, and makes its review of them.
+
+    Parameters
+    ----------
+    review : Review
+        Of no frames yet.
+    """
+
     def __init__(self, review: Review) -> None:
         self.review = review
         self._files: list[CheckedFile] = []
 
     def take(self, checked: CheckedFrame[FrameView], weight: float = 0.0) -> None:
+        """Take a frame; the weight says how much it should be shown, by what else is known."""
         verdicts = {"failed": 2.0, "doubtful": 1.0}
         fits = {file.fit for file in checked.files if file.fit}
         for file in checked.files:
@@ -154,6 +169,7 @@ class _Version:
         self.review.album.keep(checked.frame, checked.seen, weight)
 
     def finish(self) -> None:
+        """Say what only all frames together say."""
         paths = {file.frame: file.path for file in self._files}
         for frame, problem in differences(self._files):
             self._found(frame, "different", paths[frame], problem)

@@ -1,4 +1,4 @@
-"""What `howard plate` does: a clean plate fitted to its plate, or built from the take itself, as files."""
+"""What `howard plate` writes: clean plates fitted to their plate, or built from the take itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from howard_nodes.atomic import check_folder, write_file
+from howard_nodes.atomic import write_file
 from howard_nodes.color import ColorConfig
 from howard_nodes.description.job import Job
 from howard_nodes.engine.runtime import Warm, WarmEngine
@@ -27,7 +27,15 @@ from howard_nodes.shot.pair import Plates
 from howard_nodes.shot.plan import open_plate, open_plates
 from howard_nodes.shot.take import VALID_LAYER, Light, Take
 
-__all__ = ["PlateReport", "align_plates", "build_plates", "fit_plates", "plates_of"]
+__all__ = [
+    "PlateReport",
+    "align_plates",
+    "build_plates",
+    "plates_of",
+    "say_finished",
+    "say_started",
+    "warm_of",
+]
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
     plates = plates_of(job, config, on_event)
     frames = plates.frames
     output = _output(job, frames, (plates.plate, plates.clean))
-    warm = _warm(job, config, on_event)
-    on_event(_started(frames, warm, job))
+    warm = warm_of(job, config, on_event)
+    on_event(say_started(frames, warm, job))
     plates.solve(warm.engine, job.fit, job.report)
     done: list[int] = []
     failed: dict[int, str] = {}
@@ -102,56 +110,7 @@ def align_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
             continue
         done.append(frame)
         on_event(FrameDone(frame, (path,), time.monotonic() - started))
-    on_event(_finished(done, failed, began))
-    return PlateReport(tuple(done), failed, fit=plates.fit)
-
-
-def fit_plates(
-    job: Job, on_event: Callable[[Event], None] = lambda _: None, *, make_folder: bool = True
-) -> PlateReport:
-    """Find out how a clean plate fits its plate, and write that alone: what `howard matte --fit` takes.
-
-    Parameters
-    ----------
-    job : Job
-        What to do; its output is the report, a JSON file.
-    on_event : callable
-        Told of everything that happens.
-    make_folder : bool
-        Make the report's folder where it is not there.
-
-    Returns
-    -------
-    PlateReport
-        Failed are frames that could not be read. A clean plate that could not be fitted is told in the report
-        and by `PlatesFitted`, and its frame is among the `misfits`.
-
-    Raises
-    ------
-    InputError
-        Nothing can be done as asked, or there is nothing to fit; nothing was written.
-    WriteError
-        The report cannot be written.
-    """
-    began = time.monotonic()
-    if job.fitting.does_nothing:
-        raise InputError("align and match exposure are off: there is nothing to fit.")
-    path = Path(job.output)
-    if path.suffix.lower() != ".json":
-        raise InputError(f"{path}: a fit is written as JSON; use a name that ends in .json.")
-    config = ColorConfig.load(job.ocio)
-    plates = plates_of(job, config, on_event)
-    check_folder(path, make=make_folder)
-    warm = _warm(job, config, on_event)
-    on_event(_started(plates.frames, warm, job))
-    plates.solve(warm.engine, report=job.output)
-    assert plates.fit is not None
-    fitted = plates.fit.frames
-    done = [frame for frame in plates.frames if frame in fitted]
-    failed = {frame: f"frame {frame}: could not be read." for frame in plates.frames if frame not in fitted}
-    for frame, message in failed.items():
-        on_event(FrameFailed(frame, message))
-    on_event(_finished(done, failed, began))
+    on_event(say_finished(done, failed, began))
     return PlateReport(tuple(done), failed, fit=plates.fit)
 
 
@@ -191,8 +150,8 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
         )
     present = plate.footage.select(frames)
     check_readable(plate.footage, present[0], layer=job.layer)
-    warm = _warm(job, config, on_event)
-    on_event(_started(present, warm, job))
+    warm = warm_of(job, config, on_event)
+    on_event(say_started(present, warm, job))
     first = plate.light(present[0])
     space, display = first.space, first.header.display_window
     headers: dict[int, Light] = {}
@@ -254,7 +213,7 @@ def build_plates(job: Job, on_event: Callable[[Event], None] = lambda _: None) -
         on_event(FrameDone(frame, (path,), time.monotonic() - started))
     if job.report is not None:
         _save_report(Path(job.report), built, present)
-    on_event(_finished(done, failed, began))
+    on_event(say_finished(done, failed, began))
     return PlateReport(tuple(done), failed, built=built)
 
 
@@ -265,11 +224,13 @@ def plates_of(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> P
     return plates
 
 
-def _warm(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> WarmEngine:
+def warm_of(job: Job, config: ColorConfig, tell: Callable[[Event], None]) -> WarmEngine:
+    """Load the engine of a job. Raises `InputError`."""
     return Warm(0).engine(config, job.settings, job, lambda message: tell(Note(message, warning=True)))
 
 
-def _started(frames: tuple[int, ...], warm: WarmEngine, job: Job) -> Started:
+def say_started(frames: tuple[int, ...], warm: WarmEngine, job: Job) -> Started:
+    """Say that work on some frames begins."""
     engine = warm.engine
     return Started(
         format_frames(frames),
@@ -281,7 +242,8 @@ def _started(frames: tuple[int, ...], warm: WarmEngine, job: Job) -> Started:
     )
 
 
-def _finished(done: list[int], failed: dict[int, str], began: float) -> Finished:
+def say_finished(done: list[int], failed: dict[int, str], began: float) -> Finished:
+    """Say that it is over."""
     return Finished(format_frames(done), "", format_frames(failed), time.monotonic() - began)
 
 

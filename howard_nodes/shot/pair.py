@@ -21,6 +21,7 @@ from howard_nodes.shot.take import Light, Take
 
 if TYPE_CHECKING:
     from howard_nodes.engine.engine import Engine
+    from howard_nodes.plates.takes import Takes
 
 __all__ = ["Plates", "seen_by"]
 
@@ -64,7 +65,7 @@ class Plates:
         spared: Collection[int] = (),
     ) -> None:
         self.plate, self.clean, self.frames = plate, clean, frames
-        self._reach = reach
+        self._reach, self._wanted = reach, frozenset(frames)
         self.settings, self.offset = settings, offset
         self.fit: ShotFit | None = None
         self._is_overscan_told = False
@@ -148,9 +149,11 @@ class Plates:
             light = self.plate.light(present[0])
             window = light.header.display_window
             size = (window.width, window.height)
-            self.fit = ShotFit.load(Path(given)).covering(present, size, light.space, given)
+            self.fit = ShotFit.load(Path(given), self.fitted_frames()).covering(
+                present, size, light.space, given
+            )
         elif not self.settings.does_nothing:
-            self.fit = known or self._solved(engine, self.fitted_frames())
+            self.fit = known or self._solved(engine)
         if self.fit is not None:
             self._tell(PlatesFitted.of(self.fit))
             if report is not None:
@@ -267,12 +270,32 @@ class Plates:
         same = frame + self.offset
         return same if self.settings.align == "off" or footage.exists(same) else footage.frames[0]
 
-    def _solved(self, engine: Engine, frames: tuple[int, ...]) -> ShotFit:
+    def _solved(self, engine: Engine) -> ShotFit:
         # Torch is loaded where something is computed, not where a plan is made.
         from howard_nodes.plates.solving import fit_shot
+
+        return fit_shot(self.takes(engine), self.settings, on_fit=self.tell_of_fit, on_note=self.tell_of_shot)
+
+    def tell_of_fit(self, fit: FrameFit) -> None:
+        """Tell that a frame was fitted; progress counts those wanted."""
+        if fit.frame in self._wanted:
+            self._tell(FrameFitted.of(fit))
+
+    def tell_of_shot(self, message: str, warning: bool) -> None:
+        """Tell what a fit says of the whole shot."""
+        self._tell(Note(message, warning))
+
+    def takes(self, engine: Engine) -> Takes:
+        """Give both takes as a new fit looks at them.
+
+        Parameters
+        ----------
+        engine : Engine
+            Its coarse stage keeps the subject out of what is measured.
+        """
         from howard_nodes.plates.takes import Takes
 
-        plate, clean = self.plate, self.clean
+        plate, clean, frames = self.plate, self.clean, self.fitted_frames()
         barred = self.barred
         space = _first_space(plate, frames) or engine.config.scene_linear
 
@@ -286,13 +309,8 @@ class Plates:
             pixels, valid = light.on(light.header.display_window)
             return without_bars(barred.clean, pixels), barred.clean_valid(pixels, valid)
 
-        footage, offset, wanted = clean.footage, self.offset, set(self.frames)
-
-        def tell(fit: FrameFit) -> None:
-            if fit.frame in wanted:  # progress counts those
-                self._tell(FrameFitted.of(fit))
-
-        takes = Takes(
+        footage, offset = clean.footage, self.offset
+        return Takes(
             frames=frames,
             plate=plate_light,
             clean_frames=footage.frames[:1] if footage.is_still else footage.frames,
@@ -305,12 +323,6 @@ class Plates:
                 else None
             ),
             **seen_by(engine, space),
-        )
-        return fit_shot(
-            takes,
-            self.settings,
-            on_fit=tell,
-            on_note=lambda message, warning: self._tell(Note(message, warning)),
         )
 
 

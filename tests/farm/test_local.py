@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,8 @@ from typing import Any
 import numpy as np
 from farm.conftest import PLAIN
 
-from howard_nodes.frames import read_attributes, verify_file, write_image
+from howard_nodes import __version__
+from howard_nodes.frames import read_attributes, read_frame, verify_file, write_image
 from howard_nodes.network import describe_weights
 
 
@@ -133,3 +137,98 @@ def test_the_weights_learn_the_shot_before_its_frames_are_made(howard, make_job)
     ended = howard("farm", "submit", job, "--scheduler", "local", "--wait")
     assert ended.code == 0, ended.said
     assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_a_long_shot_is_fitted_and_checked_in_chunks_with_the_same_result(howard, make_job, tmp_path):
+    whole, one = make_job(6, "--chunk", 3, folder=tmp_path / "whole")
+    shared, many = make_job(6, "--chunk", 3, "--fit-chunk", 2, folder=tmp_path / "shared")
+    for job in (one, many):
+        ended = howard("farm", "submit", job, "--scheduler", "local", "--wait", timeout=400)
+        assert ended.code == 0, ended.said
+    counts = {name: len(list(tasks)) for name, tasks in steps(status(howard, many)).items()}
+    assert counts == {"Scout": 1, "Fit": 3, "Join": 1, "Matte": 2, "Verify": 3, "Report": 1}
+    assert set(steps(status(howard, one))) == {"Fit", "Matte", "Verify"}
+    assert status(howard, many)["total"] == status(howard, many)["done"] == 6
+    fits = [(folder / "out/shot.fit.json").read_bytes() for folder in (shared.folder, whole.folder)]
+    assert fits[0] == fits[1]
+    for frame in range(1001, 1007):
+        one, other = (read_frame(shot.folder / f"out/shot.{frame}.exr").pixels for shot in (shared, whole))
+        np.testing.assert_array_equal(one, other)
+    for name in ("out/shot.report.json", "out/shot.html"):
+        pages = [
+            re.sub(r'"made": ?"[^"]*"', "", (folder / name).read_text()).replace(str(folder), "")
+            for folder in (shared.folder, whole.folder)
+        ]
+        assert pages[0] == pages[1], name
+    assert (shared.folder / "out/shot.contact_sheet.png").exists()
+
+
+def test_half_a_fit_and_one_of_another_version_are_told_with_what_mends_it(howard, make_job):
+    shot, job = make_job(4, "--fit-chunk", 2)
+    for step in ("Scout", "Fit"):
+        assert howard("farm", "run", job, "--step", step).code == 0
+    parts = shot.folder / "out/shot.fit.parts"
+    kept, other = parts / "1001+2.json", parts / "1003+2.json"
+    made = kept.stat().st_mtime_ns
+    mend = f"howard farm run {shlex.quote(str(job))} --step Fit, then submit the job again"
+
+    def refused() -> str:
+        ended = howard("farm", "run", job, "--step", "Join")
+        assert ended.code != 0
+        assert ended.said.count("howard: error:") == 1
+        assert mend in ended.said
+        return ended.said
+
+    other.write_text(other.read_text().replace(f'"howard": "{__version__}"', '"howard": "0.0.9"'))
+    assert "no fit of the frames 1003-1004; 1003+2.json was made by howard 0.0.9" in refused()
+    other.write_text(other.read_text()[:100])
+    assert "1003+2.json is damaged" in refused()
+    other.unlink()
+    assert "no fit of the frames 1003-1004:" in refused()
+    ended = howard("farm", "run", job, "--step", "Fit")
+    assert ended.code == 0, ended.said
+    assert "1001+2.json: was made before" in ended.said
+    assert kept.stat().st_mtime_ns == made
+    assert howard("farm", "run", job, "--step", "Join").code == 0
+    assert (shot.folder / "out/shot.fit.json").exists()
+    # Another plate under the same name is another fit.
+    os.utime(shot.folder / "plate.1001.exr")
+    ended = howard("farm", "run", job, "--step", "Fit", "--task", 0)
+    assert ended.code == 0, ended.said
+    assert "was made before" not in ended.said
+
+
+def test_half_a_check_is_told_and_a_frame_that_is_made_again_is_checked_again(howard, make_job):
+    shot, job = make_job(4, "--fit-chunk", 2, *PLAIN)
+    for step in ("Matte", "Verify"):
+        assert howard("farm", "run", job, "--step", step).code == 0
+    parts = shot.folder / "out/shot.verify.parts"
+    (parts / "1003+2.safetensors").write_bytes(b"half")
+    ended = howard("farm", "run", job, "--step", "Report")
+    assert ended.code != 0
+    assert "no check of the frames 1003-1004; 1003+2.safetensors is damaged" in ended.said
+    assert f"howard farm run {shlex.quote(str(job))} --step Verify" in ended.said
+    frame = shot.folder / "out/shot.1002.exr"
+    frame.write_bytes(frame.read_bytes()[:-100])
+    assert howard("farm", "run", job, "--step", "Verify").code == 0  # it says what it found when all is known
+    ended = howard("farm", "run", job, "--step", "Report")
+    assert ended.code != 0
+    assert "3 of 4 frames passed; failed: 1002" in ended.said
+    assert json.loads((shot.folder / "out/shot.report.json").read_text())["well"] == 3
+
+
+def test_a_job_folder_that_moved_is_told(howard, make_job):
+    _, job = make_job(2, *PLAIN)
+    there = job.rename(job.with_name("moved"))
+    ended = howard("farm", "run", job, "--step", "Matte")
+    assert ended.code == 2
+    assert "if the job folder was moved, submit the job from its new place" in ended.said
+    ended = howard("farm", "submit", there, "--scheduler", "local", "--wait")
+    assert ended.code == 0, ended.said
+
+
+def steps(said: dict[str, Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for task in said["tasks"]:
+        found.setdefault(task["step"], []).append(task)
+    return found

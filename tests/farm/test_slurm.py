@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -351,6 +352,27 @@ def test_a_night_on_the_farm(slurm, make_job):
     assert fit < min(mattes) <= max(mattes) < verify
     report = json.loads((output / "shot.report.json").read_text())
     assert (report["total"], report["well"], report["problems"]) == (240, 240, {})
+
+
+def test_a_long_shot_is_fitted_and_checked_in_chunks(slurm, make_job):
+    """Each step waits for all chunks of the one before; submitted again, it keeps the chunks it has."""
+    bundle = make_job(6, FitSettings(), Farming(chunk=6, fit_chunk=2, cores=1, memory=1024))
+    found = wait_for_end(submit(bundle, ENGINE, Options()), 400)
+    assert (found.state, found.total, found.done) == ("done", 6, 6), found
+    steps: dict[str, list[datetime]] = {}
+    for one in found.tasks:
+        assert one.began is not None
+        steps.setdefault(one.task.step, []).append(one.began)
+    counts = [(name, len(began)) for name, began in steps.items()]
+    assert counts == [("Scout", 1), ("Fit", 3), ("Join", 1), ("Matte", 1), ("Verify", 3), ("Report", 1)]
+    assert all(max(one) < min(other) for one, other in pairwise(steps.values()))
+    parts = sorted(Path(bundle.output).parent.glob("shot.*.parts/*+*"))
+    times = {path: path.stat().st_mtime_ns for path in parts}
+    assert len(times) == 6
+    parts[0].unlink()
+    again = wait_for_end(submit(bundle, ENGINE, Options()), 400)
+    assert again.state == "done", again
+    assert {path for path in parts if path.stat().st_mtime_ns != times[path]} == {parts[0]}
 
 
 def read(log: Path) -> str:

@@ -359,6 +359,7 @@ def codec_case(name: str) -> dict[str, Any]:
         ("prores", ".mov"),
         ("prores", ".mxf"),
         ("mpeg4", ".avi"),
+        ("mpeg4", ".mov"),
         ("dnxhr", ".mov"),
         ("ffv1", ".mkv"),
         ("ffv1", ".avi"),

@@ -298,7 +298,8 @@ def test_a_foreign_exception_is_one_frames_error(
     make_shot: Callable[..., Shot], random_weights: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     from howard_nodes.shot import take
-    from howard_nodes.shot.clean_plates import align_plates, fit_plates
+    from howard_nodes.shot.clean_plates import align_plates
+    from howard_nodes.shot.fitting import fit_plates
 
     usual = take.sanitize
     shot = make_shot(3)
