@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from howard_nodes.cli import daemon
 from howard_nodes.cli.console import print_json, print_table, say_seconds, typed, warn
 from howard_nodes.cli.options import Json, as_job, described
 from howard_nodes.cli.pace import Steady
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Run a shot on a render farm.")
+app.add_typer(daemon.app, name="daemon", hidden=True)
 
 _JOB = Annotated[Path, typer.Argument(metavar="JOB", help="Job folder, made by howard farm bundle.")]
 _FARM = "Farm"
