@@ -172,7 +172,8 @@ def _check_ours(folder: Path) -> None:
 
 def _hand_over(connection: socket.socket, arguments: Sequence[str]) -> int | None:
     """Have a task done; give its exit code, None where the process ended in the middle of it."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        return None  # nobody is connected there
     parent, ending = os.getppid(), 0
     request = json.dumps({"arguments": list(arguments), "folder": str(Path.cwd())}).encode() + b"\n"
     answer = b""
@@ -252,7 +253,8 @@ class _Daemon:
         return (self._is_owned and self._owner_ended()) or not self._session.is_dir()
 
     def _serve(self, connection: socket.socket) -> None:
-        assert sys.platform != "win32"
+        if sys.platform == "win32":
+            return
         first, descriptors, _, _ = socket.recv_fds(connection, 1, 2)
         if first == b"\n":
             self._is_leaving = True
@@ -298,8 +300,8 @@ class _Daemon:
                 return
             main = threading.main_thread().ident
             assert main is not None
-            assert sys.platform != "win32"
-            signal.pthread_kill(main, number if number in _ENDINGS else signal.SIGTERM)
+            if sys.platform != "win32":
+                signal.pthread_kill(main, number if number in _ENDINGS else signal.SIGTERM)
         if not done.wait(_GRACE_SECONDS):
             remove_unfinished()
             os._exit(1)
