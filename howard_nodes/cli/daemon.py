@@ -1,4 +1,8 @@
-"""`howard farm daemon`: the warm process of a farm's session, for its environment and its tasks."""
+"""`howard farm daemon start|run|stop SESSION`: the warm process of a farm's session.
+
+Not for people: a job's template calls it. Every task waits for this to start, so it does without the
+libraries of the other commands.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +10,50 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from howard_nodes.atomic import remove_unfinished
+from howard_nodes.errors import InputError
+from howard_nodes.worker import daemon as warm
 
-__all__ = ["app"]
-
-app = typer.Typer(no_args_is_help=True, help="Keep a process warm for the tasks of a session.")
-
-_SESSION = Annotated[Path, typer.Argument(metavar="SESSION", help="Folder of the session.")]
+__all__ = ["daemon"]
 
 
-@app.command()
-def start(session: _SESSION) -> None:
-    """Start the process, where there is none.
+def daemon(arguments: Sequence[str]) -> int:
+    """Do what a template asks for.
 
-    Exit codes: 0, also where there can be none and tasks run by themselves.
+    Parameters
+    ----------
+    arguments : sequence of str
+        `start`, `run` or `stop`, the session's folder, and for `run` the arguments of howard.
+
+    Returns
+    -------
+    int
+        Exit code; of `run` the command's.
     """
-    from howard_nodes.errors import InputError
-    from howard_nodes.worker import daemon
+    match arguments:
+        case ["start", session]:
+            try:
+                warm.start(Path(session))
+            except InputError as error:  # tasks run by themselves
+                print(f"howard: {error}", flush=True)
+        case ["run", session, *command]:
+            return _run(Path(session), command)
+        case ["stop", session]:
+            warm.stop(Path(session))
+        case ["serve", session, listening, owner]:
+            _serve(Path(session), int(listening), int(owner))
+        case _:
+            print("howard: error: use farm daemon start|run|stop SESSION [ARGUMENTS]", file=sys.stderr)
+            return 2
+    return 0
 
+
+def _run(session: Path, arguments: list[str]) -> int:
     try:
-        daemon.start(session)
-    except InputError as error:
-        print(f"howard: {error}", flush=True)
-
-
-@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-def run(
-    session: _SESSION,
-    arguments: Annotated[list[str], typer.Argument(metavar="ARGUMENTS", help="Of howard.")],
-) -> None:
-    """Have the process run a command of howard, as if it ran by itself.
-
-    Exit codes: the command's.
-    """
-    from howard_nodes.errors import InputError
-    from howard_nodes.worker import daemon
-
-    try:
-        raise typer.Exit(daemon.run(session, arguments))
+        return warm.run(session, arguments)
     except InputError as error:
         print(f"howard: {error} The task runs by itself.", flush=True)
     command = [sys.executable, "-m", "howard_nodes", *arguments]
@@ -54,36 +61,17 @@ def run(
         from howard_nodes.system.processes import hold_children
 
         hold_children()
-        raise typer.Exit(subprocess.run(command, check=False).returncode)
+        return subprocess.run(command, check=False).returncode
     os.execv(command[0], command)
 
 
-@app.command()
-def stop(session: _SESSION) -> None:
-    """End the process, where there is one.
-
-    Exit codes: 0.
-    """
-    from howard_nodes.worker import daemon
-
-    daemon.stop(session)
-
-
-@app.command(hidden=True)
-def serve(
-    session: _SESSION,
-    socket: Annotated[int, typer.Option(metavar="FD", help="Descriptor of its socket.")],
-    owner: Annotated[int, typer.Option(metavar="PID", help="Process that runs the session.")],
-) -> None:
-    """Be the process."""
-    from howard_nodes.atomic import remove_unfinished
+def _serve(session: Path, listening: int, owner: int) -> None:
+    import howard_nodes.shot.shot  # noqa: F401  what a task would load
     from howard_nodes.cli import main
     from howard_nodes.cli.matte import WARM
     from howard_nodes.engine.runtime import Warm
-    from howard_nodes.worker import daemon
 
     WARM.set(Warm(0))
-    import howard_nodes.shot.shot  # noqa: F401  what a task would load
 
     def work(arguments: list[str]) -> int:
         try:
@@ -96,4 +84,4 @@ def serve(
         finally:
             remove_unfinished()
 
-    daemon.serve(session, socket, owner, work)
+    warm.serve(session, listening, owner, work)

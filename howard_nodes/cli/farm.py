@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from howard_nodes.cli import daemon, farm_tasks
+from howard_nodes.cli import farm_tasks
 from howard_nodes.cli.console import print_json, print_table, say_seconds, typed, warn
 from howard_nodes.cli.options import Json, as_job, described
 from howard_nodes.cli.pace import Steady
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Run a shot on a render farm.")
-app.add_typer(daemon.app, name="daemon", hidden=True)
 
 _JOB = Annotated[Path, typer.Argument(metavar="JOB", help="Job folder, made by howard farm bundle.")]
 _FARM = "Farm"
@@ -268,6 +267,8 @@ def _watch(submission: Submission, as_json: bool) -> int:
 
 
 def _show(submission: Submission, found: Status, as_json: bool) -> None:
+    from howard_nodes.frames import format_frames
+
     if as_json:
         print_json(
             {
@@ -278,6 +279,7 @@ def _show(submission: Submission, found: Status, as_json: bool) -> None:
                 "done": found.done,
                 "failed": found.failed,
                 "running": found.running,
+                "missing": format_frames(found.missing) if found.missing else "",
                 "seconds_left": found.seconds_left,
                 "tasks": [_as_json(one) for one in found.tasks],
             }
@@ -300,6 +302,14 @@ def _show(submission: Submission, found: Status, as_json: bool) -> None:
         warn(f"{one.task.step} {one.task.number}: {one.message}")
     if len(worst) > _MOST_MESSAGES:
         warn(f"and {len(worst) - _MOST_MESSAGES} more: see the logs in {submission.folder / 'logs'}")
+    if found.missing:
+        count = f"{len(found.missing)} frame{'s are' if len(found.missing) > 1 else ' is'}"
+        warn(f"{count} not in {Path(submission.bundle.output).parent}: {format_frames(found.missing)}")
+    if found.missing or found.state in ("failed", "cancelled"):
+        print(
+            f"next: howard farm submit {typed(submission.bundle.folder)} --scheduler {submission.scheduler} "
+            "makes the frames that are missing or corrupt"
+        )
 
 
 def _line(found: Status) -> str:

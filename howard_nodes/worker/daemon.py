@@ -87,7 +87,7 @@ def start(session: Path) -> None:
                 listening.bind(_SOCKET)
             listening.listen()
             command = [sys.executable, "-m", "howard_nodes", "farm", "daemon", "serve", str(session)]
-            command += ["--socket", str(listening.fileno()), "--owner", str(os.getppid())]
+            command += [str(listening.fileno()), str(os.getppid())]
             subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
