@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if words[:2] == ["farm", "daemon"]:
             from howard_nodes.cli.daemon import daemon
 
-            sys.exit(daemon(words[2:]))
+            sys.exit(daemon(words[2:], main))
         from howard_nodes.cli.app import app
 
         app(args=words, prog_name="howard")

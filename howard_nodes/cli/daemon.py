@@ -10,8 +10,9 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from howard_nodes.atomic import remove_unfinished
 from howard_nodes.errors import InputError
@@ -20,13 +21,16 @@ from howard_nodes.worker import daemon as warm
 __all__ = ["daemon"]
 
 
-def daemon(arguments: Sequence[str]) -> int:
+def daemon(arguments: Sequence[str], main: Callable[[Sequence[str]], NoReturn]) -> int:
     """Do what a template asks for.
 
     Parameters
     ----------
     arguments : sequence of str
         `start`, `run` or `stop`, the session's folder, and for `run` the arguments of howard.
+
+    main : callable
+        The command line itself, which ends in `SystemExit`.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def daemon(arguments: Sequence[str]) -> int:
         case ["stop", session]:
             warm.stop(Path(session))
         case ["serve", session, listening, owner]:
-            _serve(Path(session), int(listening), int(owner))
+            _serve(Path(session), int(listening), int(owner), main)
         case _:
             print("howard: error: use farm daemon start|run|stop SESSION [ARGUMENTS]", file=sys.stderr)
             return 2
@@ -65,9 +69,8 @@ def _run(session: Path, arguments: list[str]) -> int:
     os.execv(command[0], command)
 
 
-def _serve(session: Path, listening: int, owner: int) -> None:
+def _serve(session: Path, listening: int, owner: int, main: Callable[[Sequence[str]], NoReturn]) -> None:
     import howard_nodes.shot.shot  # noqa: F401  what a task would load
-    from howard_nodes.cli import main
     from howard_nodes.cli.matte import WARM
     from howard_nodes.engine.runtime import Warm
 

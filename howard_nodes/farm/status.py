@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from howard_nodes.farm.bundle import Bundle, Task
+from howard_nodes.farm.bundle import Task
 from howard_nodes.farm.claim import missing_frames
 from howard_nodes.farm.scheduler import State, find_scheduler
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
