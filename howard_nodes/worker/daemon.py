@@ -38,6 +38,7 @@ _IDLE_SECONDS = 60.0  # whoever comes later starts another
 _GRACE_SECONDS = 40.0  # a little more than a task's own
 _LONGEST_REQUEST = 1 << 20
 _START_SECONDS = 120
+_GONE_SECONDS = 10.0
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -142,6 +143,7 @@ def run(session: Path, arguments: Sequence[str]) -> int:
             print(
                 "howard: warning: the warm process was killed; the task begins again in another", flush=True
             )
+            _wait_until_gone(session)
     why = "the warm process was killed twice; out of memory? Make the job with more --memory"
     print(f"openjd_fail: {why}", flush=True)
     return 1
@@ -161,6 +163,15 @@ def _connected(session: Path) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def _wait_until_gone(session: Path) -> None:
+    """Wait until the process of a session takes no tasks any more: one that is killed does so for a moment."""
+    end = time.monotonic() + _GONE_SECONDS
+    with suppress(OSError):
+        while time.monotonic() < end:
+            _connected(session).close()
+            time.sleep(_GONE_SECONDS / 200)
 
 
 def _check_ours(folder: Path) -> None:
