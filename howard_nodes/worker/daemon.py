@@ -166,7 +166,7 @@ def _connected(session: Path) -> socket.socket:
 
 
 def _wait_until_gone(session: Path) -> None:
-    """Wait until the process of a session takes no tasks any more: one that is killed does so for a moment."""
+    """Wait until the process of a session takes no more tasks: one that is killed does so for a moment."""
     end = time.monotonic() + _GONE_SECONDS
     with suppress(OSError):
         while time.monotonic() < end:
