@@ -4,6 +4,7 @@
     python benchmarks/farm_chunks.py --save benchmarks/farm_times.json    # what farm_scale.py replays
     python benchmarks/farm_chunks.py --slots              # 240 frames on two Slurm slots, beside one process
     python benchmarks/farm_chunks.py --slots --frames 24  # the same, as a try
+    python benchmarks/farm_chunks.py --warm               # a further task, alone and in a session
 
 The shot is the demo's, enlarged to 1080p, with grain; the clean plate is used as it is, or with --fit fitted.
 Every task runs as a scheduler would run it, on the CPU. --slots starts a Slurm of its own with two slots of
@@ -14,16 +15,19 @@ and writes at the same time, so that even one of a single thread takes more than
 from __future__ import annotations
 
 import argparse
+import ctypes
 import filecmp
 import json
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import pairwise
@@ -35,8 +39,9 @@ from pipeline_speed import SIZES, make_shot
 from howard_nodes.description import FitSettings
 from howard_nodes.description.job import Job
 from howard_nodes.farm import Bundle, Farming, make_bundle, task_command
-from howard_nodes.farm.bundle import Task
+from howard_nodes.farm.bundle import Task, openjd_command
 
+_PR_SET_CHILD_SUBREAPER = 36
 HOWARD = [sys.executable, "-m", "howard_nodes"]
 PARTS = (
     "open job description",
@@ -91,6 +96,7 @@ print(json.dumps({"taken": taken, "read": read, "mapped": sum(mapped.values())})
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--slots", action="store_true", help="two Slurm slots beside one process")
+    parser.add_argument("--warm", action="store_true", help="a further task, alone and in a session")
     parser.add_argument("--frames", type=int, help="by default 240 with --slots, else 10")
     parser.add_argument("--size", choices=SIZES, default="1080p")
     parser.add_argument("--rounds", type=int, default=5)
@@ -104,7 +110,9 @@ def main() -> None:
         job = make_shot(folder, *SIZES[options.size], count)
         if not options.fit:
             job = replace(job, fitting=FitSettings("off", "off"))
-        if options.slots:
+        if options.warm:
+            warm(job, folder, options.frames or 12, options.rounds)
+        elif options.slots:
             slots(job, folder, count, options.chunk)
         else:
             times = overhead(job, folder, count, options.rounds)
@@ -161,6 +169,58 @@ def overhead(job: Job, folder: Path, count: int, rounds: int) -> dict[str, Any]:
         "verify": verify,
         "bytes": {**sizes, "installation": installation},
     }
+
+
+def warm(job: Job, folder: Path, count: int, rounds: int) -> None:
+    """Print what a further task costs beside its frames, in seconds and in seconds of CPU.
+
+    The frames are worked as one task, and as four: in sessions of their own, and in one session. What the
+    four take more is what three tasks cost.
+    """
+    whole = make_bundle(job, folder / "whole", _farming(count))
+    parts = make_bundle(job, folder / "parts", _farming(count // 4))
+    ways: dict[str, tuple[list[Task], ...]] = {
+        "as one task": ([*whole.step("Matte").tasks],),
+        "as four tasks, each in a session of its own": tuple([task] for task in parts.step("Matte").tasks),
+        "as four tasks of one session": ([*parts.step("Matte").tasks],),
+    }
+    found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    # The warm process is to be counted with its session: it becomes a child of this process.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    for number in range(rounds + 1):
+        for way, sessions in ways.items():
+            taken = _sessions(whole if len(sessions[0]) == 1 and len(sessions) == 1 else parts, sessions)
+            if number:  # the first has files come from the page cache
+                found[way].append(taken)
+    one = found["as one task"]
+    print(f"{count} frames, {_threads()} threads, medians of {rounds}:")
+    for way, taken in found.items():
+        wall, cpu = (statistics.median(column) for column in zip(*taken, strict=True))
+        print(f"  {way:46} {wall:6.2f} s, {cpu:6.2f} s of CPU", end="")
+        more = [
+            [(here - there) / 3 for here, there in zip(*both, strict=True)]
+            for both in zip(taken, one, strict=True)
+        ]
+        wall, cpu = (statistics.median(column) for column in zip(*more, strict=True))
+        print("" if way == "as one task" else f"; a further task {wall:.2f} s, {cpu:.2f} s of CPU")
+
+
+def _sessions(bundle: Bundle, sessions: tuple[list[Task], ...]) -> tuple[float, float]:
+    """Run sessions of tasks, one after another; give their seconds, and their seconds of CPU."""
+    for path in Path(bundle.output).parent.glob("*.exr"):
+        path.unlink()
+    step = bundle.step("Matte")
+    environment = {**os.environ, "OMP_NUM_THREADS": _threads()}
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    for tasks in sessions:
+        command = openjd_command(bundle, step, tuple(tasks))
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+    seconds = time.monotonic() - began
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def slots(job: Job, folder: Path, count: int, chunk: int) -> None:

@@ -43,13 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(signal.SIGTERM, _terminate)
         if sys.platform == "win32":
             signal.signal(signal.SIGBREAK, _terminate)  # its console's window is closed
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if words[:2] == ["farm", "daemon"]:
+            from howard_nodes.cli.daemon import daemon
+
+            sys.exit(daemon(words[2:], main))
         from howard_nodes.cli.app import app
 
-        app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="howard")
-    except KeyboardInterrupt:
+        app(args=words, prog_name="howard")
+    except KeyboardInterrupt as asked:
         print("howard: interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(143 if isinstance(asked, Terminated) else 130)
     except ImportError as error:
         traceback.print_exc()
         print(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from howard_nodes.cli import farm_tasks
 from howard_nodes.cli.console import print_json, print_table, say_seconds, typed, warn
 from howard_nodes.cli.options import Json, as_job, described
 from howard_nodes.cli.pace import Steady
@@ -151,6 +149,12 @@ def submit(
             metavar="ARG", help="Extra argument for the scheduler's own submit command; may be repeated."
         ),
     ] = None,
+    pack: Annotated[
+        int,
+        typer.Option(
+            metavar="TASKS", help="Slurm: tasks that a slot works one after another, in one warm process."
+        ),
+    ] = 1,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the job to end; the exit code says how it ended.")
     ] = False,
@@ -167,7 +171,7 @@ def submit(
     from howard_nodes.farm.submitting import submit as hand_over
 
     chosen = find_scheduler(scheduler)
-    options = Options(retries, partition, priority, tuple(option or ()))
+    options = Options(retries, partition, priority, tuple(option or ()), pack)
     submission = hand_over(Bundle.load(job), chosen, options)
     if as_json:
         print_json(
@@ -229,74 +233,10 @@ def cancel(job: _JOB) -> None:
     )
 
 
-@app.command()
-def run(
-    job: _JOB,
-    step: Annotated[str, typer.Option(help="A step of the job: Fit, Matte, Verify.")],
-    task: Annotated[
-        int | None, typer.Option(metavar="N", help="Task number, from 0. By default all.")
-    ] = None,
-) -> None:
-    """Run a task on this machine, as schedulers do, with Open Job Description's own runner.
-
-    Exit codes: 0 done, 1 failed, 2 wrong input.
-    """
-    from howard_nodes.errors import InputError
-    from howard_nodes.farm import Bundle
-    from howard_nodes.farm.bundle import openjd_command
-    from howard_nodes.shot.mending import JOB_VARIABLE
-    from howard_nodes.system.processes import hold_children
-
-    bundle = Bundle.load(job)
-    found = bundle.step(step)
-    if task is not None and not 0 <= task < len(found.tasks):
-        raise InputError(f"{job}: {step} has no task {task}, only 0 to {len(found.tasks) - 1}.")
-    tasks = found.tasks if task is None else (found.tasks[task],)
-    # The bundle says `howard`: the one that belongs to this Python comes first.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    command = openjd_command(bundle, found, tasks)
-    os.environ[JOB_VARIABLE] = str(bundle.folder)  # for what a task tells to type
-    sys.stdout.flush()
-    if sys.platform == "win32":
-        # Windows cannot put a program in the place of another; whoever ends this one ends what it started.
-        hold_children()
-        raise typer.Exit(subprocess.run(command, check=False).returncode)
-    # In this process's place: signals reach the engine, which passes them on.
-    os.execv(command[0], command)
-
-
-@app.command()
-def check(
-    output: Annotated[
-        str, typer.Argument(metavar="OUT", help="The job's output, such as out/shot.####.exr.")
-    ],
-    job_id: Annotated[str, typer.Option(metavar="ID", help="ID of the job.")],
-    version: Annotated[str, typer.Option(help="The version of howard that made the job.")],
-) -> None:
-    """Check that this machine can run a job's tasks; every task starts with this.
-
-    Exit codes: 0 it can, 2 it cannot.
-    """
-    from howard_nodes import __version__
-    from howard_nodes.errors import InputError
-    from howard_nodes.farm.claim import check_claim
-    from howard_nodes.system.machine import host_name
-
-    here = host_name()
-    if version != __version__:
-        raise InputError(
-            f"{here} has howard {__version__}, the job was made with {version}: install that version."
-        )
-    check_claim(output, job_id)
-    print(f"openjd_status: howard {__version__} on {here}", flush=True)
-
-
-@app.command(hidden=True)
-def work(folder: Annotated[Path, typer.Argument(metavar="SUBMISSION")]) -> None:
-    """Run a submission's tasks on this machine: the local scheduler's background process."""
-    from howard_nodes.farm.local import work as run_all
-
-    raise typer.Exit(run_all(folder))
+app.command()(farm_tasks.run)
+app.command()(farm_tasks.check)
+app.command(hidden=True)(farm_tasks.work)
+app.command(hidden=True)(farm_tasks.share)
 
 
 def _schedulers() -> tuple[str, ...]:
@@ -336,6 +276,8 @@ def _watch(submission: Submission, as_json: bool) -> int:
 
 
 def _show(submission: Submission, found: Status, as_json: bool) -> None:
+    from howard_nodes.frames import format_frames
+
     if as_json:
         print_json(
             {
@@ -346,6 +288,7 @@ def _show(submission: Submission, found: Status, as_json: bool) -> None:
                 "done": found.done,
                 "failed": found.failed,
                 "running": found.running,
+                "missing": format_frames(found.missing) if found.missing else "",
                 "seconds_left": found.seconds_left,
                 "tasks": [_as_json(one) for one in found.tasks],
             }
@@ -368,6 +311,14 @@ def _show(submission: Submission, found: Status, as_json: bool) -> None:
         warn(f"{one.task.step} {one.task.number}: {one.message}")
     if len(worst) > _MOST_MESSAGES:
         warn(f"and {len(worst) - _MOST_MESSAGES} more: see the logs in {submission.folder / 'logs'}")
+    if found.missing:
+        count = f"{len(found.missing)} frame{'s are' if len(found.missing) > 1 else ' is'}"
+        warn(f"{count} not in {Path(submission.bundle.output).parent}: {format_frames(found.missing)}")
+    if found.missing or found.state in ("failed", "cancelled"):
+        print(
+            f"next: howard farm submit {typed(submission.bundle.folder)} --scheduler {submission.scheduler} "
+            "makes the frames that are missing or corrupt"
+        )
 
 
 def _line(found: Status) -> str:

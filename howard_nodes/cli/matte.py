@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,8 +12,12 @@ from howard_nodes.cli.progress import reporter
 
 if TYPE_CHECKING:
     from howard_nodes.description.job import Job
+    from howard_nodes.engine.runtime import Warm
 
-__all__ = ["matte", "run_job"]
+__all__ = ["WARM", "matte", "run_job"]
+
+WARM: ContextVar[Warm | None] = ContextVar("warm", default=None)
+"""What runs in this process leave for the next, where it has more than one."""
 
 
 @described()
@@ -58,7 +63,7 @@ def run_job(job: Job, *, as_json: bool, as_openjd: bool = False) -> None:
 
     with reporter(as_json, as_openjd=as_openjd) as report:
         try:
-            result = run(job, report, make_folder=not as_openjd)
+            result = run(job, report, warm=WARM.get(), make_folder=not as_openjd)
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(report.so_far()) from None
         if result.misfits and not as_openjd:

@@ -226,7 +226,17 @@ def openjd_command(bundle: Bundle, step: FarmStep, tasks: tuple[Task, ...]) -> l
     tasks : tuple of Task
         Of that step.
     """
-    command = [sys.executable, "-m", "openjd", "run", str(bundle.folder / TEMPLATE), "--step", step.name]
+    # -u: a log tells at once how far a task is.
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "openjd",
+        "run",
+        str(bundle.folder / TEMPLATE),
+        "--step",
+        step.name,
+    ]
     command += ["--no-run-dependencies", "--extensions", ",".join(EXTENSIONS), "--timestamp-format", "utc"]
     command += ["--job-param", json.dumps({name: str(value) for name, value in bundle.values.items()})]
     if any(task.values for task in tasks):

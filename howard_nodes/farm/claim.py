@@ -14,11 +14,12 @@ from typing import Any
 
 from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
+from howard_nodes.farm.bundle import Bundle
 from howard_nodes.frames import Sequence, name_frames
 from howard_nodes.layers import file_patterns
 from howard_nodes.system.machine import host_name
 
-__all__ = ["check_claim", "check_free", "claim", "claim_name", "stem"]
+__all__ = ["check_claim", "check_free", "claim", "claim_name", "missing_frames", "stem"]
 
 
 def stem(output: str) -> str:
@@ -114,6 +115,18 @@ def check_claim(output: str, job_id: str) -> None:
             f"{path}: the folder belongs to the job {known.get('name')} now; "
             "choose another output for one of the two."
         )
+
+
+def missing_frames(bundle: Bundle) -> tuple[int, ...]:
+    """Name the frames of a job that lack a file now, without a look into those that are there."""
+    layers = str(bundle.values.get("Layers", "")).split(",")
+    left: set[int] = set()
+    for pattern in file_patterns(bundle.output, layers):
+        there: tuple[int, ...] = ()
+        with suppress(InputError):
+            there = Sequence.find(pattern).frames
+        left |= set(bundle.frames) - set(there)
+    return tuple(sorted(left))
 
 
 def _path(output: str) -> Path:

@@ -37,16 +37,21 @@ class Options:
         As the scheduler counts; None for its default.
     extra : tuple of str
         Further arguments for the scheduler's own command.
+    pack : int
+        Tasks of a step that one slot of Slurm works, one after another in a warm process.
     """
 
     retries: int = 2
     partition: str | None = None
     priority: int | None = None
     extra: tuple[str, ...] = ()
+    pack: int = 1
 
     def __post_init__(self) -> None:
         if self.retries < 0:
             raise InputError(f"retries {self.retries}: must be at least 0.")
+        if self.pack < 1:
+            raise InputError(f"pack {self.pack}: must be at least 1.")
 
 
 class Scheduler(Protocol):

@@ -20,6 +20,7 @@ from howard_nodes.atomic import write_file
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm.bundle import FarmStep, task_command
 from howard_nodes.farm.scheduler import Options, State
+from howard_nodes.farm.share import share_command, share_log, state_in_share
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
 __all__ = ["Slurm"]
@@ -109,12 +110,16 @@ _ADVICE = {
 
 
 class _Array(NamedTuple):
-    """Tasks of a step that Slurm holds as one job, in order; the first has the number `first`."""
+    """Shares of a step that Slurm holds as one job, in order; the first has the number `first`.
+
+    A share is a task, or `pack` of them.
+    """
 
     step: str
     first: int
     size: int
     job: int
+    pack: int = 1
 
 
 class Slurm:
@@ -145,7 +150,8 @@ class Slurm:
         Returns
         -------
         dict
-            Arrays, each as its step's name, its first task's number, how many tasks it has, and Slurm's id.
+            Arrays, each as its step's name, its first share's number, how many shares it has, Slurm's id, and
+            how many tasks a share has.
 
         Raises
         ------
@@ -156,7 +162,7 @@ class Slurm:
         """
         bundle = submission.bundle
         array_size, most = _limits()
-        count = len(bundle.tasks)
+        count = sum(math.ceil(len(step.tasks) / options.pack) for step in bundle.steps)
         if count > most:
             raise InputError(
                 f"{bundle.folder}: {count} tasks are more than this Slurm allows (MaxJobCount "
@@ -170,15 +176,19 @@ class Slurm:
         try:
             for step in bundle.steps:
                 needs = [array.job for array in arrays if array.step in step.needs]
-                for first in range(0, len(step.tasks), 10**digits):
-                    tasks = step.tasks[first : first + 10**digits]
-                    log = _log_pattern(submission.log(tasks[0]), digits if first else 4)
-                    command = ["sbatch", "--parsable", *_resources(step), *_dependency(needs)]
+                pack = min(options.pack, len(step.tasks))
+                shares = math.ceil(len(step.tasks) / pack)
+                for first in range(0, shares, 10**digits):
+                    size = min(shares - first, 10**digits)
+                    task = step.tasks[first * pack]
+                    log = submission.log(task) if pack == 1 else share_log(submission, step, first)
+                    log_pattern = _log_pattern(log, digits if first else 4)
+                    command = ["sbatch", "--parsable", *_resources(step, pack), *_dependency(needs)]
                     command += [
                         f"--job-name={step.name} {bundle.name}",
-                        f"--array=0-{len(tasks) - 1}",
+                        f"--array=0-{size - 1}",
                         f"--chdir={submission.folder}",
-                        f"--output={log}",
+                        f"--output={log_pattern}",
                         "--open-mode=append",
                         "--requeue",
                         f"--signal=B:USR1@{_NOTICE_SECONDS}",
@@ -190,9 +200,13 @@ class Slurm:
                         command.append(f"--priority={options.priority}")
                     command += [*options.extra, str(script), str(first), str(options.retries)]
                     # Its number comes last, and the script knows it.
-                    command += task_command(bundle, tasks[0])[:-1]
+                    command += (
+                        task_command(bundle, task)[:-1]
+                        if pack == 1
+                        else share_command(submission, step, pack)
+                    )
                     job = _ask(command, f"Slurm refused the step {step.name}").partition(";")[0]
-                    arrays.append(_Array(step.name, first, len(tasks), int(job)))
+                    arrays.append(_Array(step.name, first, size, int(job), pack))
         except BaseException:
             if arrays:
                 _end([array.job for array in arrays])
@@ -213,7 +227,11 @@ class Slurm:
         states: dict[tuple[str, int], State] = {}
         for job, index, state, reason in _queue(list(arrays), "--states=all"):
             array = arrays[job]
-            states[array.step, array.first + index] = _NEVER.get(reason) or _STATES.get(state, "waiting")
+            found = _NEVER.get(reason) or _STATES.get(state, "waiting")
+            at = (array.first + index) * array.pack
+            for task in submission.bundle.step(array.step).tasks[at : at + array.pack]:
+                is_one_of_many = array.pack > 1 and found == "running"
+                states[task.step, task.number] = state_in_share(submission, task) if is_one_of_many else found
         return states
 
     def cancel(self, submission: Submission) -> None:
@@ -235,13 +253,13 @@ def _arrays(submission: Submission) -> list[_Array]:
     return [_Array(*array) for array in submission.known["arrays"]]
 
 
-def _resources(step: FarmStep) -> list[str]:
+def _resources(step: FarmStep, pack: int) -> list[str]:
     needs = step.requirements
     flags = ["--nodes=1", "--ntasks=1", f"--cpus-per-task={needs.cores}", f"--mem={needs.memory}M"]
     if needs.gpus:
         flags.append(f"--gpus={needs.gpus}")
     if step.seconds is not None:
-        flags.append(f"--time={math.ceil((step.seconds + _MARGIN_SECONDS) / 60)}")
+        flags.append(f"--time={math.ceil((step.seconds * pack + _MARGIN_SECONDS) / 60)}")
     return flags
 
 

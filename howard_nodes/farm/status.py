@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from howard_nodes.farm.bundle import Task
+from howard_nodes.farm.claim import missing_frames
 from howard_nodes.farm.scheduler import State, find_scheduler
 from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
 
@@ -65,6 +66,8 @@ class Status:
         Of the whole.
     total, done, failed, running : int
         Frames; running are those of tasks that run and are not done yet.
+    missing : tuple of int
+        Frames without their files, once it is over.
     seconds_left : float or None
         After the last frame that was done, at the pace so far; None where that is not known. Between two
         frames it stays as it is.
@@ -77,6 +80,7 @@ class Status:
     failed: int
     running: int
     seconds_left: float | None
+    missing: tuple[int, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -113,7 +117,8 @@ def status(submission: Submission) -> Status:
         advanced = max((one.advanced for one in making if one.advanced is not None), default=None)
         spent = (advanced or datetime.now(UTC)) - began
         left = max(0.0, spent.total_seconds()) / done * (total - done - failed)
-    return Status(tasks, state, total, done, failed, running, left)
+    found = Status(tasks, state, total, done, failed, running, left)
+    return replace(found, missing=missing_frames(submission.bundle)) if found.is_over else found
 
 
 def _whole(tasks: tuple[TaskStatus, ...]) -> State:

@@ -38,6 +38,8 @@ def submit(bundle: Bundle, scheduler: Scheduler, options: Options) -> Submission
     FarmError
         The scheduler refused it; nothing of it is left there.
     """
+    if options.pack > 1 and scheduler.name != "slurm":
+        raise InputError(f"--pack {options.pack}: only Slurm takes it; leave it out for {scheduler.name}.")
     scheduler.check()
     check_claim(bundle.output, str(bundle.values["JobId"]))
     earlier = check_over(bundle)

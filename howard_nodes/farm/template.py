@@ -17,6 +17,7 @@ from howard_nodes.farm.bundle import EXTENSIONS, FRAMES, openjd_model
 from howard_nodes.farm.claim import claim_name, stem
 from howard_nodes.farm.sharing import Sharing
 from howard_nodes.frames import Footage
+from howard_nodes.worker import daemon
 
 __all__ = ["Farming", "Making"]
 
@@ -312,7 +313,7 @@ class Making:
 
     def _matte_step(self) -> dict[str, Any]:
         farming = self.farming
-        args = ["matte", *self._plates()]
+        args = [*daemon.COMMAND, "matte", *self._plates()]
         for socket in INPUTS:
             if socket.name in self._inputs and not socket.required:
                 args += [socket.flag, self._inputs[socket.name]]
@@ -337,6 +338,7 @@ class Making:
             ),
             "hostRequirements": self._host(),
             "parameterSpace": {"taskParameterDefinitions": [chunk]},
+            "stepEnvironments": [daemon.environment(self._howard)],
             "script": self._script(args, farming.chunk * farming.seconds_a_frame),
         }
         before = "Adapt" if farming.adapt else self._sharing.end(*_FIT_STEPS) if self.fits else None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from howard_nodes.system import windows
 
-__all__ = ["END_SIGNALS", "die_with_parent", "ending", "hold_children", "lives", "window_flags"]
+__all__ = ["END_SIGNALS", "die_with_parent", "ending", "hold_children", "lives", "watch", "window_flags"]
 
 if sys.platform == "win32":
     END_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT, signal.SIGBREAK)
@@ -34,6 +36,20 @@ def lives(process: int) -> bool:
     except PermissionError:
         pass  # somebody else's
     return True
+
+
+def watch(process: int) -> Callable[[], bool]:
+    """Give what tells whether a process has ended since; on Linux even where another has its number now."""
+    if sys.platform == "linux":
+        try:
+            handle = os.pidfd_open(process)
+        except ProcessLookupError:
+            return lambda: True
+        except OSError:  # an old kernel
+            return lambda: not lives(process)
+        # Ended, not only reaped: whose child it is may never ask how it ended.
+        return lambda: bool(select.select([handle], [], [], 0)[0])
+    return lambda: not lives(process)
 
 
 def hold_children() -> None:

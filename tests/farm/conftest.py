@@ -14,12 +14,17 @@ from pathlib import Path
 
 import pytest
 from farm.slurm_cluster import Cluster, obstacle
-from shots import Shot
+from shots import Shot, disc_over_gradient, gradient
+
+from howard_nodes.frames import write_image
 
 REQUIRED = os.environ.get("CI", "").lower() not in ("", "0", "false")
 HOWARD = [sys.executable, "-m", "howard_nodes"]
 PLAIN = ("--align", "off", "--match-exposure", "off")
 """For jobs whose clean plate fits: without a Fit step."""
+
+
+SLOW_FRAMES = range(1001, 1025)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,28 @@ def make_job(
         return shot, job
 
     return make
+
+
+@pytest.fixture(scope="session")
+def slow_shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames that take a moment each."""
+    folder = tmp_path_factory.mktemp("slow")
+    exact = {"depth": "float", "colorspace": "lin_rec709_scene"}
+    write_image(folder / "clean.exr", gradient(480, 640), "RGB", **exact)
+    write_image(folder / "plate.1001.exr", disc_over_gradient(0, 480, 640)[0], "RGB", **exact)
+    for frame in SLOW_FRAMES[1:]:
+        (folder / f"plate.{frame}.exr").hardlink_to(folder / "plate.1001.exr")
+    return folder
+
+
+@pytest.fixture
+def command(slow_shot: Path, random_weights: Path, tmp_path: Path) -> list[str]:
+    (tmp_path / "out").mkdir()
+    return [
+        *(*HOWARD, "matte", f"{slow_shot}/plate.####.exr", "--clean", f"{slow_shot}/clean.exr"),
+        *("-o", f"{tmp_path}/out/shot.####.exr", "--weights", str(random_weights), "--device", "cpu"),
+        *(*PLAIN, "--resume", "--openjd"),
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -156,6 +156,16 @@ class Cluster:
         node.wait(30)
         self._daemon("slurmd", "-D")
 
+    def kill_node(self) -> None:
+        """Kill the node's slurmd; tasks that run go on."""
+        node = self._daemons.pop()
+        node.kill()
+        node.wait()
+
+    def start_node(self) -> None:
+        """Start the slurmd that was killed."""
+        self._daemon("slurmd", "-D")
+
     def stop(self) -> None:
         """End all tasks and daemons and remove the folder."""
         atexit.unregister(self.stop)

@@ -41,6 +41,11 @@ def test_a_task_that_fails_is_tried_again_and_told(howard, make_job):
     assert [states["Matte", 0]["attempts"], states["Matte", 1]["attempts"]] == [1, 2]
     assert states["Verify", 0]["state"] == "cancelled"  # it never began
     assert "frame 1004" in states["Matte", 1]["message"]
+    said = howard("farm", "status", job).said
+    assert f"1 frame is not in {shot.folder / 'out'}: 1004" in said
+    assert f"next: howard farm submit {shlex.quote(str(job))} --scheduler local makes the frames" in said
+    packed = howard("farm", "submit", job, "--scheduler", "local", "--pack", 2)
+    assert (packed.code, "--pack 2: only Slurm takes it" in packed.said) == (2, True)
     # The same job once more: what is there stays.
     times = {path: path.stat().st_mtime_ns for path in (shot.folder / "out").glob("shot.*.exr")}
     plate.write_bytes(whole)

@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from farm.slurm_cluster import Cluster
 
 from howard_nodes.description import FitSettings
 from howard_nodes.description.job import Job
@@ -69,7 +70,7 @@ def hand_over(submission: Submission, *extra: str, **more: object) -> dict[str, 
     """Submit; give the ids of the arrays by step and first number."""
     options = Options(submission.retries, extra=extra, **more)
     submission.known.update(ENGINE.submit(submission, options))
-    return {f"{step}.{first}": job for step, first, _, job in submission.known["arrays"]}
+    return {f"{step}.{first}": job for step, first, _, job, _ in submission.known["arrays"]}
 
 
 def wait_for(reached: Callable[[], bool], seconds: float = 40) -> None:
@@ -429,3 +430,46 @@ def processes(*arguments: str) -> Iterator[int]:
             given = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
             if set(arguments) <= set(given):
                 yield int(process.name)
+
+
+def test_tasks_that_share_a_slot_are_told_and_tried_again_each_by_itself(slurm, make_job):
+    """Three a slot, in one warm process: one lacks a plate at first, a process is killed in another."""
+    fits = FitSettings(align="off", match_exposure="off")
+    bundle = make_job(84, fits, Farming(chunk=12, cores=1, memory=1024))
+    late = bundle.step("Matte").tasks[1]
+    plate = bundle.folder.parent / f"plate.{late.frames[4]}.exr"
+    hidden = plate.with_suffix(".hidden")
+    plate.rename(hidden)
+    submission = submit(bundle, ENGINE, Options(pack=3))
+    assert [array[2] for array in submission.known["arrays"]] == [3, 1]
+    end = time.monotonic() + 200
+    killed = False
+    waited = False
+    while not (found := status(submission)).is_over:
+        assert time.monotonic() < end, found
+        states = {one.task.number: one.state for one in found.tasks if one.task.frames}
+        waited = waited or (states[0], states[2]) == ("running", "waiting")
+        if hidden.exists() and EXIT_MARK in read(submission.log(late)):
+            hidden.rename(plate)
+        if found.done > 20 and not killed:
+            (process, *_) = [*warm_processes(slurm), 0]
+            if process:
+                os.kill(process, signal.SIGKILL)
+                killed = True
+        time.sleep(0.1)
+    assert (found.state, found.done, found.failed) == ("done", 84, 0), found
+    assert killed
+    assert waited
+    assert [one.attempts for one in found.tasks] == [1, 2, 1, 1, 1, 1, 1, 1]
+    assert sorted(frames_of(bundle)) == list(bundle.frames)
+    assert partial_files(bundle) == []
+    assert not list(warm_processes(slurm))
+
+
+def warm_processes(slurm: Cluster) -> Iterator[int]:
+    """Warm processes of this Slurm's tasks: others may run on this machine."""
+    mark = f"SLURM_CONF={slurm.conf}".encode()
+    for process in processes("daemon", "serve"):
+        with suppress(OSError):
+            if mark in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
+                yield process

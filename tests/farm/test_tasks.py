@@ -11,35 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from farm.conftest import HOWARD, PLAIN, Ended, surroundings
-from shots import disc_over_gradient, gradient
+from farm.conftest import SLOW_FRAMES as FRAMES
+from farm.conftest import Ended, surroundings
 
-from howard_nodes.frames import verify_file, write_image
-
-FRAMES = range(1001, 1025)
-
-
-@pytest.fixture(scope="module")
-def slow_shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Frames that take a moment each."""
-    folder = tmp_path_factory.mktemp("slow")
-    exact = {"depth": "float", "colorspace": "lin_rec709_scene"}
-    write_image(folder / "clean.exr", gradient(480, 640), "RGB", **exact)
-    write_image(folder / "plate.1001.exr", disc_over_gradient(0, 480, 640)[0], "RGB", **exact)
-    for frame in FRAMES[1:]:
-        (folder / f"plate.{frame}.exr").hardlink_to(folder / "plate.1001.exr")
-    return folder
-
-
-@pytest.fixture
-def command(slow_shot: Path, random_weights: Path, tmp_path: Path) -> list[str]:
-    (tmp_path / "out").mkdir()
-    return [
-        *(*HOWARD, "matte", f"{slow_shot}/plate.####.exr", "--clean", f"{slow_shot}/clean.exr"),
-        *("-o", f"{tmp_path}/out/shot.####.exr", "--weights", str(random_weights), "--device", "cpu"),
-        *(*PLAIN, "--resume", "--openjd"),
-    ]
+from howard_nodes.frames import verify_file
 
 
 def begin(command: list[str], **environment: str) -> subprocess.Popen[str]:
