@@ -159,3 +159,17 @@ def test_where_there_can_be_none_the_task_runs_by_itself(command, tmp_path):
     ended = end(begin(handed_over([*command, "--frames", "1001"], session)))
     assert (ended.code, "The task runs by itself" in ended.said) == (0, True), ended.said
     assert len(frames(tmp_path / "out")) == 1
+
+
+def test_the_socket_is_the_users_alone_and_a_folder_that_others_may_write_to_is_refused(tmp_path):
+    session, other = tmp_path / "session", tmp_path / "other"
+    for folder in (session, other):
+        folder.mkdir()
+    assert daemon("start", session).code == 0
+    assert (session / "howard").stat().st_mode & 0o777 == 0o700
+    assert daemon("stop", session).code == 0
+    (other / "howard").mkdir()
+    (other / "howard").chmod(0o777)
+    started = daemon("start", other)
+    assert "others may write there" in started.said
+    assert not serving(other)

@@ -27,7 +27,10 @@ ONLY = {
     "pickle": {
         "howard_nodes/network/checkpoints.py": "an unpickler that knows a dozen names, for checkpoints"
     },
-    "socket": {"howard_nodes/system/machine.py": "the machine's name, no connection"},
+    "socket": {
+        "howard_nodes/system/machine.py": "the machine's name, no connection",
+        "howard_nodes/worker/daemon.py": "a Unix socket in a folder of the user's own, for a session's tasks",
+    },
     "urllib.request": {"blender_addon/package_supply.py": "url2pathname, no request"},
     "ctypes": {
         "howard_nodes/system/windows.py": "Windows' own functions",
@@ -40,15 +43,18 @@ ONLY = {
     "pip": {"blender_addon/fetching.py": "Install Howard: pip's own session, in a process of its own"},
     "subprocess": {
         "howard_nodes/cli/console.py": "quoting on Windows; nothing is started",
-        "howard_nodes/cli/farm.py": "a farm's task: openjd, or one shot of howard",
+        "howard_nodes/cli/daemon.py": "a task that no warm process can do",
+        "howard_nodes/cli/farm_tasks.py": "a farm's task: openjd",
         "howard_nodes/client.py": "the worker",
         "howard_nodes/doctor/examination.py": "howard doctor's own look at libraries",
         "howard_nodes/doctor/programs.py": "Blenders' versions, the worker",
         "howard_nodes/farm/deadline.py": "deadline",
         "howard_nodes/farm/local.py": "tasks on this machine",
+        "howard_nodes/farm/share.py": "tasks of a slot of Slurm: openjd",
         "howard_nodes/farm/slurm.py": "sbatch, squeue, sacct, scancel",
         "howard_nodes/system/processes.py": "flags and endings alone",
         "howard_nodes/training/keeping.py": "git rev-parse, for the record of a training run",
+        "howard_nodes/worker/daemon.py": "the warm process of a farm's session",
         "howard_nodes/worker/process.py": "the process that computes",
         "blender_addon/devices.py": "nvidia-smi and its like",
         "blender_addon/pip_calls.py": "pip, in an environment of Howard's own",
@@ -130,6 +136,19 @@ def test_nothing_runs_text(file: str) -> None:
             assert last.startswith("safe_"), name
         if name == "importlib.import_module":
             assert file in NAMED_MODULES
+
+
+def test_sockets_are_unix_sockets_alone() -> None:
+    """The one file that opens sockets opens those that have no port."""
+    made = [
+        ast.unparse(node)
+        for node in ast.walk(FILES["howard_nodes/worker/daemon.py"])
+        if isinstance(node, ast.Call) and called(node).startswith("socket.")
+    ]
+    assert made
+    opened = [one for one in made if one.startswith("socket.socket(")]
+    assert set(opened) <= {"socket.socket(socket.AF_UNIX)", "socket.socket(fileno=listening)"}
+    assert {one.partition("(")[0] for one in made} <= {"socket.socket", "socket.send_fds", "socket.recv_fds"}
 
 
 def test_the_unpickler_is_nobodys_but_the_importers() -> None:
