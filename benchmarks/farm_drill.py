@@ -327,8 +327,7 @@ def rot(path: Path, chance: random.Random) -> None:
     """Flip a bit, as a disk does: nothing else of the file changes."""
     found = path.stat()
     with path.open("r+b") as file:
-        # Past the header: of metadata, nothing tells what it was.
-        at = chance.randrange(found.st_size // 8, found.st_size)
+        at = chance.randrange(found.st_size)
         file.seek(at)
         byte = file.read(1)[0]
         file.seek(at)

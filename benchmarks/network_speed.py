@@ -40,14 +40,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from howard_nodes.color.encoding import decode, encode
+from howard_nodes.color.encoding import decode, encode, encode_halves
 from howard_nodes.description import MatteSettings
-from howard_nodes.engine.weighing import cell_inputs
+from howard_nodes.engine.weighing import at_cells, cell_inputs, pixels_of
 from howard_nodes.errors import HowardError
 from howard_nodes.frames import read_frame
 from howard_nodes.network import MattingNetwork, consensus, from_coarse, load_weights
 from howard_nodes.sheets.demo import shot_folder
-from howard_nodes.solve import halved, unmix, unmixing_cells
+from howard_nodes.solve import unmix, unmixing_cells
 
 SIZES = {"1080p": (1080, 1920), "2160p": (2160, 3840)}
 SETTINGS = {"1080p": (1 / 4, 80_000), "2160p": (1 / 8, 320_000)}
@@ -61,7 +61,7 @@ def pictures(size: str, device: torch.device) -> list[Tensor]:
 
 
 def encoded(colors: np.ndarray) -> np.ndarray:
-    return encode(torch.from_numpy(colors)).numpy()
+    return encode_halves(torch.from_numpy(colors)).numpy()
 
 
 def light(size: str) -> list[np.ndarray]:
@@ -208,12 +208,13 @@ def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None
             error = from_coarse(coarse.error, height, width)[0, 0].cpu().numpy()
             weighs = network.light is not None and settings.weighs_light
             cells = unmixing_cells(alpha, error, (before, behind) if weighs else None)
-            seen = halved(refined.foreground[0].permute(1, 2, 0).cpu().numpy())[cells]
+            where = pixels_of(cells, height, width)
+            seen = at_cells(refined.foreground[0].permute(1, 2, 0).cpu().numpy(), where).mean(1)
             estimate = decode(torch.from_numpy(seen)).numpy()
             found = unmix(before, behind, alpha, error, cells, estimate, evidence=weighs)
             if network.light is not None and found.evidence is not None:
                 features = coarse.features[0].float().cpu().numpy()
-                pictures_and_maps = before, behind, alpha, error, cells
+                pictures_and_maps = before, behind, alpha, error, cells, where
                 inputs = cell_inputs(*pictures_and_maps, found.evidence, seen, features, encoded)
                 network.light(inputs.to(device), torch.from_numpy(cells)[None].to(device))
             return 4 * int(cells.sum())

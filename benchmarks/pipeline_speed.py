@@ -3,8 +3,10 @@
     python benchmarks/pipeline_speed.py                 # all of it, some minutes
     python benchmarks/pipeline_speed.py --only rate     # or: uhd, length, refine, steadiness
 
-`rate`: frames a second of a run at 1080p with the clean plate as it is, beside its three stages run alone, in
-turn; and of a run that fits it. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000
+`rate`: seconds a frame of a run at 1080p with the clean plate as it is, beside its three stages run alone,
+in turn; and of a run that fits it. Beside these what others need for the same frames: OpenImageIO and its
+oiiotool, which only read the plate and write as many channels (the limit), and the authors' network from PNGs
+to PNGs. `--size 2160p` for that size. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000
 frames beside 20. `refine`: time and memory of thresholding beside full refinement, at both sizes.
 `steadiness`: time and memory of runs at 1080p in which neighbours steady each frame, beside one without. The
 shot is the demo's, enlarged, with grain, so that compression has its usual work.
@@ -20,20 +22,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import OpenImageIO as oiio  # noqa: N813
 
 # As the command line sets it, before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch
+from network_speed import SETTINGS, make_reference
 
 from howard_nodes.description import FitSettings, MatteSettings
 from howard_nodes.description.job import Job
 from howard_nodes.engine.runtime import Warm
 from howard_nodes.frames import Sequence, read_frame, write_image
 from howard_nodes.sheets.demo import shot_folder
+from howard_nodes.shot.events import Event, FrameDone
 from howard_nodes.shot.plan import plan
 from howard_nodes.shot.run import run
 from howard_nodes.shot.shot import Shot
@@ -65,10 +73,12 @@ def make_shot(folder: Path, width: int, height: int, count: int) -> Job:
     )
 
 
-def rate(count: int = 24) -> None:
-    """Print the rate of a run beside those of its stages alone."""
+def rate(size: str, count: int = 24) -> None:
+    """Print the rate of a run beside those of its stages alone, and of others."""
+    count = count if size == "1080p" else count // 3
     with tempfile.TemporaryDirectory() as name:
-        job = make_shot(Path(name), *SIZES["1080p"], count)
+        folder = Path(name)
+        job = make_shot(folder, *SIZES[size], count)
         # The stages of a frame; fitting the clean plate is a pass of its own.
         as_it_is = replace(job, fitting=FitSettings("off", "off"))
         shot = Shot(plan(as_it_is), Warm(0), lambda _: None)
@@ -80,20 +90,98 @@ def rate(count: int = 24) -> None:
             "network": lambda _: shot.predict(first),
             "solve and write": lambda _: shot.write(first, prediction),
         }
-        ratios = []
+        others = {
+            "OpenImageIO": plain_copies(folder),
+            "oiiotool": oiiotool_copies(folder),
+            "authors on PNGs": authors_frames(folder, size),
+        }
+        found: list[dict[str, float]] = []
         for _ in range(3):
-            rates = {}
-            for stage, work in stages.items():
+            seconds = {}
+            for stage, work in (stages | others).items():
                 began = time.perf_counter()
                 for frame in shot.frames:
                     work(frame)
-                rates[stage] = count / (time.perf_counter() - began)
-            rates["run"] = count / run(as_it_is).seconds
-            rates["run with fitting"] = count / run(job).seconds
-            slowest = min(stages, key=lambda stage: rates[stage])
-            ratios.append(rates["run"] / rates[slowest])
-            print("  ".join(f"{stage} {value:.2f}/s" for stage, value in rates.items()))
-        print(f"run / slowest stage alone: {statistics.median(ratios):.2f} (median of 3)")
+                seconds[stage] = (time.perf_counter() - began) / count
+            seconds["run"] = further(as_it_is)
+            seconds["run with fitting"] = further(job)
+            seconds["whole run"] = run(as_it_is).seconds / count
+            seconds["whole run with fitting"] = run(job).seconds / count
+            print("  ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items()), "a frame")
+            found.append(seconds)
+
+        def ratio(one: str, *of: str) -> float:
+            return statistics.median(each[one] / max(each[name] for name in of) for each in found)
+
+        print("medians of 3:")
+        print(f"run / slowest stage alone, as rates: {1 / ratio('run', *stages):.2f}")
+        print(f"further frame / OpenImageIO alone: {ratio('run', 'OpenImageIO'):.2f}")
+        print(f"further frame / the authors' on PNGs: {ratio('run', 'authors on PNGs'):.2f}")
+        print(f"further fitted frame / as it is: {ratio('run with fitting', 'run'):.2f}")
+        print(f"fitted, with its pass / as it is: {ratio('whole run with fitting', 'whole run'):.2f}")
+
+
+def further(job: Job) -> float:
+    """Seconds that one more frame of a run takes: from the second that is done to the last."""
+    done: list[float] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, FrameDone):
+            done.append(time.perf_counter())
+
+    run(job, note)
+    return (done[-1] - done[1]) / (len(done) - 2)
+
+
+def plain_copies(folder: Path) -> Callable[[int], object]:
+    """Read a plate and write what a frame of the result has, with nothing between."""
+    with closing(oiio.ImageInput.open(str(folder / "out/s.1001.exr"))) as result:
+        spec, pixels = result.spec(), result.read_image("half")
+
+    def copy(frame: int) -> None:
+        with closing(oiio.ImageInput.open(str(folder / f"plate.{frame}.exr"))) as plate:
+            plate.read_image("half")
+        with closing(oiio.ImageOutput.create("openexr")) as output:
+            output.open(str(folder / "copy.exr"), spec)
+            output.write_image(pixels)
+
+    return copy
+
+
+def oiiotool_copies(folder: Path) -> Callable[[int], object]:
+    """The same by oiiotool: each frame a process, as farms call it."""
+    tool = Path(sys.executable).with_name("oiiotool")
+
+    def copy(frame: int) -> None:
+        plate, result = str(folder / f"plate.{frame}.exr"), str(folder / "out/s.1001.exr")
+        subprocess.run([tool, plate, result, "-o", str(folder / "copy.exr")], check=True)
+
+    return copy
+
+
+def authors_frames(folder: Path, size: str) -> Callable[[int], object]:
+    """The authors' network, its weights random, from PNG to the three PNGs that their script writes."""
+    scale, pixels = SETTINGS[size]
+    network = make_reference()
+    network.backbone_scale, network.refiner.sample_pixels = scale, pixels
+    as_png = {}
+    for name in ("plate.1001", "clean"):
+        eight = np.rint(np.clip(read_frame(folder / f"{name}.exr").rgb, 0, 1) ** (1 / 2.2) * 255)
+        as_png[name] = str(folder / f"{name}.png")
+        cv2.imwrite(as_png[name], eight.astype(np.uint8)[..., ::-1])
+
+    def seen(name: str) -> torch.Tensor:
+        picture = cv2.cvtColor(cv2.imread(as_png[name]), cv2.COLOR_BGR2RGB)
+        return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+
+    @torch.inference_mode()
+    def matte(_: int) -> None:
+        alpha, foreground = network(seen("plate.1001"), seen("clean"))[:2]
+        for name, picture in (("pha", alpha), ("fgr", foreground), ("com", foreground * alpha)):
+            eight = picture[0].mul(255).byte().permute(1, 2, 0).numpy()
+            cv2.imwrite(str(folder / f"{name}.png"), np.ascontiguousarray(eight[..., ::-1]))
+
+    return matte
 
 
 _MEASURE = """
@@ -185,13 +273,20 @@ def steadiness(count: int = 16) -> None:
 
 
 if __name__ == "__main__":
-    parts = {"rate": rate, "uhd": uhd, "length": length, "refine": refine, "steadiness": steadiness}
+    parts = {
+        "rate": lambda: rate(given.size),
+        "uhd": uhd,
+        "length": length,
+        "refine": refine,
+        "steadiness": steadiness,
+    }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=parts, help="one part")
-    only = parser.parse_args().only
+    parser.add_argument("--size", choices=SIZES, default="1080p", help="of the part rate")
+    given = parser.parse_args()
     for name, part in parts.items():
-        if only in (None, name):
+        if given.only in (None, name):
             print(f"-- {name}")
             part()

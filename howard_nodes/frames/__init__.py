@@ -23,6 +23,7 @@ from howard_nodes.frames.movie_info import MovieInfo
 from howard_nodes.frames.narrowed import Narrowed
 from howard_nodes.frames.opening import FORMATS
 from howard_nodes.frames.reading import has_layer, inspect_file, read_attributes, read_frame, verify_file
+from howard_nodes.frames.seal import check_seal
 from howard_nodes.frames.sequence import (
     Sequence,
     expected_frames,
@@ -55,6 +56,7 @@ __all__ = [
     "absent",
     "carried_over",
     "check_readable",
+    "check_seal",
     "check_size",
     "choose_frames",
     "expected_frames",

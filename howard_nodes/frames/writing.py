@@ -19,6 +19,7 @@ from howard_nodes.frames.halves import halves
 from howard_nodes.frames.header import message_of
 from howard_nodes.frames.metadata import set_attribute
 from howard_nodes.frames.reading import verify_file
+from howard_nodes.frames.seal import SEAL_ATTRIBUTE, UNSEALED, seal
 
 __all__ = [
     "EXR_COMPRESSIONS",
@@ -93,11 +94,11 @@ def write_image(
 ) -> None:
     """Write an EXR or a 16-bit PNG, whole or not at all.
 
-    The picture goes into a hidden file in the same folder, is flushed to disk, read back, and only then
-    takes its name. Whatever happens, an interrupt too, no partial or temporary file stays, and a file that
-    was there before stays as it was. Its folder must be there. The GIL is released while OpenImageIO works.
-    Threads that write must be joined before the process ends, so no daemons: one that is cut off inside
-    OpenImageIO can abort the process.
+    The picture goes into a hidden file in the same folder, an EXR sealed (`check_seal`), is flushed to disk,
+    read back, and only then takes its name. Whatever happens, an interrupt too, no partial or temporary file
+    stays, and a file that was there before stays as it was. Its folder must be there. The GIL is released
+    while OpenImageIO works. Threads that write must be joined before the process ends, so no daemons: one
+    that is cut off inside OpenImageIO can abort the process.
 
     Parameters
     ----------
@@ -154,6 +155,8 @@ def write_image(
     else:
         raise InputError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .exr or .png")
     for name, value in (metadata or {}).items():
+        if name == SEAL_ATTRIBUTE:
+            continue  # another file's
         if file_format == "png" and name in ("XResolution", "YResolution", "ResolutionUnit"):
             continue  # a PNG keeps pixel aspect in their place
         try:
@@ -167,6 +170,8 @@ def write_image(
     if colorspace:
         spec.attribute("oiio:ColorSpace", colorspace)
         spec.attribute(COLORSPACE_ATTRIBUTE, colorspace)
+    if file_format == "openexr":
+        spec.attribute(SEAL_ATTRIBUTE, UNSEALED)
     with replacing(path) as temporary:
         _write(temporary, file_format, spec, encoded, path)
 
@@ -235,6 +240,8 @@ def _write(temporary: Path, file_format: str, spec: oiio.ImageSpec, encoded: np.
     if not (done and closed) or message:
         raise WriteError(f"cannot be written: {_full_or(message, temporary)}", path=path)
     with temporary.open("rb+") as file:
+        seal(file)
+        file.flush()
         os.fsync(file.fileno())
     try:
         verify_file(temporary, full=False)

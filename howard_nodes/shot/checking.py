@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 import numpy as np
 
 from howard_nodes.errors import FrameError, InputError
-from howard_nodes.frames import FileInfo, Sequence, inspect_file, read_attributes, verify_file
+from howard_nodes.frames import FileInfo, Sequence, check_seal, inspect_file, read_attributes, verify_file
 from howard_nodes.layers import LAYERS, file_patterns
 
 __all__ = ["CheckedFile", "CheckedFrame", "Watching", "check_frames", "differences", "find_result"]
@@ -152,6 +152,7 @@ def _check(
         if watching is not None:
             seen = watching.begin(layer, inspect_file(path))
         verify_file(path, seen=seen)
+        is_sealed = check_seal(path)
         parts = inspect_file(path).parts
         attributes = read_attributes(path)
     except FrameError as error:
@@ -164,6 +165,7 @@ def _check(
         "Howard's version": _attribute(attributes, "howard:version"),
         "weights": _attribute(attributes, "howard:weights"),
         "settings": _attribute(attributes, "howard:settings"),
+        "seal": "there" if is_sealed else "not there",
     }
     fit = str(attributes.get("howard:fit", ""))
     return CheckedFile(sequence, frame, path, facts=facts, fit=fit), seen

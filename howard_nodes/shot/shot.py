@@ -16,7 +16,7 @@ from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.runtime import Warm
 from howard_nodes.engine.stages import Around
 from howard_nodes.errors import FrameError
-from howard_nodes.frames import read_attributes, verify_file
+from howard_nodes.frames import check_seal, read_attributes, verify_file
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Note
 from howard_nodes.shot.inputs import Connected, ConnectedFrame, Content
@@ -285,6 +285,7 @@ class Shot:
                 if not path.is_file() or read_attributes(path).get(FINGERPRINT_ATTRIBUTE) != fingerprint:
                     return False
                 verify_file(path)
+                check_seal(path)
             except FrameError:
                 return False
         return True
