@@ -16,6 +16,8 @@ __all__ = ["KeptWhileSame", "StageCache", "key_of"]
 
 T = TypeVar("T")
 
+_MOST_KEPT = 256 << 20  # bytes: a clean plate of 4K has 100 MB, of 8K 400
+
 
 def key_of(*parts: object) -> str:
     """Make a key of what a stage depends on.
@@ -125,7 +127,8 @@ class StageCache:
 class KeptWhileSame(Generic[T]):
     """One value, for as long as the same one is asked for: kept from the second time on.
 
-    What changes with every frame costs no memory. May be used from several threads.
+    What changes with every frame costs no memory, and what is very large is not kept. May be used from
+    several threads.
     """
 
     def __init__(self) -> None:
@@ -157,6 +160,7 @@ class KeptWhileSame(Generic[T]):
             else:
                 keeps = True
         value = make()
+        keeps = keeps and sum(dict(_buffers(value)).values()) <= _MOST_KEPT
         with self._lock:
             if keeps and key == self._key:
                 self._value = value

@@ -1,9 +1,10 @@
 """A shot, frame by frame: fit the clean plate, then read ahead, compute, write behind.
 
 One thread reads, this one runs the network, another solves and writes, so that disk, colour conversion and
-compression overlap with the network. At most a few frames are in memory, however long the shot. Once the fit
-of the clean plate is known, each frame is computed from its own inputs alone, or with a fixed number of
-neighbours where those steady it: how a shot is split into runs then changes no bit of it.
+compression overlap with the network. At most a few frames are in memory, however long the shot, and one at a
+time of very large ones. Once the fit of the clean plate is known, each frame is computed from its own inputs
+alone, or with a fixed number of neighbours where those steady it: how a shot is split into runs then changes
+no bit of it.
 """
 
 from __future__ import annotations
@@ -183,9 +184,12 @@ def run(
         while len(behind) >= _BEHIND:
             settle(*behind.popitem(last=False))
         behind[inputs.frame] = writer.submit(shot.write, inputs, prediction, around)
+        if shot.is_large:
+            settle(*behind.popitem(last=False))
 
     try:
-        for frame, reading in _ahead(reader, begin, () if stopped else frames):
+        ahead = 0 if shot.is_large else _AHEAD
+        for frame, reading in _ahead(reader, begin, () if stopped else frames, ahead):
             if stopped := cancelled():
                 break
             try:
@@ -216,13 +220,13 @@ def run(
 
 
 def _ahead(
-    reader: Executor, read: Callable[[int], Inputs], frames: tuple[int, ...]
+    reader: Executor, read: Callable[[int], Inputs], frames: tuple[int, ...], count: int
 ) -> Iterator[tuple[int, Future[Inputs]]]:
     """Read a few frames ahead, in order."""
     waiting: OrderedDict[int, Future[Inputs]] = OrderedDict()
     for frame in frames:
         waiting[frame] = reader.submit(read, frame)
-        if len(waiting) > _AHEAD:
+        if len(waiting) > count:
             yield waiting.popitem(last=False)
     while waiting:
         yield waiting.popitem(last=False)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ SETTINGS_ATTRIBUTE = "howard:settings"
 """Header attribute with the hash of all settings: the same for all frames of a run."""
 
 # Raised when the same inputs give other pixels than before, so that --resume makes frames anew.
-_NUMERICS = 2
+_NUMERICS = 3
+_LARGE = 20_000_000  # pixels; 4K has 9 million, 8K 33
 _DISPLAY_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
@@ -136,6 +138,16 @@ class Shot:
             },
             sort_keys=True,
         )
+
+    @property
+    def is_large(self) -> bool:
+        """Whether frames are so large that they are best done one after another, for memory."""
+        footage = self._plates.plate.footage
+        for frame in self.frames:
+            with suppress(FrameError):
+                width, height = footage.display_size(frame)
+                return width * height >= _LARGE
+        return False
 
     @property
     def fit(self) -> ShotFit | None:

@@ -17,7 +17,16 @@ from howard_nodes.description import FitSettings, MatteSettings
 from howard_nodes.description.job import Job
 from howard_nodes.errors import InputError
 from howard_nodes.frames import Window, read_attributes, read_frame, write_image
-from howard_nodes.shot.events import Event, Finished, FrameDone, FrameFailed, FrameFitted, Note, to_json
+from howard_nodes.shot.events import (
+    Event,
+    Finished,
+    FrameDone,
+    FrameFailed,
+    FrameFitted,
+    FrameStarted,
+    Note,
+    to_json,
+)
 from howard_nodes.shot.output import output_paths
 from howard_nodes.shot.run import Report, run
 from howard_nodes.shot.shot import FINGERPRINT_ATTRIBUTE
@@ -115,6 +124,19 @@ def test_the_same_frame_gives_the_same_bits_however_frames_are_split(make_shot, 
         output = str(shot.folder / "split" / "s.####.exr")
         _run(shot, SHIPPED, output=output, frames=frames, settings=settings)
     assert _bits(shot.folder / "whole") == _bits(shot.folder / "split")
+
+
+@pytest.mark.parametrize("steadiness", [0, 1])
+def test_very_large_frames_are_done_one_at_a_time_to_the_same_bits(make_shot, monkeypatch, steadiness):
+    shot = make_shot(5)
+    settings = MatteSettings(steadiness=steadiness)
+    _run(shot, SHIPPED, settings=settings, output=str(shot.folder / "usual" / "s.####.exr"))
+    monkeypatch.setattr("howard_nodes.shot.shot._LARGE", 1)
+    _, events = _run(shot, SHIPPED, settings=settings, output=str(shot.folder / "large" / "s.####.exr"))
+    assert _bits(shot.folder / "usual") == _bits(shot.folder / "large")
+    if not steadiness:
+        order = [type(event) for event in events if isinstance(event, FrameStarted | FrameDone)]
+        assert order == [FrameStarted, FrameDone] * 5
 
 
 def test_neighbours_steady_a_frame_as_far_as_is_asked_for(make_shot):
