@@ -46,4 +46,4 @@ def test_torch_is_not_loaded(arguments):
 def test_a_job_is_looked_at_and_ended_without_what_makes_one(what):
     modules, said = loaded("farm", what, "nowhere")
     assert "openjd" not in modules
-    assert "is not a Howard job" in said
+    assert "nowhere: is not there" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -129,7 +130,7 @@ def test_damaged_parts_are_refused(tmp_path):
         text = path.read_text()
         for broken in (text[: len(text) // 2], "{}", text.replace("1001", "true"), "[]"):
             path.write_text(broken)
-            with pytest.raises(InputError, match=str(path)):
+            with pytest.raises(InputError, match=re.escape(str(path))):
                 load(path)
 
 

@@ -140,7 +140,9 @@ class InferenceModel(nn.Module):
         if self.exposure_automatic:
             exposure = self.find_exposure(clean709)
         gain = 2.0**exposure
-        encoded = self.encode(torch.cat([plate709, clean709], 1) * gain)
+        # Of the nearest half floats, as the engine encodes.
+        light = torch.cat([plate709, clean709], 1).clamp(0.0, 65504.0).half().to(plate709.dtype)
+        encoded = self.encode(light * gain)
         below, right = (4 - height % 4) % 4, (4 - width % 4) % 4
         if below > 0 or right > 0:
             encoded = _nn.replication_pad2d(encoded, [0, right, 0, below])
