@@ -149,9 +149,9 @@ class Plates:
             light = self.plate.light(present[0])
             window = light.header.display_window
             size = (window.width, window.height)
-            self.fit = ShotFit.load(Path(given), self.fitted_frames()).covering(
-                present, size, light.space, given
-            )
+            # Of a long shot's fit a task needs little; a report repeats all of it.
+            needed = self.fitted_frames() if report is None else None
+            self.fit = ShotFit.load(Path(given), needed).covering(present, size, light.space, given)
         elif not self.settings.does_nothing:
             self.fit = known or self._solved(engine)
         if self.fit is not None:
