@@ -11,7 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 BLENDERS ?= $(if $(CI),all)
 
 # Tests that start other programs, or take longest.
-WHOLE := blender farm fuzz hosts worker scenes shot sheets/test_page_in_chromium.py cli/test_evaluate.py cli/test_matte.py cli/test_plate.py \
+WHOLE := blender farm fuzz guard hosts worker scenes shot sheets/test_page_in_chromium.py engine/test_threads.py \
+	cli/test_evaluate.py cli/test_matte.py cli/test_plate.py test_gpu_benchmark.py test_shipped.py \
 	cli/test_demo.py test_client.py test_wheel.py test_default_weights.py test_adding_a_host.py test_commands.py
 
 PARALLEL := $(BIN)/python -m pytest -q -n auto

@@ -87,9 +87,6 @@ class PlacedNetwork:
         self.on_note = on_note
         self.free_memory: Callable[[], bool] = lambda: False
         self.model = network.prepared()
-        if torch.get_num_threads() < 2:
-            # One thread alone adds up otherwise than two or more, which all do alike.
-            torch.set_num_threads(2)
         self._place()
 
     def picture(self, picture: Tensor) -> Tensor:
