@@ -73,9 +73,9 @@ def make_shot(folder: Path, width: int, height: int, count: int) -> Job:
     )
 
 
-def rate(size: str, count: int = 24) -> None:
+def rate(size: str, count: int = 8) -> None:
     """Print the rate of a run beside those of its stages alone, and of others."""
-    count = count if size == "1080p" else count // 3
+    count = count if size == "1080p" else count // 2
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job = make_shot(folder, *SIZES[size], count)
