@@ -21,7 +21,7 @@ from howard_nodes.engine.encoded import encoded_picture, plane, solver_estimate
 from howard_nodes.engine.no_clean_plate import without_clean_plate
 from howard_nodes.engine.painting import doubted_with_paint
 from howard_nodes.engine.refining import refined
-from howard_nodes.engine.results import CleanSeen, CoarseStage, Prediction
+from howard_nodes.engine.results import ON_REQUEST, CleanSeen, CoarseStage, Prediction
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
 from howard_nodes.network import Coarse, MattingNetwork, consensus, from_coarse
@@ -203,7 +203,7 @@ class Engine:
         *,
         coarse_override: np.ndarray | None = None,
         error_override: np.ndarray | None = None,
-        layers: Collection[str] = ("doubt", "region"),
+        layers: Collection[str] = ON_REQUEST,
     ) -> Prediction:
         """Refine a coarse matte: the second of `evaluate`'s four stages.
 
@@ -214,7 +214,7 @@ class Engine:
         coarse_override, error_override
             As for `evaluate`.
         layers : collection of str
-            Those of the result; `doubt` and `region` take time, and are None where they are not among them.
+            Those of the result; those `ON_REQUEST` are None where they are not among them.
 
         Returns
         -------

@@ -9,7 +9,10 @@ from torch import Tensor
 
 from howard_nodes.network import Coarse
 
-__all__ = ["CleanSeen", "CoarseStage", "Prediction"]
+__all__ = ["ON_REQUEST", "CleanSeen", "CoarseStage", "Prediction"]
+
+ON_REQUEST = ("doubt", "region")
+"""Layers that are computed where they are wanted: they take time."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 from howard_nodes.description import counting
 from howard_nodes.engine.cache import KeptWhileSame, StageCache, key_of
 from howard_nodes.engine.engine import Engine
-from howard_nodes.engine.results import CleanSeen, CoarseStage, Prediction
-from howard_nodes.layers import LAYERS, MatteResult
+from howard_nodes.engine.results import ON_REQUEST, CleanSeen, CoarseStage, Prediction
+from howard_nodes.layers import MatteResult
 from howard_nodes.solve import Glimpse, glimpse, merge_override, steadied
 
 __all__ = ["Around", "KeyedMatte", "Pictures", "Stages"]
@@ -68,7 +68,7 @@ class Stages:
     on_stage : callable
         Told the name of each stage that runs.
     layers : collection of str
-        Those of the results that are wanted; others may be None in them.
+        Those of the results; of those `ON_REQUEST` the others are None.
     """
 
     def __init__(
@@ -77,13 +77,14 @@ class Stages:
         key: str,
         cache: StageCache,
         on_stage: Callable[[str], None] = lambda _: None,
-        layers: Collection[str] = tuple(LAYERS),
+        layers: Collection[str] = ON_REQUEST,
     ) -> None:
         self.engine = engine
         self.cache = cache
         self._key = key
         self._on_stage = on_stage
-        self._layers = sorted(layers)
+        # What was computed for other layers serves these too.
+        self._on_request = [name for name in ON_REQUEST if name in layers]
         self._clean_seen: KeptWhileSame[CleanSeen] = KeptWhileSame()
 
     def predicted(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> Prediction:
@@ -114,7 +115,7 @@ class Stages:
                 coarse,
                 coarse_override=_pixels(mattes, "coarse_override"),
                 error_override=_pixels(mattes, "error_override"),
-                layers=self._layers,
+                layers=self._on_request,
             )
 
         def unmix() -> Prediction:
@@ -215,7 +216,7 @@ class Stages:
     def _refine_key(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> str:
         overrides = _keys(mattes, "coarse_override", "error_override")
         knobs = counting(self.engine.settings, "refine")
-        return key_of("refine", self._coarse_key(pictures), knobs, overrides, self._layers)
+        return key_of("refine", self._coarse_key(pictures), knobs, overrides, self._on_request)
 
     def _predicted_key(self, pictures: Pictures, mattes: Mapping[str, KeyedMatte]) -> str:
         key = self._refine_key(pictures, mattes)

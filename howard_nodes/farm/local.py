@@ -10,14 +10,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from howard_nodes.errors import FarmError, InputError
 from howard_nodes.farm.bundle import FarmStep, Task, task_command
 from howard_nodes.farm.scheduler import Options, State
-from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
+from howard_nodes.farm.submission import EXIT_MARK, Submission, attempt_line, exit_line
 from howard_nodes.system.locks import is_locked, lock
 from howard_nodes.system.machine import cores, host_name
 
@@ -140,10 +139,9 @@ class _Runner:
             if self._stopped.is_set():
                 return False
             with log.open("ab", buffering=0) as lines:
-                at = datetime.now(UTC).isoformat(timespec="seconds")
-                lines.write(f"{ATTEMPT_MARK} {attempt} on {host_name()} at {at}\n".encode())
+                lines.write(attempt_line(attempt, host_name()))
                 code = self._attempt(task, lines)
-                lines.write(f"{EXIT_MARK} {code}\n".encode())
+                lines.write(exit_line(code))
             if code == 0:
                 return True
         return False

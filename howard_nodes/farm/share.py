@@ -10,12 +10,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from howard_nodes.farm.bundle import FarmStep, Task, openjd_command
 from howard_nodes.farm.scheduler import State
-from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission
+from howard_nodes.farm.submission import ATTEMPT_MARK, EXIT_MARK, Submission, attempt_line, exit_line
 from howard_nodes.system.machine import host_name
 from howard_nodes.system.processes import die_with_parent
 
@@ -152,11 +151,10 @@ class _Lines:
         task = self._tasks[self._at]
         number = _log(self._submission, task).count(ATTEMPT_MARK) + 1
         host = os.environ.get("SLURMD_NODENAME") or host_name()
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._write(f"{ATTEMPT_MARK} {number} on {host} at {at}\n".encode(), *self._before)
+        self._write(attempt_line(number, host), *self._before)
 
     def _end(self, code: int | None) -> None:
-        self._write(f"{EXIT_MARK} {code}\n".encode() if code is not None else b"howard-farm: ended\n")
+        self._write(exit_line(code) if code is not None else b"howard-farm: ended\n")
         task = self._tasks[self._at]
         print(f"{task.step} {task.number}: {'ended' if code is None else f'exit {code}'}", flush=True)
 

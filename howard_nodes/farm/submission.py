@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,24 @@ from howard_nodes.atomic import read_json, write_file
 from howard_nodes.errors import InputError
 from howard_nodes.farm.bundle import Bundle, Task
 
-__all__ = ["ATTEMPT_MARK", "EXIT_MARK", "Submission"]
+__all__ = ["ATTEMPT_MARK", "EXIT_MARK", "Submission", "attempt_line", "exit_line"]
 
 ATTEMPT_MARK, EXIT_MARK = "howard-farm: attempt", "howard-farm: exit"
 """Begin lines of a task's log: `howard-farm: attempt 1 on HOST at TIME` and `howard-farm: exit 0`."""
 
 _FILE = "submission.json"
+
+
+def attempt_line(number: int, host: str) -> bytes:
+    """Give the line that an attempt's log begins with."""
+    return (
+        f"{ATTEMPT_MARK} {number} on {host} at {datetime.now(UTC).isoformat(timespec='seconds')}\n".encode()
+    )
+
+
+def exit_line(code: int) -> bytes:
+    """Give the line that an attempt's log ends with."""
+    return f"{EXIT_MARK} {code}\n".encode()
 
 
 @dataclass(frozen=True)

@@ -106,15 +106,15 @@ class LightRefiner(nn.Module):
                 x = F.relu(down(level.gathered(x)))
         for level, block, up in list(zip(levels, self.after, self.up, strict=False))[::-1]:
             x = block(seen.pop() + level.handed_down(up(x)), level)
-        # Cells in parts of one size: where threads split an array, its numbers are rounded otherwise.
-        parts = [slice(first, first + _CHUNK) for first in range(0, max(len(x), 1), _CHUNK)]
-        judged = [vars(self._judged(x[part], inputs[part])).values() for part in parts]
-        return Judged(*(torch.cat(values) for values in zip(*judged, strict=True)))
-
-    def _judged(self, x: Tensor, inputs: Tensor) -> Judged:
         # Channels to a power of 2, which are added up alike on however many threads.
         more = (0, -_OUT % 32)
         out = F.linear(x, F.pad(self.out.weight, (0, 0, *more)), F.pad(self.out.bias, more))
+        # Cells in parts of one size: where threads split an array, its numbers are rounded otherwise.
+        parts = zip(out.split(_CHUNK), inputs.split(_CHUNK), strict=True)
+        judged = [vars(self._judged(*part)).values() for part in parts]
+        return Judged(*(torch.cat(values) for values in zip(*judged, strict=True)))
+
+    def _judged(self, out: Tensor, inputs: Tensor) -> Judged:
         pixels = inputs[:, : 4 * _PIXEL].unflatten(1, (4, _PIXEL))
         believed, error, unmixed, deviation, light = pixels[..., 6:11].unbind(2)
         steps = out[:, :16].unflatten(1, (4, 4))

@@ -149,19 +149,19 @@ def _check(
         return CheckedFile(sequence, frame, path, "missing", missing), None
     seen: Seen | None = None
     try:
+        info = inspect_file(path)
         if watching is not None:
-            seen = watching.begin(layer, inspect_file(path))
+            seen = watching.begin(layer, info)
         verify_file(path, seen=seen)
         is_sealed = check_seal(path)
-        parts = inspect_file(path).parts
         attributes = read_attributes(path)
     except FrameError as error:
         return CheckedFile(sequence, frame, path, "corrupt", str(error)), None
     facts = {
-        "layers": " ".join(f"{name}:{kind}" for part in parts for name, kind in part.channels.items()),
-        "size": " ".join(str(part.display_window) for part in parts),
-        "compression": " ".join(part.compression for part in parts),
-        "colour space": " ".join(str(part.colorspace) for part in parts),
+        "layers": " ".join(f"{name}:{kind}" for part in info.parts for name, kind in part.channels.items()),
+        "size": " ".join(str(part.display_window) for part in info.parts),
+        "compression": " ".join(part.compression for part in info.parts),
+        "colour space": " ".join(str(part.colorspace) for part in info.parts),
         "Howard's version": _attribute(attributes, "howard:version"),
         "weights": _attribute(attributes, "howard:weights"),
         "settings": _attribute(attributes, "howard:settings"),

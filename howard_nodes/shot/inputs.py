@@ -10,7 +10,7 @@ import numpy as np
 
 from howard_nodes.description import counting
 from howard_nodes.engine.cache import key_of
-from howard_nodes.engine.results import Prediction
+from howard_nodes.engine.results import ON_REQUEST, Prediction
 from howard_nodes.engine.runtime import KnownFit, Warm, WarmEngine
 from howard_nodes.engine.stages import Around, KeyedMatte, Pictures, Stages
 from howard_nodes.errors import FrameError
@@ -25,7 +25,7 @@ from howard_nodes.frames import (
     sanitize,
     with_neighbours,
 )
-from howard_nodes.layers import LAYERS, MatteResult
+from howard_nodes.layers import MatteResult
 from howard_nodes.plates.fit import ShotFit
 from howard_nodes.shot.events import Event, Note
 from howard_nodes.shot.pair import Plates
@@ -106,7 +106,7 @@ class Connected:
     on_stage : callable
         Told the name of each stage that runs, `read` left out: that is the takes'.
     layers : collection of str
-        Those of the results that are wanted; others may be None in them.
+        Those of the results; of those `ON_REQUEST` the others are None.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Connected:
         warm: Warm,
         tell: Callable[[Event], None],
         on_stage: Callable[[str], None] = lambda _: None,
-        layers: Collection[str] = tuple(LAYERS),
+        layers: Collection[str] = ON_REQUEST,
     ) -> None:
         self.plates = plates
         self._mattes = mattes
