@@ -133,6 +133,11 @@ class Engine:
         ----------
         clean, space
             As for `evaluate`.
+
+        Returns
+        -------
+        CleanSeen
+            With the exposure that the plate is seen with too.
         """
         clean_709 = self.config.to_linear_rec709(clean, space)
         exposure = self.settings.exposure
