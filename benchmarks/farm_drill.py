@@ -7,10 +7,11 @@
 
 Frames lie on a small ext4 of their own, reached as it is or through sshfs (SFTP: a network file system with a
 cache and its own rename); NFS needs a kernel that has it. Per seed three to five faults strike a job of Slurm
-with two slots. When it is over, each frame has the bits of a quiet run, or is named by `howard farm status`
-or `howard verify`, and nothing has a frame's name that is none. Then the faults are gone, the job is
-submitted again as status says, and all frames must be right. The same seed gives the same faults in the same
-order; what they hit depends on the machine. Exit code 1: something was wrong.
+with two slots. When it is over, each frame has the bits of a quiet run, or is named: one that is missing by
+`howard farm status` and on the page of `howard verify`, another on the page; and nothing has a frame's name
+that is none. Then the faults are gone, the job is submitted again as status says, and all frames must be
+right. The same seed gives the same faults in the same order; what they hit depends on the machine. Exit code
+1: something was wrong.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -302,20 +304,18 @@ class Night:
     def judge(self, quiet: dict[str, bytes]) -> list[str]:
         """Name what is wrong, and not told."""
         said = self.ask("farm", "status", self.job, code=None)
-        named = set(_listed(said))
+        listed = _listed(said)
         frames = f"{FIRST}-{FIRST + len(quiet) - 1}"
-        lines = self.ask("verify", self.output / "shot.####.exr", "--frames", frames, "--json", code=None)
-        for line in lines.splitlines():
-            with suppress(ValueError, KeyError):
-                if (bad := json.loads(line)["bad"]) != "":
-                    named |= set(parse_frames(bad))
+        page = self.folder / "page.html"
+        self.ask("verify", self.output / "shot.####.exr", "--frames", frames, "--page", page, code=None)
+        named = _on_page(page.read_text(encoding="utf-8"))
         wrong = []
         there = {path.name: path.read_bytes() for path in self.output.glob("shot.*.exr")}
         for name, bits in quiet.items():
             frame = int(name.split(".")[1])
             if there.get(name) != bits and frame not in named:
-                wrong.append(f"{name}: {'other bits' if name in there else 'missing'}, and nobody says so")
-            if name not in there and frame not in _listed(said):
+                wrong.append(f"{name}: {'other bits' if name in there else 'missing'}, not on the page")
+            if name not in there and frame not in listed:
                 wrong.append(f"{name}: missing, and status does not say so:\n{said}")
         wrong += [f"{name}: is no frame of the shot" for name in there.keys() - quiet.keys()]
         left = [command for _, command in self._processes()]
@@ -474,6 +474,14 @@ def _listed(said: str) -> set[int]:
         if " not in " in line:
             named |= set(parse_frames(line.rpartition(": ")[2]))
     return named
+
+
+def _on_page(page: str) -> set[int]:
+    """Frames that the page says are not as they should be; a doubtful look alone does not count."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    kinds = json.loads(found[1])["kinds"] if found else []
+    told = [kind["frames"] for kind in kinds if kind["kind"] in ("missing", "corrupt", "different")]
+    return {frame for frames in told for frame in parse_frames(frames)}
 
 
 def _absent(programs: tuple[str, ...]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ class Shot:
             sort_keys=True,
         )
 
-    @property
+    @cached_property
     def is_large(self) -> bool:
         """Whether frames are so large that they are best done one after another, for memory."""
         footage = self._plates.plate.footage

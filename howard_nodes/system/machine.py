@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import socket
@@ -10,7 +11,15 @@ from pathlib import Path
 
 from howard_nodes.system import windows
 
-__all__ = ["cores", "data_folder", "host_name", "memory_bytes", "speak_utf8", "takes_long_paths"]
+__all__ = [
+    "cores",
+    "data_folder",
+    "host_name",
+    "memory_bytes",
+    "return_memory",
+    "speak_utf8",
+    "takes_long_paths",
+]
 
 
 _FILE_SYSTEM = r"SYSTEM\CurrentControlSet\Control\FileSystem"
@@ -36,6 +45,14 @@ def memory_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, ValueError):
         return 0
+
+
+def return_memory() -> None:
+    """Return to the system what was freed; where the C library has no call for it, it does so by itself."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own, musl has none
+        if trim is not None:
+            trim(0)
 
 
 def takes_long_paths() -> bool | None:
