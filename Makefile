@@ -22,12 +22,14 @@ PARALLEL := $(BIN)/python -m pytest -q -n auto
 demo: $(VENV)/.ready
 	$(BIN)/howard demo --output out/demo
 
-# In parallel but for those that kill and interrupt programs, or run a scheduler of their own.
-ALONE := farm fuzz worker cli/test_demo.py cli/test_matte.py test_client.py test_wheel.py test_adding_a_host.py
+# In parallel but for those that kill and interrupt programs; the farm's, which wait for a scheduler most of the
+# time, two at a time.
+ALONE := fuzz worker cli/test_demo.py cli/test_matte.py test_client.py test_wheel.py test_adding_a_host.py
 
 test: lint blenders slurm chromium
 	$(PARALLEL) --dist load --maxprocesses 4 tests/blender
-	$(PARALLEL) --dist loadfile --maxprocesses 4 $(addprefix --ignore=tests/,blender $(ALONE))
+	$(PARALLEL) --dist loadfile --maxprocesses 4 $(addprefix --ignore=tests/,blender farm $(ALONE))
+	$(PARALLEL) --dist loadfile --maxprocesses 2 tests/farm
 	$(BIN)/python -m pytest $(addprefix tests/,$(ALONE))
 
 check: lint

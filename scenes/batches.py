@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 
 from howard_nodes.errors import HowardError
 
-__all__ = ["BatchError", "Work", "claim", "command_line", "make", "missing"]
+__all__ = ["BatchError", "Work", "claim", "command_line", "make", "missing", "wanted"]
 
 HERE = Path(__file__).parent
 
@@ -84,21 +84,28 @@ def claim(folder: Path, seed: int, size: int) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "bank.json"
-    wanted = {"seed": seed, "size": size}
+    theirs = {"seed": seed, "size": size}
     if not note.exists():
-        note.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
+        note.write_text(json.dumps(theirs) + "\n", encoding="utf-8")
         return
     found = json.loads(note.read_text(encoding="utf-8"))
-    if found != wanted:
+    if found != theirs:
         raise BatchError(
             f"{folder} holds a bank of seed {found['seed']} and size {found['size']}: use these, "
             "or another --output."
         )
 
 
-def missing(work: Work, folder: Path, count: int, seed: int) -> list[int]:
-    """Which numbers below `count` are not there yet."""
-    return [n for n in range(count) if not work.place(folder, work.draw(seed, n)).exists()]
+def wanted(work: Work, count: int, seed: int, only: Sequence[str] = ()) -> list[Recipe]:
+    """Draw the recipes below `count`; with `only`, those that show one of these words."""
+    drawn = [work.draw(seed, number) for number in range(count)]
+    return [recipe for recipe in drawn if not only or any(word in work.shows(recipe) for word in only)]
+
+
+def missing(work: Work, folder: Path, count: int, seed: int, only: Sequence[str] = ()) -> list[int]:
+    """Which numbers of those wanted are not there yet."""
+    recipes = wanted(work, count, seed, only)
+    return [recipe["number"] for recipe in recipes if not work.place(folder, recipe).exists()]
 
 
 def _environment() -> dict[str, str]:
@@ -222,6 +229,7 @@ def make(
     bpy: Path,
     anny: Path,
     size: int,
+    only: Sequence[str] = (),
     jobs: int = 1,
     threads: int = 2,
 ) -> dict[int, str]:
@@ -238,6 +246,8 @@ def make(
         Pythons that have bpy 4.5, and torch with anny and roma.
     size : int
         Width in pixels.
+    only : sequence of str
+        Make those alone that show one of these words; all by default.
     jobs, threads : int
         How many renders run at a time, and on how many threads each.
 
@@ -254,7 +264,7 @@ def make(
     claim(output, seed, size)
     for left in output.glob(f"{SCRATCH}*"):  # of a start that was killed
         shutil.rmtree(left)
-    numbers = missing(work, output, count, seed)
+    numbers = missing(work, output, count, seed, only)
     run = _Run()
     maker = _Maker(work, output, seed, size, threads, bpy, anny, run)
     failed: dict[int, str] = {}
@@ -277,12 +287,17 @@ def command_line(work: Work, description: str) -> None:
     parser.add_argument("--output", type=Path, required=True, help="output folder")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--size", type=int, default=work.size, help=f"width in pixels ({work.size})")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="WORD", help="those alone that show this, like animal"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="renders in parallel (1)")
     parser.add_argument("--threads", type=int, default=2, help="threads per render (2)")
     parser.add_argument("--bpy-python", type=Path, default=Path(".venv-bpy/4.5/bin/python"))
     parser.add_argument("--anny-python", type=Path, default=Path(".venv-anny/bin/python"))
     arguments = parser.parse_args()
-    drawn = [work.draw(arguments.seed, number) for number in range(arguments.count)]
+    drawn = wanted(work, arguments.count, arguments.seed, arguments.only)
+    if not drawn:
+        parser.error(f"--only: none of {arguments.count} {work.noun} shows {' or '.join(arguments.only)}")
     people = any(recipe.get("people") for recipe in drawn)
     for option in ("bpy_python", "anny_python") if people else ("bpy_python",):
         if not getattr(arguments, option).exists():
@@ -301,6 +316,7 @@ def command_line(work: Work, description: str) -> None:
             bpy=arguments.bpy_python.absolute(),
             anny=arguments.anny_python.absolute(),
             size=arguments.size,
+            only=arguments.only,
             jobs=arguments.jobs,
             threads=arguments.threads,
         )
@@ -310,6 +326,6 @@ def command_line(work: Work, description: str) -> None:
         sys.exit("Stopped; run the same command to continue.")
     for number, why in failed.items():
         print(f"{number:05d} failed: {why}", file=sys.stderr)
-    made = arguments.count - len(missing(work, arguments.output, arguments.count, arguments.seed))
-    print(f"{made} of {arguments.count} {work.noun} made; {time.monotonic() - began:.0f} s")
+    left = missing(work, arguments.output, arguments.count, arguments.seed, arguments.only)
+    print(f"{len(drawn) - len(left)} of {len(drawn)} {work.noun} made; {time.monotonic() - began:.0f} s")
     sys.exit(1 if failed else 0)

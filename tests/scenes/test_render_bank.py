@@ -124,6 +124,24 @@ def test_a_bank_goes_on_where_it_was_and_grows(tmp_path):
         batches.claim(tmp_path, 2, 512)
 
 
+def test_some_of_a_bank_can_be_made_alone_and_are_those_of_the_whole(tmp_path):
+    furry = batches.wanted(FOREGROUNDS, 200, 1, ["animal"])
+    assert furry
+    assert all("animal" in FOREGROUNDS.shows(recipe) for recipe in furry)
+    everything = batches.wanted(FOREGROUNDS, 200, 1)
+    assert [one for one in everything if one in furry] == furry
+    FOREGROUNDS.place(tmp_path, furry[0]).touch()
+    left = batches.missing(FOREGROUNDS, tmp_path, 200, 1, ["animal"])
+    assert left == [recipe["number"] for recipe in furry[1:]]
+
+
+def test_what_no_picture_shows_is_told(tmp_path):
+    command = [sys.executable, RENDER / "bank.py", "--count", "3", "--output", tmp_path / "bank"]
+    done = subprocess.run([*command, "--only", "unicorn"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--only: none of 3 foregrounds shows unicorn" in done.stderr
+
+
 def test_a_missing_python_is_named(tmp_path):
     command = [sys.executable, RENDER / "bank.py", "--count", "1", "--output", tmp_path / "bank"]
     command += ["--bpy-python", tmp_path / "nowhere"]
