@@ -36,8 +36,9 @@ TAKES = 3
 _FACTORS = (4, 2, 4, 8, 0)
 # Error from which a pixel is refined, and the largest share of a picture that is.
 _WORTH, _MOST = 0.02, 0.12
-# Cells of a window's side, the fewest that make one worth while, and how many of a take are kept.
-_WINDOW, _FEWEST, _WINDOWS = 64, 150, 8
+# Cells of a window's side, the fewest that make one worth while, and how many of a take are kept: those with
+# much fine detail, and those that the rules get most wrong. Without the latter, blur and fur are hardly seen.
+_WINDOW, _FEWEST, _FINE, _WRONG = 64, 150, 5, 3
 # Steps from one drawing to the next, windows a step, and how many are remembered.
 _STEPS, _BATCH, _REMEMBERED = 3, 24, 600
 # Alpha this far off is lost, and no window is kept with more than this share of it: where a body is missing,
@@ -133,7 +134,7 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     Returns
     -------
     list of Edges
-        Eight windows at most, those with much fine detail rather than others.
+        Eight windows at most, those with much fine detail or much error rather than others.
     """
     plate, clean = (torch.from_numpy(picture)[None] for picture in (sample.plate, sample.clean))
     height, width = sample.alpha.shape[1:]
@@ -173,7 +174,7 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     number = np.full(cells.shape, -1)
     number[cells] = np.arange(len(inputs))
     found_windows = []
-    for part in _windows(cells, alpha, sample.alpha[0], rng):
+    for part in _windows(cells, alpha, found.alpha, sample.alpha[0], rng):
         kept = torch.from_numpy(number[part][cells[part]])
         there = np.zeros((_WINDOW, _WINDOW), bool)
         there[: cells[part].shape[0], : cells[part].shape[1]] = cells[part]
@@ -187,20 +188,28 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     return found_windows
 
 
-def _windows(cells: Array, alpha: Array, truth: Array, rng: np.random.Generator) -> list[tuple[slice, slice]]:
+def _windows(
+    cells: Array, alpha: Array, unmixed: Array, truth: Array, rng: np.random.Generator
+) -> list[tuple[slice, slice]]:
     """Choose windows of cells, on a grid that begins anywhere."""
-    fine = np.abs(cv2.Laplacian(truth, cv2.CV_32F))
+    fine, wrong = np.abs(cv2.Laplacian(truth, cv2.CV_32F)), np.abs(unmixed - truth)
     lost = np.abs(alpha - truth) > _LOST
     top, left = -rng.integers(0, _WINDOW // 2, 2)
-    scores = []
+    parts, scores = [], []
     for row in range(top, cells.shape[0], _WINDOW):
         for column in range(left, cells.shape[1], _WINDOW):
             part = np.s_[max(0, row) : row + _WINDOW, max(0, column) : column + _WINDOW]
             pixels = np.s_[2 * part[0].start : 2 * part[0].stop, 2 * part[1].start : 2 * part[1].stop]
             count = int(cells[part].sum())
             if count >= _FEWEST and lost[pixels].sum() < _MOST_LOST * 4 * count:
-                scores.append((float(fine[pixels].sum()) / (count + 64) * rng.random(), part))
-    return [part for _, part in sorted(scores, key=lambda score: -score[0])[:_WINDOWS]]
+                share = rng.random() / (count + 64)
+                parts.append(part)
+                scores.append((share * float(fine[pixels].sum()), share * float(wrong[pixels].sum())))
+    places = range(len(parts))
+    chosen = sorted(places, key=lambda place: -scores[place][0])[:_FINE]
+    others = [place for place in places if place not in chosen]
+    chosen += sorted(others, key=lambda place: -scores[place][1])[:_WRONG]
+    return [parts[place] for place in chosen]
 
 
 def light_losses(network: MattingNetwork, batch: list[Edges]) -> dict[str, Tensor]:
@@ -232,7 +241,7 @@ def light_losses(network: MattingNetwork, batch: list[Edges]) -> dict[str, Tenso
     )
     wrong = matte - alpha
     partial = ((alpha > _SEEN) & (alpha < 1 - _SEEN)).float()
-    weight = 0.3 + partial
+    weight = 0.6 + partial
     weight = weight / weight.mean()
     shown = ~color.isnan()
     tint = torch.where(shown, judged.foreground - torch.where(shown, color, 0.0), 0.0)
