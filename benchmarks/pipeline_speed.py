@@ -1,15 +1,16 @@
 """Speed and memory of whole runs, EXR to EXR; all speeds as ratios of runs in one process.
 
     python benchmarks/pipeline_speed.py                 # all of it, some minutes
-    python benchmarks/pipeline_speed.py --only rate     # or: uhd, length, refine, steadiness
+    python benchmarks/pipeline_speed.py --only rate     # or: fit, uhd, length, refine, steadiness
 
 `rate`: seconds a frame of a run at 1080p with the clean plate as it is, beside its three stages run alone,
 in turn; and of a run that fits it. Beside these what others need for the same frames: OpenImageIO and its
 oiiotool, which only read the plate and write as many channels (the limit), and the authors' network from PNGs
-to PNGs. `--size 2160p` for that size. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000
-frames beside 20. `refine`: time and memory of thresholding beside full refinement, at both sizes.
-`steadiness`: time and memory of runs at 1080p in which neighbours steady each frame, beside one without. The
-shot is the demo's, enlarged, with grain, so that compression has its usual work.
+to PNGs. `--size 2160p` for that size. `fit`: whole runs that fit the clean plate beside those that do not, by
+length. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000 frames beside 20. `refine`: time and
+memory of thresholding beside full refinement, at both sizes. `steadiness`: time and memory of runs at 1080p
+in which neighbours steady each frame, beside one without. The shot is the demo's, enlarged, with grain, so
+that compression has its usual work.
 """
 
 from __future__ import annotations
@@ -119,6 +120,18 @@ def rate(size: str, count: int = 8) -> None:
         print(f"further frame / the authors' on PNGs: {ratio('run', 'authors on PNGs'):.2f}")
         print(f"further fitted frame / as it is: {ratio('run with fitting', 'run'):.2f}")
         print(f"fitted, with its pass / as it is: {ratio('whole run with fitting', 'whole run'):.2f}")
+
+
+def fit() -> None:
+    """Print what a fitted clean plate costs whole runs of several lengths, the fit's pass included."""
+    for count in (8, 24, 72):
+        with tempfile.TemporaryDirectory() as name:
+            job = make_shot(Path(name), *SIZES["1080p"], count)
+            as_it_is = replace(job, fitting=FitSettings("off", "off"))
+            pairs = [(run(as_it_is).seconds / count, run(job).seconds / count) for _ in range(3)]
+        plain, fitted = (statistics.median(each) for each in zip(*pairs, strict=True))
+        ratio = statistics.median(two / one for one, two in pairs)
+        print(f"{count} frames: {plain:.3f} s a frame as it is, {fitted:.3f} fitted: {ratio:.2f} times")
 
 
 def further(job: Job) -> float:
@@ -275,6 +288,7 @@ def steadiness(count: int = 16) -> None:
 if __name__ == "__main__":
     parts = {
         "rate": lambda: rate(given.size),
+        "fit": fit,
         "uhd": uhd,
         "length": length,
         "refine": refine,
