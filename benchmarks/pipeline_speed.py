@@ -1,16 +1,16 @@
 """Speed and memory of whole runs, EXR to EXR; all speeds as ratios of runs in one process.
 
     python benchmarks/pipeline_speed.py                 # all of it, some minutes
-    python benchmarks/pipeline_speed.py --only rate     # or: fit, uhd, length, refine, steadiness
+    python benchmarks/pipeline_speed.py --only rate     # or: fit, large, length, refine, steadiness
 
 `rate`: seconds a frame of a run at 1080p with the clean plate as it is, beside its three stages run alone,
 in turn; and of a run that fits it. Beside these what others need for the same frames: OpenImageIO and its
 oiiotool, which only read the plate and write as many channels (the limit), and the authors' network from PNGs
 to PNGs. `--size 2160p` for that size. `fit`: whole runs that fit the clean plate beside those that do not, by
-length. `uhd`: peak memory at 3840 x 2160. `length`: peak memory of 1,000 frames beside 20. `refine`: time and
-memory of thresholding beside full refinement, at both sizes. `steadiness`: time and memory of runs at 1080p
-in which neighbours steady each frame, beside one without. The shot is the demo's, enlarged, with grain, so
-that compression has its usual work.
+length. `large`: peak memory at 2160p and 8K. `length`: peak memory of 1,000 frames beside 20. `refine`: time
+and memory of thresholding beside full refinement, at both sizes. `steadiness`: time and memory of runs at
+1080p in which neighbours steady each frame, beside one without. The shot is the demo's, enlarged, with grain,
+so that compression has its usual work.
 """
 
 from __future__ import annotations
@@ -217,12 +217,13 @@ def measured(job: Job, mode: str = "sampling", steadiness: int = 0) -> tuple[flo
     return float(words[-2]), float(words[-1])
 
 
-def uhd() -> None:
-    """Print the peak memory of a run at 2160p."""
-    with tempfile.TemporaryDirectory() as name:
-        memory, seconds = measured(make_shot(Path(name), *SIZES["2160p"], 6))
-        gigabytes = memory * 1.073741824
-        print(f"2160p, 6 frames: peak {memory:.2f} GiB ({gigabytes:.2f} GB), {seconds / 6:.2f} s a frame")
+def large() -> None:
+    """Print the peak memory of runs at 2160p and at 8K, with the clean plate fitted."""
+    for label, size, count in (("2160p", SIZES["2160p"], 6), ("8K", (7680, 4320), 4)):
+        with tempfile.TemporaryDirectory() as name:
+            memory, seconds = measured(make_shot(Path(name), *size, count))
+            gigabytes = memory * 1.073741824
+            print(f"{label}, {count} frames: peak {gigabytes:.2f} GB, {seconds / count:.2f} s a frame")
 
 
 def length() -> None:
@@ -289,7 +290,7 @@ if __name__ == "__main__":
     parts = {
         "rate": lambda: rate(given.size),
         "fit": fit,
-        "uhd": uhd,
+        "large": large,
         "length": length,
         "refine": refine,
         "steadiness": steadiness,

@@ -171,7 +171,7 @@ def run(
     def begin(frame: int) -> Inputs:
         tell(FrameStarted(frame))
         if shot.is_large:
-            return_memory()  # of the frame before: glibc kept up to 0.4 GB of it at 8K
+            return_memory()
         return shot.read(frame)
 
     reader, writer = ThreadPoolExecutor(1, "howard-read"), ThreadPoolExecutor(1, "howard-write")
@@ -186,6 +186,8 @@ def run(
             return
         while len(behind) >= _BEHIND:
             settle(*behind.popitem(last=False))
+        if shot.is_large:
+            return_memory()  # glibc keeps up to 0.4 GB of what the network took at 8K
         behind[inputs.frame] = writer.submit(shot.write, inputs, prediction, around)
         if shot.is_large:
             settle(*behind.popitem(last=False))
