@@ -22,6 +22,21 @@ def test_the_machine_is_called_as_it_calls_itself():
     assert machine.cores() == len(os.sched_getaffinity(0))
 
 
+def test_what_was_freed_goes_back():
+    kept = [bytearray(b"\1" * 100_000) for _ in range(2_000)]
+    last = bytearray(b"\1" * 100_000)  # the C library gives back by itself what has nothing behind it
+    full = _resident()
+    kept.clear()
+    machine.return_memory()
+    assert _resident() < full - 150_000_000
+    assert last
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 @pytest.mark.parametrize(
     ("platform", "variables", "folder"),
     [
