@@ -142,6 +142,11 @@ class ForegroundBank:
         if rng.random() < 0.5:
             matrix[:, 0] *= -1
             matrix[:, 2] += -matrix[:, 0] * width
+        # Narrower or wider, and slanted: few subjects are made many.
+        shape = np.array([[np.exp(rng.normal(0, 0.12)), rng.normal(0, 0.12)], [0.0, 1.0]])
+        middle = np.array([width, height]) / 2
+        matrix[:, 2] += matrix[:, :2] @ (middle - shape @ middle)
+        matrix[:, :2] = matrix[:, :2] @ shape
         center = np.array([size - width, size - height]) / 2
         matrix[:, 2] = matrix[:, 2] + center + rng.uniform(-0.35, 0.35, 2) * size
         if subject.cut_below and abs(angle) < 12 and rng.random() < 0.85:

@@ -28,6 +28,7 @@ __all__ = [
     "placed",
     "reflection",
     "sharpened",
+    "tinted",
     "warped",
 ]
 
@@ -59,6 +60,15 @@ def over(front: Array, covers: Array, color: Array, alpha: Array) -> tuple[Array
     total = covers + alpha * (1 - covers)
     share = np.divide(covers, total, out=np.ones_like(total), where=total > 0)[..., None]
     return color + share * (front - color), total
+
+
+def tinted(rng: np.random.Generator, color: Array) -> Array:
+    """Give a subject other colours: paler or stronger, in another tint, as bright as before."""
+    weights = np.array([0.2126, 0.7152, 0.0722], np.float32)
+    gains = np.exp(rng.normal(0.0, 0.4, 3)).astype(np.float32)
+    gray = (color @ weights)[..., None]
+    tinted = np.maximum(gray + np.float32(rng.uniform(0.0, 1.8)) * (color - gray), 0.0) * gains
+    return np.asarray(tinted * (gray / np.maximum((tinted @ weights)[..., None], np.float32(1e-6))))
 
 
 def defocus(color: Array, alpha: Array, radius: float) -> tuple[Array, Array]:

@@ -42,6 +42,8 @@ class Style:
         Share of rendered subjects made of any texture instead of their own skin and clothes.
     recoloured : float
         Share of rendered subjects of other colours, smoothly changing over them.
+    tinted : float
+        Share of rendered subjects of another tint, paler or stronger, all over.
     camouflage : float
         Share of subjects made of what is behind them, and share of subjects brought to its mean colour.
     bystander : float
@@ -74,6 +76,7 @@ class Style:
     second: float = 0.12
     other_material: float = 0.1
     recoloured: float = 0.3
+    tinted: float = 0.3
     camouflage: float = 0.05
     bystander: float = 0.1
     blur: float = 0.4
@@ -113,6 +116,7 @@ FITTED = replace(
     LIFE,
     nobody=0.0,
     recoloured=0.1,
+    tinted=0.6,
     camouflage=0.01,
     blur=0.3,
     most_blur=0.015,
@@ -227,6 +231,8 @@ class SampleSource:
                 color = self.textures.draw(rng, size)
             elif kind < style.other_material + style.recoloured:  # other clothes, other hair
                 color = color * (0.3 + 1.4 * smooth_noise(rng, size))
+            if rng.random() < style.tinted:
+                color = conditions.tinted(rng, color)
         else:
             color, alpha = self.textures.draw(rng, size), draw_silhouette(rng, size)
         if rng.random() < style.camouflage:  # made of what is behind it

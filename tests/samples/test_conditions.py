@@ -114,3 +114,15 @@ def test_a_log_file_keeps_light_above_1_in_steps(bits, steps):
     assert conditions.logged(np.full((1, 1, 3), 500, np.float32), bits).max() == pytest.approx(
         222.9, rel=0.01
     )
+
+
+def test_another_tint_is_as_bright():
+    rng = np.random.default_rng(3)
+    color = rng.random((40, 50, 3)).astype(np.float32) ** 2 * 5
+    weights = np.array([0.2126, 0.7152, 0.0722], np.float32)
+    for _ in range(20):
+        other = conditions.tinted(rng, color)
+        assert other.dtype == np.float32
+        assert (other >= 0).all()
+        assert other @ weights == pytest.approx(color @ weights, rel=1e-3, abs=1e-5)
+        assert np.abs(other - color).mean() > 0.02
