@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from howard_nodes.color import ColorConfig
@@ -13,7 +14,9 @@ from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.weighing import at_cells, cell_inputs, judged, pixels_of
 from howard_nodes.solve import doubt_of_light, halved, unmix, unmixing_cells
 
-__all__ = ["unmixed"]
+__all__ = ["share_asked", "unmixed"]
+
+_FADE = 3  # cells from a subject that nobody asked about to where an answer counts in full
 
 
 def unmixed(
@@ -65,7 +68,7 @@ def unmixed(
         evidence=weigh,
     )
     doubt = None if prediction.doubt is None else doubt_of_light(prediction.doubt, found.deviation)
-    alpha, seen = found.alpha, prediction.encoded
+    answer, seen = found.alpha[where], prediction.encoded
     if found.evidence is not None:
         inputs = cell_inputs(
             plate,
@@ -82,11 +85,37 @@ def unmixed(
         light = network.model.light
         assert light is not None
         weighed = network.with_memory(lambda: judged(light, inputs, cells, network.device))
-        alpha[where] = weighed.alpha.clamp(0, 1).numpy()
+        answer = weighed.alpha.clamp(0, 1).numpy()
         if doubt is not None:
             doubt[where] = weighed.doubt.clamp(0, 1).numpy()
         seen = seen.copy()
         seen[where] = weighed.foreground.clamp(0, 1).numpy()[:, None]
+    alpha = np.array(prediction.alpha, np.float32)
+    believed = alpha[where]
+    alpha[where] = believed + share_asked(cells, prediction.alpha)[:, None] * (answer - believed)
     if prediction.limit is not None:
         np.minimum(alpha, prediction.limit, out=alpha)
     return replace(prediction, alpha=alpha, encoded=seen, doubt=doubt)
+
+
+def share_asked(cells: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Tell how much an answer counts beside the subject that nobody asked about, so that no step shows.
+
+    Parameters
+    ----------
+    cells : ndarray
+        ceil(H/2) ceil(W/2), bool: the N cells that were asked about.
+    alpha : ndarray
+        H W, 0 to 1: what was believed.
+
+    Returns
+    -------
+    ndarray
+        N float32: 1/3 in cells beside such, 2/3 in those behind, else 1.
+    """
+    solid = (~cells & (halved(alpha) > 0.5)).astype(np.uint8)
+    share = np.ones(cells.shape, np.float32)
+    for far in range(_FADE - 1, 0, -1):
+        near = cv2.dilate(solid, np.ones((2 * far + 1,) * 2, np.uint8)).reshape(cells.shape)
+        share[near > 0] = far / _FADE
+    return np.asarray(share[cells])

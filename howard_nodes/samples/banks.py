@@ -145,7 +145,7 @@ class ForegroundBank:
         # Narrower or wider, and slanted: few subjects are made many.
         shape = np.array([[np.exp(rng.normal(0, 0.12)), rng.normal(0, 0.12)], [0.0, 1.0]])
         middle = np.array([width, height]) / 2
-        matrix[:, 2] += matrix[:, :2] @ (middle - shape @ middle)
+        matrix[:, 2] = matrix[:, 2] + matrix[:, :2] @ (middle - shape @ middle)
         matrix[:, :2] = matrix[:, :2] @ shape
         center = np.array([size - width, size - height]) / 2
         matrix[:, 2] = matrix[:, 2] + center + rng.uniform(-0.35, 0.35, 2) * size

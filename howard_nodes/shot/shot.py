@@ -37,7 +37,7 @@ SETTINGS_ATTRIBUTE = "howard:settings"
 """Header attribute with the hash of all settings: the same for all frames of a run."""
 
 # Raised when the same inputs give other pixels than before, so that --resume makes frames anew.
-_NUMERICS = 3
+_NUMERICS = 4
 _LARGE = 20_000_000  # pixels; 4K has 9 million, 8K 33
 _DISPLAY_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 

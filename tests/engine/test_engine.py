@@ -228,6 +228,19 @@ def test_where_no_clean_plate_is_alpha_is_not_unmixed(shipped):
     assert not np.array_equal(found, refined.alpha)
 
 
+def test_no_step_shows_where_the_light_is_asked_within_a_subject(shipped):
+    clean = gradient(180, 260)
+    solid, error = np.zeros((2, 180, 260), np.float32)
+    solid[40:140, 60:200] = 1.0
+    error[80:100, 100:140] = 1.0  # the light finds nothing here: the plate is the clean plate
+    stage = shipped.coarse(clean, clean, "lin_rec709")
+    refined = shipped.refine(stage, coarse_override=solid, error_override=error)
+    across = shipped.unmix(refined, clean, clean, "lin_rec709").alpha[90, 98:121]
+    assert (across[:2] == 1).all()
+    assert across[-1] < 0.7
+    assert np.abs(np.diff(across)).max() < 0.3
+
+
 def test_no_step_shows_where_the_refined_region_begins(engine):
     plate, _ = disc_over_gradient(0, 96, 128)
     painted = np.zeros((96, 128), np.float32)
