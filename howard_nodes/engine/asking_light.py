@@ -14,7 +14,7 @@ from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.weighing import at_cells, cell_inputs, judged, pixels_of
 from howard_nodes.solve import doubt_of_light, halved, unmix, unmixing_cells
 
-__all__ = ["share_asked", "unmixed"]
+__all__ = ["unmixed"]
 
 _FADE = 3  # cells from a subject that nobody asked about to where an answer counts in full
 
@@ -92,13 +92,13 @@ def unmixed(
         seen[where] = weighed.foreground.clamp(0, 1).numpy()[:, None]
     alpha = np.array(prediction.alpha, np.float32)
     believed = alpha[where]
-    alpha[where] = believed + share_asked(cells, prediction.alpha)[:, None] * (answer - believed)
+    alpha[where] = believed + _share_asked(cells, prediction.alpha)[:, None] * (answer - believed)
     if prediction.limit is not None:
         np.minimum(alpha, prediction.limit, out=alpha)
     return replace(prediction, alpha=alpha, encoded=seen, doubt=doubt)
 
 
-def share_asked(cells: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _share_asked(cells: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Tell how much an answer counts beside the subject that nobody asked about, so that no step shows.
 
     Parameters
