@@ -304,8 +304,9 @@ def test_messages(act: Callable[..., Any], tmp_path: Path) -> None:
 def assert_comp_is_plate(folder: Path) -> None:
     """The matte over the clean plate is the plate, all three as Blender shows them, and it is a matte.
 
-    Within 0.02, but for one value in a thousand on the edge of the disc: thin coverage leans on a prior
-    (`solve_foreground`), and the disc's light is 4, so that an alpha of 0 in place of 0.06 misses 0.24.
+    Within 0.02, but for one value in a thousand on the edge of the disc: thin coverage leans on a prior, by
+    at most 0.023 of how far that is off (`solve_foreground`). The disc's light is 4; where its alpha is a
+    little too small, the plate asks for a foreground of more light than that.
     """
     for frame in (11, 12):
         image = pixels(folder / f"image.{frame}.exr")
@@ -313,7 +314,7 @@ def assert_comp_is_plate(folder: Path) -> None:
         assert image[..., 3].std() > 0.2
         assert plate.std() > 0.1
         comp = image[..., :3] + (1 - image[..., 3:]) * clean
-        np.testing.assert_allclose(comp, plate, atol=0.06 * 4)
+        np.testing.assert_allclose(comp, plate, atol=0.023 * 6)
         assert (np.abs(comp - plate) > 0.02).mean() < 0.001
 
 
