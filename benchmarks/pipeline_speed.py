@@ -106,8 +106,6 @@ def rate(size: str, count: int = 8) -> None:
                 seconds[stage] = (time.perf_counter() - began) / count
             seconds["run"] = further(as_it_is)
             seconds["run with fitting"] = further(job)
-            seconds["whole run"] = run(as_it_is).seconds / count
-            seconds["whole run with fitting"] = run(job).seconds / count
             print("  ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items()), "a frame")
             found.append(seconds)
 
@@ -119,7 +117,6 @@ def rate(size: str, count: int = 8) -> None:
         print(f"further frame / OpenImageIO alone: {ratio('run', 'OpenImageIO'):.2f}")
         print(f"further frame / the authors' on PNGs: {ratio('run', 'authors on PNGs'):.2f}")
         print(f"further fitted frame / as it is: {ratio('run with fitting', 'run'):.2f}")
-        print(f"fitted, with its pass / as it is: {ratio('whole run with fitting', 'whole run'):.2f}")
 
 
 def fit() -> None:

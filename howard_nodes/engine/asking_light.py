@@ -68,8 +68,10 @@ def unmixed(
         evidence=weigh,
     )
     doubt = None if prediction.doubt is None else doubt_of_light(prediction.doubt, found.deviation)
-    answer, seen = found.alpha[where], prediction.encoded
-    if found.evidence is not None:
+    seen = prediction.encoded
+    if found.evidence is None:
+        answer = found.alpha[where]
+    else:
         inputs = cell_inputs(
             plate,
             clean,
@@ -90,8 +92,7 @@ def unmixed(
             doubt[where] = weighed.doubt.clamp(0, 1).numpy()
         seen = seen.copy()
         seen[where] = weighed.foreground.clamp(0, 1).numpy()[:, None]
-    alpha = np.array(prediction.alpha, np.float32)
-    believed = alpha[where]
+    believed, alpha = alpha[where], found.alpha
     alpha[where] = believed + _share_asked(cells, prediction.alpha)[:, None] * (answer - believed)
     if prediction.limit is not None:
         np.minimum(alpha, prediction.limit, out=alpha)
