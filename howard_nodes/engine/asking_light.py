@@ -87,7 +87,7 @@ def unmixed(
         light = network.model.light
         assert light is not None
         weighed = network.with_memory(lambda: judged(light, inputs, cells, network.device))
-        answer = weighed.alpha.clamp(0, 1).numpy()
+        answer = np.maximum(weighed.alpha.clamp(0, 1).numpy(), found.evidence.least)
         if doubt is not None:
             doubt[where] = weighed.doubt.clamp(0, 1).numpy()
         seen = seen.copy()

@@ -20,6 +20,8 @@ _CLEAN = 0.02  # how far off a clean plate is at least, as a part of it
 _GRAIN = 1e-7  # least squared noise of a channel
 _BELIEF = 0.02, 1.0  # standard deviation of the network's alpha: at error 0, and for each error
 _ENDS = 0.3  # how far its belief in alphas of exactly 0 and 1 is trusted
+_BRIGHTEST = 1.3  # light of the foreground at most, as a part of the brightest candidate's
+_CERTAIN = 6.0, 0.05  # light is more than the clean plate's: by how much noise, and as a part of that
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Weighed:
         deviation = np.sqrt(np.maximum(squares - result * result, 0.0))
         return np.clip(result, 0.0, 1.0), np.minimum(deviation, 1.0)
 
-    def evidence(self, alpha: Array, deviation: Array) -> tuple[Array, Array, Array]:
-        """Give what `Evidence` holds: n 4 8, n 3 and n."""
+    def evidence(self, alpha: Array, deviation: Array) -> tuple[Array, Array, Array, Array]:
+        """Give what `Evidence` holds: n 4 8, n 3, n and n 4."""
         certain = self.solid.sum(0)
         weight = self.weight.sum(0) + self.empty + certain
         counts = (self.weight + self.solid).sum(1)
@@ -70,7 +72,15 @@ class Weighed:
             *(self._magnitude(difference) for difference in (self.off, way, left)),
         )
         varies = np.sqrt(self.texture / (np.square(color).sum(0) * np.float32(1 / 3) + np.float32(_GRAIN)))
-        return np.stack(pixels, 2).transpose(1, 0, 2), color.T, np.minimum(varies, 1.0)
+        return np.stack(pixels, 2).transpose(1, 0, 2), color.T, np.minimum(varies, 1.0), self._least().T
+
+    def _least(self) -> Array:
+        """Alpha with which the brightest foreground gives a pixel's light: less of it cannot, 4 n."""
+        noises, share = _CERTAIN
+        more = self.off - np.float32(share) * self.behind - np.float32(noises) * np.sqrt(self.grain)
+        room = np.float32(_BRIGHTEST) * self.colors.max(0) - self.behind
+        least = np.where(room > 0, more / np.maximum(room, np.float32(1e-6)), 0.0).max(0)
+        return np.asarray(np.clip(least, 0.0, 1.0), np.float32)
 
     def _magnitude(self, difference: Array) -> Array:
         ratio = np.square(difference).sum(0) / (3 * self.grain)

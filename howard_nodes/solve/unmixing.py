@@ -52,11 +52,15 @@ class Evidence:
         N 3 float32, scene-linear: mean of the candidates, each as it weighed.
     texture : ndarray
         N float32, 0 to 1: how much the sure foreground nearby varies, as a part of its brightness.
+    least : ndarray
+        N 4 float32, 0 to 1: where the plate has more light than the clean plate, alpha that the brightest
+        foreground nearby needs to give it. No alpha below explains the pixel, whoever weighs.
     """
 
     pixels: Array
     color: Array
     texture: Array
+    least: Array
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,8 @@ def unmix(
     cells = unmixing_cells(alpha, error) if cells is None else cells
     told = None
     if evidence:
-        told = Evidence(*(np.zeros((int(cells.sum()), *shape), np.float32) for shape in ((4, 8), (3,), ())))
+        shapes = (4, 8), (3,), (), (4,)
+        told = Evidence(*(np.zeros((int(cells.sum()), *shape), np.float32) for shape in shapes))
     result = Unmixed(np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32), told)
     if not cells.any():
         return result
@@ -248,10 +253,9 @@ def _unmix_box(
         result.alpha[down, across] = mean
         result.deviation[down, across] = deviation
         if result.evidence is not None:
-            pixels, color, varies = found.evidence(mean, deviation)
-            result.evidence.pixels[part] = pixels
-            result.evidence.color[part] = color
-            result.evidence.texture[part] = varies
+            said = found.evidence(mean, deviation)
+            for kept, values in zip(vars(result.evidence).values(), said, strict=True):
+                kept[part] = values
 
     _in_parts(work, len(rows))
 

@@ -189,6 +189,19 @@ def test_a_coarse_matte_painted_against_the_network_is_not_undone_by_the_light(s
     )
 
 
+def test_light_that_is_not_the_places_is_never_taken_for_nothing(shipped, monkeypatch):
+    clean = gradient(180, 260)
+    _, alpha = disc_over_gradient(0, 180, 260)
+    if (light := shipped.network.model.light) is not None:
+        # A network that says of everything that it is not there.
+        monkeypatch.setattr(light.out.bias, "data", torch.full_like(light.out.bias.data, -5.0))
+    for brightness in (1.0, 4.0, 16.0):
+        color = brightness * np.array([1.0, 0.4, 0.1], np.float32)
+        plate = (alpha[..., None] * color + (1 - alpha[..., None]) * clean).astype(np.float32)
+        found = shipped.evaluate(plate, clean, "lin_rec709")
+        assert (found.alpha > 0.5 * alpha - 0.05).all()
+
+
 def test_painted_error_rules_the_unmixing(shipped):
     plate, alpha = disc_over_gradient(0, 180, 260)
     clean = gradient(180, 260)
