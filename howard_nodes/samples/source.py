@@ -25,6 +25,8 @@ __all__ = ["FITTED", "HARD", "LIFE", "Sample", "SampleSource", "Style", "another
 
 Array = np.ndarray
 
+_OWN_STOPS = -2.5, 3.5  # a subject's light above the place's, where it has one of its own
+
 
 @dataclass(frozen=True)
 class Style:
@@ -44,6 +46,9 @@ class Style:
         Share of rendered subjects of other colours, smoothly changing over them.
     tinted : float
         Share of rendered subjects of another tint, paler or stronger, all over.
+    own_light : float
+        Share of subjects in a light of their own, much brighter or darker than the place's: a lamp or the sun
+        on them alone, or behind them.
     camouflage : float
         Share of subjects made of what is behind them, and share of subjects brought to its mean colour.
     bystander : float
@@ -77,6 +82,7 @@ class Style:
     other_material: float = 0.1
     recoloured: float = 0.3
     tinted: float = 0.3
+    own_light: float = 0.15
     camouflage: float = 0.05
     bystander: float = 0.1
     blur: float = 0.4
@@ -117,6 +123,7 @@ FITTED = replace(
     nobody=0.0,
     recoloured=0.1,
     tinted=0.6,
+    own_light=0.3,
     camouflage=0.01,
     blur=0.3,
     most_blur=0.015,
@@ -235,6 +242,8 @@ class SampleSource:
                 color = conditions.tinted(rng, color)
         else:
             color, alpha = self.textures.draw(rng, size), draw_silhouette(rng, size)
+        if rng.random() < style.own_light:
+            color = color * np.float32(2.0 ** rng.uniform(*_OWN_STOPS))
         if rng.random() < style.camouflage:  # made of what is behind it
             shift = np.eye(2, 3)
             shift[:, 2] = rng.uniform(-0.2, 0.2, 2) * size

@@ -76,6 +76,18 @@ def test_hard_shadows_are_no_subject(banks):
     assert darkest[0] < 1.5 * darkest[1] < 0
 
 
+def test_subjects_in_a_light_of_their_own_are_much_brighter_and_darker(banks):
+    spans = {}
+    for share in (0.0, 1.0):
+        source = SampleSource(*banks, size=64, seed=2, style=replace(HARD, nobody=0.0, own_light=share))
+        # Of each shot: how bright its subject is beside its place.
+        samples = [source.draw(number) for number in range(40)]
+        shown = [s for s in samples if (s.alpha == 1).any()]
+        ratios = [np.log2(s.foreground[:, s.alpha[0] == 1].mean() / max(s.clean.mean(), 0.01)) for s in shown]
+        spans[share] = np.subtract(*np.percentile(ratios, [90, 10]))
+    assert spans[1.0] > 1.3 * spans[0.0]
+
+
 def test_a_style_without_subjects_gives_none(banks):
     source = SampleSource(*banks, size=64, seed=1, style=replace(HARD, nobody=1.0))
     assert not any(source.draw(number).alpha.any() for number in range(3))

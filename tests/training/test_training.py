@@ -143,7 +143,7 @@ def test_the_light_stage_learns(folders):
     network.light = LightRefiner(network.refiner.features, (16, 16, 16))
     rng = np.random.default_rng(1)
     frozen = network.prepared()
-    samples = [sample for number in range(6) for sample in source.takes(number, 1)]
+    samples = [sample for number in range(20) for sample in source.takes(number, 1)]
     batch = [edges for sample in samples for edges in edges_of(frozen, sample, 4, rng)][:4]
     assert batch
     optimizer = torch.optim.AdamW(network.light.parameters(), lr=2e-3)
