@@ -12,7 +12,7 @@ from howard_nodes.engine.devices import PlacedNetwork
 from howard_nodes.engine.encoded import encoded_colors, light_of
 from howard_nodes.engine.results import Prediction
 from howard_nodes.engine.weighing import at_cells, cell_inputs, judged, pixels_of
-from howard_nodes.solve import doubt_of_light, halved, unmix, unmixing_cells
+from howard_nodes.solve import TRUSTED, doubt_of_light, halved, unmix, unmixing_cells
 
 __all__ = ["unmixed"]
 
@@ -65,6 +65,7 @@ def unmixed(
         prediction.doubted,
         cells,
         light_of(own, exposure, config, space),
+        trusted=TRUSTED / 2.0**exposure,
         evidence=weigh,
     )
     doubt = None if prediction.doubt is None else doubt_of_light(prediction.doubt, found.deviation)

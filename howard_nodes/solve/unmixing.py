@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
 from howard_nodes.solve.candidates import _GRAIN, weighed
+from howard_nodes.solve.foreground import TRUSTED
 from howard_nodes.solve.spread import STRIP, enlarged, plate_noise, spread_colors, squared
 
 __all__ = ["Evidence", "Unmixed", "halved", "unmix", "unmixing_cells"]
@@ -124,6 +125,7 @@ def unmix(
     cells: Array | None = None,
     estimate: Array | None = None,
     *,
+    trusted: float = TRUSTED,
     evidence: bool = False,
 ) -> Unmixed:
     """Unmix light: alpha from the plate, the clean plate and candidates for the foreground's colour.
@@ -148,6 +150,9 @@ def unmix(
         ceil(H/2) ceil(W/2), bool: where to unmix. By default `unmixing_cells`.
     estimate : ndarray, optional
         N 3, scene-linear: the network's straight foreground in each of the cells, in reading order.
+    trusted : float
+        Scene-linear light up to which the estimate is believed: where other candidates are, it counts as no
+        brighter than this and they. As for `solve_foreground`.
     evidence : bool
         Tell too what the answers rest on.
 
@@ -186,7 +191,7 @@ def unmix(
     box = _box(cells)
     part = tuple(slice(2 * side.start, 2 * side.stop) for side in box)
     inner = Unmixed(result.alpha[part], result.deviation[part], result.evidence)
-    _unmix_box(inner, plate[part], clean[part], alpha[part], error[part], cells[box], estimate)
+    _unmix_box(inner, plate[part], clean[part], alpha[part], error[part], cells[box], estimate, trusted)
     return result
 
 
@@ -220,6 +225,7 @@ def _unmix_box(
     error: Array,
     cells: Array,
     estimate: Array | None,
+    trusted: float,
 ) -> None:
     """Unmix into a result that has the alpha already."""
     height, width = alpha.shape
@@ -231,9 +237,12 @@ def _unmix_box(
     kept = covered * np.clip(1 - _DISTRUST * halved(error), 0.01, 1.0)
     spread = spread_colors(before, behind, covered, kept, plate_noise(before, behind, covered))
     sampled = len(colors)
-    if estimate is not None:
-        colors.append(np.asarray(estimate, np.float32))
     colors.append(spread[rows // 2, columns // 2])
+    if estimate is not None:
+        believed = np.asarray(estimate, np.float32)
+        if sampled:
+            believed = np.minimum(believed, np.maximum(np.max(colors, 0), np.float32(trusted)))
+        colors.insert(sampled, believed)
     grain = enlarged(noise[::2], cells.shape[1])[rows, columns] * np.float32(1 / 3) + np.float32(_GRAIN)
 
     def work(part: slice) -> None:

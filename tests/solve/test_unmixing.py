@@ -48,6 +48,31 @@ def test_a_highlight_on_a_dark_place_is_as_good(plain):
     assert np.abs(found.alpha - plain.alpha)[plain.partial].mean() < 0.01
 
 
+def test_an_estimate_beyond_what_its_encoding_tells_apart_is_no_brighter_than_what_is_sure(plain):
+    alpha, error = believed(plain), doubted(plain)
+    cells = unmixing_cells(alpha, error)
+    told = [
+        unmix(plain.plate, plain.clean, alpha, error, cells, np.full((cells.sum(), 3), light), evidence=True)
+        for light in (1.4, 1000.0)
+    ]
+    assert np.array_equal(told[0].alpha, told[1].alpha)
+    assert np.array_equal(told[0].evidence.least, told[1].evidence.least)
+
+
+def test_a_pixels_light_tells_how_much_there_is_at_least(plain):
+    plain.foreground[...] = (3.0, 2.0, 4.0)
+    alpha, error = believed(plain), doubted(plain)
+    cells = unmixing_cells(alpha, error)
+    rows, columns = np.nonzero(cells)
+    least = unmix(plain.plate, plain.clean, alpha, error, cells, evidence=True).evidence.least[:, 0]
+    truth = plain.alpha[2 * rows, 2 * columns]
+    assert (least <= truth + 0.001).all()
+    assert (least > 0.5 * truth - 0.05).all()
+    # Where the plate is darker, a shadow may be all there is.
+    darker = unmix(plain.clean * np.float32(0.5), plain.clean, alpha, error, cells, evidence=True)
+    assert not darker.evidence.least.any()
+
+
 def test_each_side_of_a_subject_is_unmixed_with_its_own_colour(shot):
     shot.foreground[:, :90] = (1.2, 0.1, 0.1)
     shot.foreground[:, 90:] = (0.1, 0.1, 1.2)
