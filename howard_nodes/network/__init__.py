@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from howard_nodes.network.light import Judged, LightRefiner, features_at, light_inputs
-from howard_nodes.network.looks import AGREED, Coarse, Refined, consensus, feathered, from_coarse, to_coarse
+from howard_nodes.network.looks import (
+    AGREED,
+    KNEE,
+    LEAST_ERROR,
+    Coarse,
+    Refined,
+    calibrated,
+    consensus,
+    feathered,
+    from_coarse,
+    to_coarse,
+)
 from howard_nodes.network.model import BACKBONES, REFINE_MODES, MattingNetwork
 from howard_nodes.network.weights import (
     DEFAULT_WEIGHTS,
@@ -20,6 +31,8 @@ __all__ = [
     "AGREED",
     "BACKBONES",
     "DEFAULT_WEIGHTS",
+    "KNEE",
+    "LEAST_ERROR",
     "REFINE_MODES",
     "Coarse",
     "Judged",
@@ -27,6 +40,7 @@ __all__ = [
     "MattingNetwork",
     "Refined",
     "WeightsInfo",
+    "calibrated",
     "consensus",
     "describe_weights",
     "feathered",

@@ -9,10 +9,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["AGREED", "Coarse", "Refined", "consensus", "feathered", "from_coarse", "padded", "to_coarse"]
+__all__ = [
+    "AGREED",
+    "KNEE",
+    "LEAST_ERROR",
+    "Coarse",
+    "Refined",
+    "calibrated",
+    "consensus",
+    "feathered",
+    "from_coarse",
+    "padded",
+    "to_coarse",
+]
 
 AGREED = 0.7
 """How much of mean error and spread the error of a consensus is."""
+
+KNEE, LEAST_ERROR = 5.0, 1e-4
+"""Times what an error map says of nothing, from where on it holds as it is; and what is left below."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,29 @@ class Refined:
     """N 3 H W, in the network's encoding, 0..1."""
     region: Tensor
     """N 1 ceil(H/4) ceil(W/4), 1 where a 4x4 patch was refined, else 0."""
+
+
+def calibrated(error: Tensor, quiet: float) -> Tensor:
+    """Take from a predicted error what it says where nothing is wrong.
+
+    Parameters
+    ----------
+    error : Tensor
+        Any shape, any values.
+    quiet : float
+        Up to this it says nothing: 0.0001 is left, since an error of 0 protects. From five times as much on
+        it stays as it is.
+
+    Returns
+    -------
+    Tensor
+        Same shape, 0..1.
+    """
+    error = error.clamp(0, 1)
+    if quiet <= 0:
+        return error
+    low = ((error - quiet) * (KNEE / (KNEE - 1))).clamp_min(LEAST_ERROR)
+    return torch.where(error < KNEE * quiet, low, error)
 
 
 def consensus(looks: Sequence[Coarse]) -> Coarse:

@@ -19,6 +19,7 @@ from howard_nodes.network.lite0_inference import Lite0Inference
 from howard_nodes.network.looks import (
     Coarse,
     Refined,
+    calibrated,
     padded,
 )
 from howard_nodes.network.refiner import Refiner, select_region
@@ -56,6 +57,8 @@ class MattingNetwork(nn.Module):
 
     Attributes
     ----------
+    quiet_error : float
+        What the predicted error says where nothing is wrong, see `calibrated`; 0 unless that was measured.
     light : LightRefiner or None
         Weighs what the light says; weights of others have none.
     """
@@ -77,6 +80,7 @@ class MattingNetwork(nn.Module):
         features = usual_features if features is None else features
         self.backbone_name = backbone
         self.backbone_scale = backbone_scale
+        self.quiet_error = 0.0
         self.folded = False
         if backbone == "lite0":
             self.lite0 = Lite0Coarse(features, signed=signed)
@@ -120,7 +124,12 @@ class MattingNetwork(nn.Module):
         plate, clean = (self.downsample(x, scale).to(dtype) for x in (plate, clean))
         raw = self.raw_coarse(plate, clean)
         raw = raw.to(torch.promote_types(raw.dtype, torch.float32))
-        return Coarse(raw[:, 0:1].clamp(0, 1), raw[:, 1:4], raw[:, 4:5].clamp(0, 1), F.relu(raw[:, 5:]))
+        return Coarse(
+            raw[:, 0:1].clamp(0, 1),
+            raw[:, 1:4],
+            calibrated(raw[:, 4:5], self.quiet_error),
+            F.relu(raw[:, 5:]),
+        )
 
     def refine(
         self,

@@ -115,7 +115,8 @@ def load_weights(name_or_path: str | Path | None = None, *, fused: bool = True) 
         raise WeightsError(damaged)
     state, metadata = _read_safetensors(path)
     network = _build(state, path)
-    network.backbone_scale = _scale(metadata, network.backbone_scale)
+    network.backbone_scale = _share(metadata, "backbone_scale", network.backbone_scale)
+    network.quiet_error = _share(metadata, "quiet_error", network.quiet_error)
     network.eval()
     return network.prepared() if fused else network
 
@@ -132,7 +133,8 @@ def save_weights(
     path : str or Path
         Ends in .safetensors. The folder is made where it is missing.
     metadata : mapping of str to str, optional
-        Kept in the header, besides backbone, features, refiner widths and backbone scale.
+        Kept in the header, besides backbone, features, refiner widths, backbone scale and quiet
+        error.
 
     Raises
     ------
@@ -150,6 +152,7 @@ def save_weights(
         "format": "howard-matting",
         "backbone": network.backbone_name,
         "backbone_scale": repr(network.backbone_scale),
+        "quiet_error": repr(network.quiet_error),
         "features": str(network.refiner.features),
         "refiner_widths": json.dumps(network.refiner.widths),
     }
@@ -307,12 +310,13 @@ def _describe(name: str, path: Path) -> WeightsInfo:
     return WeightsInfo(name, path, backbone, features, widths, parameters, path.stat().st_size, metadata)
 
 
-def _scale(metadata: Mapping[str, str], usual: float) -> float:
+def _share(metadata: Mapping[str, str], name: str, usual: float) -> float:
+    """Read a number above 0, at most 1; where there is none such, the usual one."""
     try:
-        scale = float(metadata.get("backbone_scale", usual))
+        share = float(metadata.get(name, usual))
     except ValueError:
         return usual
-    return scale if 0 < scale <= 1 else usual
+    return share if 0 < share <= 1 else usual
 
 
 def _recognise(shapes: Mapping[str, tuple[int, ...]], path: Path) -> tuple[str, int, tuple[int, ...]]:

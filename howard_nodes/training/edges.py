@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from howard_nodes.color.encoding import decode, encode_halves
+from howard_nodes.description import WORTH_REFINING
 from howard_nodes.engine.weighing import at_cells, cell_inputs, pixels_of
 from howard_nodes.network import Coarse, MattingNetwork, consensus, feathered, from_coarse
 from howard_nodes.samples.source import Sample, SampleSource
@@ -34,8 +35,8 @@ TAKES = 3
 
 # How much smaller the coarse stage's picture is, and 0 for a consensus of all; no multiple of the takes.
 _FACTORS = (4, 2, 4, 8, 0)
-# Error from which a pixel is refined, and the largest share of a picture that is.
-_WORTH, _MOST = 0.02, 0.12
+# The largest share of a picture that is refined.
+_MOST = 0.12
 # Cells of a window's side, the fewest that make one worth while, and how many of a take are kept: those with
 # much fine detail, and those that the rules get most wrong. Without the latter, blur and fur are hardly seen.
 _WINDOW, _FEWEST, _FINE, _WRONG = 64, 150, 5, 3
@@ -140,7 +141,7 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     height, width = sample.alpha.shape[1:]
     looks = [network.coarse(plate, clean, backbone_scale=1 / f) for f in ((factor,) if factor else (2, 4, 8))]
     coarse: Coarse = consensus(looks)
-    worth = float((coarse.error > _WORTH).float().mean())
+    worth = float((coarse.error > WORTH_REFINING).float().mean())
     pixels = round(min(worth, _MOST * rng.uniform(0.5, 1.5)) * height * width)
     refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
     alpha = feathered(refined, from_coarse(coarse.alpha, height, width))[0, 0].numpy()

@@ -165,6 +165,8 @@ def _begin(settings: TrainSettings) -> MattingNetwork:
         if network.backbone_name != settings.backbone:
             raise InputError(f"{settings.init}: weights of {network.backbone_name}, not {settings.backbone}.")
         if settings.stage != "light":
+            # What it says where nothing is wrong is learnt anew.
+            network.quiet_error = 0.0
             return _with_signed_difference(network)
         if network.light is None:
             network.light = LightRefiner(network.refiner.features)

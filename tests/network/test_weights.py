@@ -50,10 +50,12 @@ def same_state(found: nn.Module, expected: dict[str, Tensor]) -> None:
 
 def test_save_and_load(lite0: MattingNetwork, tmp_path: Path) -> None:
     path = tmp_path / "folder" / "größe 1.safetensors"
+    lite0.quiet_error = 0.03
     save_weights(lite0, path, {"commit": "abc"})
     network = load_weights(path, fused=False)
     same_state(network, lite0.state_dict())
     assert network.backbone_scale == 0.125
+    assert network.quiet_error == network.prepared().quiet_error == 0.03
     assert not network.training
     assert all(parameter.requires_grad for parameter in network.parameters())
     info = describe_weights(path)

@@ -15,7 +15,7 @@ from howard_nodes.description import WORTH_REFINING
 from howard_nodes.hosts.nuke.inference.coarse import CoarseNetwork
 from howard_nodes.hosts.nuke.inference.refine import RefineNetwork, select
 from howard_nodes.hosts.nuke.inference.solve import Solve
-from howard_nodes.network import AGREED, MattingNetwork
+from howard_nodes.network import AGREED, KNEE, LEAST_ERROR, MattingNetwork
 from howard_nodes.solve import PRIOR_STRENGTH, TRUSTED
 
 __all__ = ["CHANNELS_IN", "CHANNELS_OUT", "InferenceModel", "Quality"]
@@ -103,6 +103,7 @@ class InferenceModel(nn.Module):
         self.looks = [one.looks for one in qualities]
         self.hd_pixels = [one.hd_pixels for one in qualities]
         self.shoulder, self.trusted, self.kept = SHOULDER, TRUSTED, AGREED
+        self.quiet, self.knee, self.least_error = network.quiet_error, KNEE, LEAST_ERROR
         self.worth = WORTH_REFINING
         self.darkest_key = DARKEST_KEY
         self.low, self.high = math.log2(DARKEST_KEY), math.log2(BRIGHTEST_KEY)
@@ -150,16 +151,17 @@ class InferenceModel(nn.Module):
 
         scale = self.find_scale(height, width)
         raw = self.look(encoded, scale, numbers)
-        coarse_alpha, error = torch.clamp(raw[:, 0:1], 0.0, 1.0), torch.clamp(raw[:, 4:5], 0.0, 1.0)
+        coarse_alpha, error = torch.clamp(raw[:, 0:1], 0.0, 1.0), self.calibrated(raw[:, 4:5])
         looks = self.looks[min(max(self.quality, 0), len(self.looks) - 1)]
         if looks > 1:
             size = [raw.shape[2], raw.shape[3]]
             alphas, errors = [coarse_alpha], [error]
             for i in range(1, looks):
-                other = torch.clamp(self.look(encoded, scale / 2.0**i, numbers)[:, 0:5], 0.0, 1.0)
+                other = self.look(encoded, scale / 2.0**i, numbers)
+                other = torch.cat([torch.clamp(other[:, 0:1], 0.0, 1.0), self.calibrated(other[:, 4:5])], 1)
                 other = _nn.upsample_bilinear2d(other, size, False)
                 alphas.append(other[:, 0:1])
-                errors.append(other[:, 4:5])
+                errors.append(other[:, 1:2])
             alphas_seen = torch.cat(alphas, 1)
             coarse_alpha = torch.sort(alphas_seen, 1)[0][:, looks // 2 : looks // 2 + 1]
             away = alphas_seen - torch.mean(alphas_seen, [1], True)
@@ -196,6 +198,12 @@ class InferenceModel(nn.Module):
         """Run the coarse stage at one scale."""
         small = self.downsample(encoded, scale).to(numbers)
         return self.coarse(small[:, 0:3], small[:, 3:]).to(torch.float32)
+
+    def calibrated(self, error: Tensor) -> Tensor:
+        """Take from a predicted error what it says of nothing, see `howard_nodes.network.calibrated`."""
+        error = torch.clamp(error, 0.0, 1.0)
+        low = torch.clamp((error - self.quiet) * (self.knee / (self.knee - 1.0)), self.least_error, 1.0)
+        return torch.where(error < self.knee * self.quiet, low, error)
 
     def converted(self, x: Tensor, matrix: list[float]) -> Tensor:
         """Take N 3 H W through a matrix."""
