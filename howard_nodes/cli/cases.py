@@ -34,7 +34,7 @@ def cases(
         list[str] | None,
         typer.Option(
             metavar="KIND",
-            help="Only this kind; may be repeated. Extra kinds: defocus, translucent, close-up.",
+            help="Only this kind; may be repeated. Extra kinds: defocus, translucent, close-up, own light.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the set.")] = 20_261_123,

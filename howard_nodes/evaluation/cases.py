@@ -41,6 +41,7 @@ KINDS = (
     "defocus",
     "translucent",
     "close-up",
+    "own light",
 )
 """What makes a case hard, in the order of tables."""
 

@@ -33,6 +33,8 @@ _BEHIND = tuple((smooth, level) for level in (0.6, 0.03) for smooth in (True, Fa
 _SMOOTH = ("plaster", "screen", "curtain")
 _AHEAD = 6  # kinds between a subject and a second one
 _DRAWN_PLACES = 4
+_MEAN = 0.1, 0.25  # light of a subject
+_OWN_LIGHT = 10.0, 0.1  # times that, in turn: a lamp on it alone, or the light behind it
 _CLIPPED = 0.7  # light from which a photograph's highlights were rolled off
 
 
@@ -178,7 +180,9 @@ def choose_subject(
         if matrix is None:
             continue
         mean = float((found.color.mean(2) * found.alpha).sum() / found.alpha.sum())
-        color = found.color * np.float32(rng.uniform(0.1, 0.25) / (mean + 0.01))
+        color = found.color * np.float32(rng.uniform(*_MEAN) / (mean + 0.01))
+        if kind == "own light":
+            color = color * np.float32(_OWN_LIGHT[(turn.number + 1) % len(_OWN_LIGHT)])
         alpha = found.alpha
         if kind == "translucent":  # a veil, here thicker than there
             alpha = alpha * (

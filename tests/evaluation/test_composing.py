@@ -60,7 +60,7 @@ def test_every_kind_is_there_rendered_and_drawn(made):
 def test_unless_told_a_set_has_the_usual_kinds(folders, tmp_path):
     told = compose_cases(tmp_path, read_stock(*folders), count=1, seed=5, height=180)
     assert "_".join(next(told)[0].name.split("_")[1:-1]) in USUAL_KINDS
-    assert not {"defocus", "translucent", "close-up"} & set(USUAL_KINDS)
+    assert not {"defocus", "translucent", "close-up", "own light"} & set(USUAL_KINDS)
     with pytest.raises(InputError, match="blurry"):
         list(compose_cases(tmp_path, read_stock(*folders), count=1, seed=5, height=180, kinds=("blurry",)))
 
@@ -84,6 +84,17 @@ def test_who_is_translucent_or_out_of_focus_is_so_throughout(made):
         for kind in ("defocus", "plain")
     )
     assert soft > sharp
+
+
+def test_subjects_in_a_light_of_their_own_are_much_brighter_or_darker(folders, tmp_path):
+    list(compose_cases(tmp_path, read_stock(*folders), count=2, seed=5, height=180, kinds=("own light",)))
+    light: dict[str, list[float]] = {}
+    for case in sorted(find_cases([tmp_path]), key=lambda case: case.folder.name):
+        truth = case.truth(1)
+        light.setdefault(case.made, []).append(float(truth.foreground[truth.alpha > 0.9].mean()))
+    for bright, dark in light.values():
+        assert bright > 0.8
+        assert dark < 0.05
 
 
 def test_plates_show_the_truth_and_clean_plates_the_place(made):
