@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from howard_nodes.color.config import ColorConfig
 from howard_nodes.color.exposure import BRIGHTEST_KEY, DARKEST_KEY, auto_exposure
+from howard_nodes.color.gamuts import LUMINANCE
 from howard_nodes.color.loading import SHIPPED_CONFIG
 from howard_nodes.color.spaces import Resolved, Space
 
 __all__ = [
     "BRIGHTEST_KEY",
     "DARKEST_KEY",
+    "LUMINANCE",
     "SHIPPED_CONFIG",
     "ColorConfig",
     "Resolved",

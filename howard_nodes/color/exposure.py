@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from howard_nodes.color.gamuts import LUMINANCE
+
 __all__ = ["BRIGHTEST_KEY", "DARKEST_KEY", "auto_exposure"]
 
 DARKEST_KEY = 0.02
@@ -57,7 +59,8 @@ def _log_luminance(pixels: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.empty(0)
     rows = ((np.arange(min(height, _ROWS)) + 0.5) * height / min(height, _ROWS)).astype(int)
     picked = pixels[rows]
-    luminance = 0.2126 * picked[..., 0] + 0.7152 * picked[..., 1] + 0.0722 * picked[..., 2]
+    red, green, blue = LUMINANCE
+    luminance = red * picked[..., 0] + green * picked[..., 1] + blue * picked[..., 2]
     edges = np.arange(min(width, _COLUMNS)) * width // min(width, _COLUMNS)
     counts = np.diff(np.append(edges, width))
     means = np.add.reduceat(luminance, edges, axis=1, dtype=np.float64) / counts

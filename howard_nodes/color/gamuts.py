@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["matching_gamut", "primaries_of"]
+__all__ = ["LUMINANCE", "matching_gamut", "primaries_of"]
+
+LUMINANCE = 0.2126, 0.7152, 0.0722
+"""Of linear Rec.709's red, green and blue: ITU-R BT.709."""
 
 _D65 = (0.3127, 0.3290)
 _SAME = 5e-3  # of x and y: configurations adapt white in several ways, headers round

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from howard_nodes.color import LUMINANCE
 from howard_nodes.color.encoding import encode
 
 __all__ = ["FINE", "LEVELS", "Level", "View", "prepare", "reduced_size", "slopes"]
@@ -155,7 +156,7 @@ def prepare(linear: Array, size: tuple[int, int] | None = None) -> View:
     """
     height, width = linear.shape[:2]
     reduced = reduced_size(width, height)
-    luminance = cv2.transform(linear, np.array([[0.2126, 0.7152, 0.0722]], np.float32))
+    luminance = cv2.transform(linear, np.array([LUMINANCE], np.float32))
     if reduced != (width, height):
         luminance = cv2.resize(luminance, reduced, interpolation=cv2.INTER_AREA)
     lit = luminance[luminance > _LEAST_LIGHT]

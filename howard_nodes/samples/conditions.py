@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
 
+from howard_nodes.color import LUMINANCE
+
 __all__ = [
     "bounce",
     "cast_shadow",
@@ -64,7 +66,7 @@ def over(front: Array, covers: Array, color: Array, alpha: Array) -> tuple[Array
 
 def tinted(rng: np.random.Generator, color: Array) -> Array:
     """Give a subject other colours: paler or stronger, in another tint, as bright as before."""
-    weights = np.array([0.2126, 0.7152, 0.0722], np.float32)
+    weights = np.array(LUMINANCE, np.float32)
     gains = np.exp(rng.normal(0.0, 0.4, 3)).astype(np.float32)
     gray = (color @ weights)[..., None]
     tinted = np.maximum(gray + np.float32(rng.uniform(0.0, 1.8)) * (color - gray), 0.0) * gains

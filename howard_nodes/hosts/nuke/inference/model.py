@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from howard_nodes.color import BRIGHTEST_KEY, DARKEST_KEY
+from howard_nodes.color import BRIGHTEST_KEY, DARKEST_KEY, LUMINANCE
 from howard_nodes.color.encoding import SHOULDER
 from howard_nodes.description import WORTH_REFINING
 from howard_nodes.hosts.nuke.inference.coarse import CoarseNetwork
@@ -106,6 +106,7 @@ class InferenceModel(nn.Module):
         self.quiet, self.knee, self.least_error = network.quiet_error, KNEE, LEAST_ERROR
         self.worth = WORTH_REFINING
         self.darkest_key = DARKEST_KEY
+        self.red, self.green, self.blue = LUMINANCE
         self.low, self.high = math.log2(DARKEST_KEY), math.log2(BRIGHTEST_KEY)
         self.brightest, self.most_half = _BRIGHTEST, _HALF
         self.coarse = CoarseNetwork(network)
@@ -275,7 +276,7 @@ class InferenceModel(nn.Module):
         rows = ((torch.arange(count).to(torch.float64) + 0.5) * float(height) / float(count)).to(torch.int64)
         # A few rows on the CPU, in double precision: the same on every device.
         picked = clean[0].index_select(1, rows.to(clean.device)).cpu()
-        light = 0.2126 * picked[0] + 0.7152 * picked[1] + 0.0722 * picked[2]
+        light = self.red * picked[0] + self.green * picked[1] + self.blue * picked[2]
         sums = torch.cat([torch.zeros([count, 1], dtype=torch.float64), light.to(torch.float64)], 1)
         sums = torch.cumsum(sums, 1)
         parts = min(width, 160)
