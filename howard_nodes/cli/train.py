@@ -93,6 +93,12 @@ def train(
             min=0.0, max=1.0, help="Share of samples no harder than real shots; the rest are harder."
         ),
     ] = 0.0,
+    wider: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="TIMES", help="Stage light: begin with TIMES as many channels, saying the same."
+        ),
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Random seed of the samples.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, metavar="N", help="Processes that make samples.")] = 1,
@@ -132,6 +138,7 @@ def train(
         device=device,
         workers=workers,
         init=init,
+        wider=wider,
     )
     try:
         path = _run(trainer.train, settings, minutes, as_json)

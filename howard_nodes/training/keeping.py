@@ -39,7 +39,9 @@ def resume(
     if not checkpoint.exists():
         return 0
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if state["settings"] != identity_of(settings):
+    # A checkpoint from before there was a setting had its default.
+    before = identity_of(TrainSettings(settings.output)) | state["settings"]
+    if before != identity_of(settings):
         raise InputError(
             f"{checkpoint}: belongs to a run with other settings ({state['settings']}); "
             "choose another --output."

@@ -42,6 +42,8 @@ class TrainSettings:
         Processes that draw samples.
     init : Path or None
         Weights (.safetensors) to begin from; without, the trunk begins from ImageNet.
+    wider : int
+        How many times as many channels as in `init` what weighs light begins with, saying the same.
     """
 
     output: Path
@@ -60,6 +62,7 @@ class TrainSettings:
     device: str = "cpu"
     workers: int = 1
     init: Path | None = None
+    wider: int = 1
 
 
 @dataclass(frozen=True)

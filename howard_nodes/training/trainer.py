@@ -150,6 +150,8 @@ def _check(settings: TrainSettings) -> None:
         raise InputError(f"stage {settings.stage!r}: use one of {', '.join(STAGES)}.")
     if settings.stage == "light" and settings.init is None:
         raise InputError("stage light needs weights to start from: set --init.")
+    if settings.wider != 1 and (settings.stage != "light" or settings.wider < 1):
+        raise InputError(f"wider {settings.wider}: use 1 or more, and the stage light.")
     if settings.size < 64 or settings.size % 8:
         raise InputError(f"size {settings.size}: use a multiple of 8, at least 64.")
     if settings.batch < 2 and settings.stage != "light":
@@ -170,6 +172,8 @@ def _begin(settings: TrainSettings) -> MattingNetwork:
             return _with_signed_difference(network)
         if network.light is None:
             network.light = LightRefiner(network.refiner.features)
+        if settings.wider > 1:
+            network.light = network.light.widened(settings.wider)
         network.requires_grad_(False)
         network.light.requires_grad_(True)
         return network

@@ -47,6 +47,21 @@ def test_a_sparse_convolution_is_a_dense_one_with_zeros_where_no_cell_is_and_so_
         torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-4)
 
 
+def test_a_wider_network_says_the_same_and_learns_with_all_of_it(light):
+    wide = light.widened(2)
+    assert wide.widths == (16, 16, 16)
+    cells = some_cells(1, 20, 20)
+    inputs = some_inputs(light, cells)
+    said = wide(inputs, cells)
+    for ours, theirs in zip(vars(said).values(), vars(light(inputs, cells)).values(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+    with torch.enable_grad():
+        wide.requires_grad_(True)
+        said = wide(inputs, cells)
+        (said.alpha.sum() + said.doubt.sum() + said.foreground.sum()).backward()
+    assert wide.out.weight.grad[:, 8:].abs().max() > 0
+
+
 def test_larger_cells_hold_the_mean_of_theirs():
     cells = some_cells(1, 9, 7)
     level = _Level(cells)

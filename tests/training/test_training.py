@@ -92,6 +92,15 @@ def test_a_finished_run_can_be_made_longer(settings):
     assert [progress.samples for progress in seen] == [12]
 
 
+def test_a_checkpoint_from_before_there_was_a_setting_had_its_default(settings):
+    train(settings, minutes=0.0)
+    path = settings.output / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    del state["settings"]["wider"]
+    torch.save(state, path)
+    assert train(settings).exists()
+
+
 def test_two_runs_do_not_share_a_folder(settings):
     def second(_: object) -> None:
         with pytest.raises(InputError, match="another training run"):
@@ -129,6 +138,14 @@ def test_the_light_stage_leaves_all_else_to_the_bit(settings):
     assert any(name.startswith("light.") for name in learnt)
 
 
+def test_the_light_stage_may_begin_with_more_channels(settings):
+    begun = load_weights(fused=False)
+    wide = replace(settings, stage="light", init=describe_weights().path, size=192, wider=2)
+    found = load_weights(train(wide), fused=False)
+    assert found.light.widths == tuple(2 * width for width in begun.light.widths)
+    assert found.quiet_error == begun.quiet_error
+
+
 def test_the_light_stage_learns(folders):
     """On one sample, over and over."""
     pictures, people = folders
@@ -164,6 +181,7 @@ def test_the_light_stage_learns(folders):
         ({"stage": "light"}, "--init"),
         ({"size": 50}, "50"),
         ({"batch": 1}, "batch"),
+        ({"wider": 2}, "wider 2"),
         ({"pictures": (Path("nowhere"),)}, "nowhere"),
     ],
 )
