@@ -16,6 +16,8 @@ from howard_nodes.solve import TRUSTED, doubt_of_light, halved, unmix, unmixing_
 
 __all__ = ["unmixed"]
 
+_WITHIN = 4  # cells all around that are ...
+_SOLID = 0.9, 0.96  # ... at least this solid: there a cell begins to be well within a subject, and is
 _FADE = 3  # cells from a subject that nobody asked about to where an answer counts in full
 
 
@@ -94,6 +96,9 @@ def unmixed(
         seen = seen.copy()
         seen[where] = weighed.foreground.clamp(0, 1).numpy()[:, None]
     believed, alpha = alpha[where], found.alpha
+    # A subject may have the colours of what is behind it: well within, the light may add but not take away.
+    kept = _share_within(cells, prediction.alpha)[:, None] * np.minimum(2 - 2 * prediction.doubted[where], 1)
+    answer = answer + kept * np.maximum(believed - answer, 0)
     alpha[where] = believed + _share_asked(cells, prediction.alpha)[:, None] * (answer - believed)
     if prediction.limit is not None:
         np.minimum(alpha, prediction.limit, out=alpha)
@@ -121,3 +126,10 @@ def _share_asked(cells: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         near = cv2.dilate(solid, np.ones((2 * far + 1,) * 2, np.uint8)).reshape(cells.shape)
         share[near > 0] = far / _FADE
     return np.asarray(share[cells])
+
+
+def _share_within(cells: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Tell how far the cells that were asked about are well within a subject: N float32, 0 to 1."""
+    least = cv2.erode(halved(alpha), np.ones((2 * _WITHIN + 1,) * 2, np.uint8)).reshape(cells.shape)
+    low, high = _SOLID
+    return np.asarray(np.clip((least[cells] - low) * (1 / (high - low)), 0.0, 1.0), np.float32)

@@ -202,6 +202,27 @@ def test_light_that_is_not_the_places_is_never_taken_for_nothing(shipped, monkey
         assert (found.alpha > 0.5 * alpha - 0.05).all()
 
 
+def test_the_light_makes_no_hole_well_within_a_subject_unless_it_is_told_to(shipped):
+    """Where a subject has the colours of what is behind it the light says that there is none."""
+    plate, alpha = disc_over_gradient(0, 180, 260)
+    clean = gradient(180, 260)
+    stage = shipped.coarse(plate, clean, "lin_rec709")
+    y, x = np.argwhere(alpha == 1).mean(0).astype(int)
+    spot = np.s_[y - 6 : y + 6, x - 6 : x + 6]
+    plate[spot] = clean[spot]
+    holes = {}
+    for error in (0.5, 1.0):
+        painted = np.zeros((180, 260, 2), np.float32)
+        painted[spot] = (error, 1.0)
+        whole = np.stack([alpha, np.ones_like(alpha)], 2)
+        refined = shipped.refine(stage, coarse_override=whole, error_override=painted)
+        doubted = np.where(painted[..., 1] > 0, painted[..., 0], refined.doubted).astype(np.float32)
+        solid = replace(refined, alpha=alpha.copy(), doubted=doubted)
+        holes[error] = (1 - shipped.unmix(solid, plate, clean, "lin_rec709").alpha)[spot]
+    assert holes[0.5].max() < 0.01
+    assert holes[1.0].mean() > 0.3
+
+
 def test_painted_error_rules_the_unmixing(shipped):
     plate, alpha = disc_over_gradient(0, 180, 260)
     clean = gradient(180, 260)
@@ -280,7 +301,7 @@ def test_what_is_refined_follows_the_error_map_up_to_a_ceiling(engine):
     refined = []
     for share in (0.0, 0.1, 0.4, 1.0):
         stage = engine.coarse(plate, gradient(96, 128), "lin_rec709")
-        error = torch.full_like(stage.coarse.error, 0.01)
+        error = torch.full_like(stage.coarse.error, 0.001)
         error[..., : round(share * error.shape[-1])] = 0.1
         found = engine.refine(replace(stage, coarse=replace(stage.coarse, error=error)))
         refined.append(float(found.region.mean()))
