@@ -97,8 +97,11 @@ def unmixed(
         seen[where] = weighed.foreground.clamp(0, 1).numpy()[:, None]
     believed, alpha = alpha[where], found.alpha
     # A subject may have the colours of what is behind it: well within, the light may add but not take away.
-    kept = _share_within(cells, prediction.alpha)[:, None] * np.minimum(2 - 2 * prediction.doubted[where], 1)
-    answer = answer + kept * np.maximum(believed - answer, 0)
+    within = _share_within(cells, prediction.alpha)
+    inner = np.flatnonzero(within)
+    handed_over = at_cells(prediction.doubted, (where[0][inner], where[1][inner]))
+    kept = within[inner, None] * np.minimum(2 - 2 * handed_over, 1)
+    answer[inner] += kept * np.maximum(believed[inner] - answer[inner], 0)
     alpha[where] = believed + _share_asked(cells, prediction.alpha)[:, None] * (answer - believed)
     if prediction.limit is not None:
         np.minimum(alpha, prediction.limit, out=alpha)

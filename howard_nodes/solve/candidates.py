@@ -77,10 +77,12 @@ class Weighed:
     def _least(self) -> Array:
         """Alpha with which the brightest foreground gives a pixel's light: less of it cannot, 4 n."""
         noises, share = _CERTAIN
-        more = self.off - np.float32(share) * self.behind - np.float32(noises) * np.sqrt(self.grain)
+        more = self.off - np.float32(share) * self.behind
+        more -= np.float32(noises) * np.sqrt(self.grain)
         room = np.float32(_BRIGHTEST) * self.colors.max(0) - self.behind
-        least = np.where(room > 0, more / np.maximum(room, np.float32(1e-6)), 0.0).max(0)
-        return np.asarray(np.clip(least, 0.0, 1.0), np.float32)
+        more[room <= 0] = 0.0
+        more /= np.maximum(room, np.float32(1e-6), out=room)
+        return np.clip(more.max(0), 0.0, 1.0)
 
     def _magnitude(self, difference: Array) -> Array:
         ratio = np.square(difference).sum(0) / (3 * self.grain)

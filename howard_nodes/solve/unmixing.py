@@ -241,7 +241,10 @@ def _unmix_box(
     if estimate is not None:
         believed = np.asarray(estimate, np.float32)
         if sampled:
-            believed = np.minimum(believed, np.maximum(np.max(colors, 0), np.float32(trusted)))
+            brightest = np.full_like(believed, trusted)
+            for color in colors:
+                np.maximum(brightest, color, out=brightest)
+            believed = np.minimum(believed, brightest)
         colors.insert(sampled, believed)
     grain = enlarged(noise[::2], cells.shape[1])[rows, columns] * np.float32(1 / 3) + np.float32(_GRAIN)
 
