@@ -30,8 +30,8 @@ _QUALITY, _REFINEMENT, _CLEAN, _COLOUR, _COMPUTE = (
 )
 # The authors' setting for HD; for 2160p they take four times as many.
 _HD_AREA, _HD_REFINED = 1920 * 1080, 80_000
-WORTH_REFINING = 0.002
-"""Error from which a pixel is refined, where their number is automatic."""
+WORTH_REFINING = 0.02
+"""Error, before it is calibrated, from which a pixel is refined, where their number is automatic."""
 _CEILING = 1.5  # times that at most: hair everywhere costs more than a bald head, but not without end
 
 

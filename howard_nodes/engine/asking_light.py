@@ -97,33 +97,34 @@ def unmixed(
         seen[where] = weighed.foreground.clamp(0, 1).numpy()[:, None]
     believed, alpha = alpha[where], found.alpha
     # A subject may have the colours of what is behind it: well within, the light may add but not take away.
-    within = _share_within(cells, prediction.alpha)
+    covered = halved(prediction.alpha)
+    within = _share_within(cells, covered)
     inner = np.flatnonzero(within)
     handed_over = at_cells(prediction.doubted, (where[0][inner], where[1][inner]))
     kept = within[inner, None] * np.minimum(2 - 2 * handed_over, 1)
     answer[inner] += kept * np.maximum(believed[inner] - answer[inner], 0)
-    alpha[where] = believed + _share_asked(cells, prediction.alpha)[:, None] * (answer - believed)
+    alpha[where] = believed + _share_asked(cells, covered)[:, None] * (answer - believed)
     if prediction.limit is not None:
         np.minimum(alpha, prediction.limit, out=alpha)
     return replace(prediction, alpha=alpha, encoded=seen, doubt=doubt)
 
 
-def _share_asked(cells: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _share_asked(cells: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Tell how much an answer counts beside the subject that nobody asked about, so that no step shows.
 
     Parameters
     ----------
     cells : ndarray
         ceil(H/2) ceil(W/2), bool: the N cells that were asked about.
-    alpha : ndarray
-        H W, 0 to 1: what was believed.
+    covered : ndarray
+        ceil(H/2) ceil(W/2), 0 to 1: how much of each cell was believed to be covered.
 
     Returns
     -------
     ndarray
         N float32: 1/3 in cells beside such, 2/3 in those behind, else 1.
     """
-    solid = (~cells & (halved(alpha) > 0.5)).astype(np.uint8)
+    solid = (~cells & (covered > 0.5)).astype(np.uint8)
     share = np.ones(cells.shape, np.float32)
     for far in range(_FADE - 1, 0, -1):
         near = cv2.dilate(solid, np.ones((2 * far + 1,) * 2, np.uint8)).reshape(cells.shape)
@@ -131,8 +132,8 @@ def _share_asked(cells: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.asarray(share[cells])
 
 
-def _share_within(cells: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Tell how far the cells that were asked about are well within a subject: N float32, 0 to 1."""
-    least = cv2.erode(halved(alpha), np.ones((2 * _WITHIN + 1,) * 2, np.uint8)).reshape(cells.shape)
+def _share_within(cells: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """Tell how far the cells that were asked about are well within a subject, as `_share_asked` does."""
+    least = cv2.erode(covered, np.ones((2 * _WITHIN + 1,) * 2, np.uint8)).reshape(cells.shape)
     low, high = _SOLID
     return np.asarray(np.clip((least[cells] - low) * (1 / (high - low)), 0.0, 1.0), np.float32)

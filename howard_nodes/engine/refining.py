@@ -11,7 +11,7 @@ from howard_nodes.description import WORTH_REFINING, MatteSettings
 from howard_nodes.engine.devices import PlacedNetwork
 from howard_nodes.engine.painting import with_paint
 from howard_nodes.engine.results import CoarseStage
-from howard_nodes.network import Coarse, Refined, feathered, from_coarse
+from howard_nodes.network import Coarse, Refined, calibrated, feathered, from_coarse
 
 __all__ = ["refined"]
 
@@ -52,8 +52,9 @@ def refined(
     if error_override is not None:
         used = replace(used, error=with_paint(used.error, stage.error, error_override, used))
     if settings.sample_pixels is None:
-        worth = float((used.error > WORTH_REFINING).float().mean())
-        pixels = min(pixels, round(worth * height * width))
+        worth = calibrated(torch.tensor(WORTH_REFINING), network.model.quiet_error)
+        share = float((used.error > worth).float().mean())
+        pixels = min(pixels, round(share * height * width))
     if error_override is not None or stage.limit is not None:
         # What is painted 1 or has no clean plate is refined, however much it is.
         share = float((used.error >= 0.999).float().mean())

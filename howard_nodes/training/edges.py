@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from howard_nodes.color.encoding import decode, encode_halves
 from howard_nodes.description import WORTH_REFINING
 from howard_nodes.engine.weighing import at_cells, cell_inputs, pixels_of
-from howard_nodes.network import Coarse, MattingNetwork, consensus, feathered, from_coarse
+from howard_nodes.network import Coarse, MattingNetwork, calibrated, consensus, feathered, from_coarse
 from howard_nodes.samples.source import Sample, SampleSource
 from howard_nodes.solve import unmix, unmixing_cells
 from howard_nodes.training.losses import error_loss
@@ -141,8 +141,9 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     height, width = sample.alpha.shape[1:]
     looks = [network.coarse(plate, clean, backbone_scale=1 / f) for f in ((factor,) if factor else (2, 4, 8))]
     coarse: Coarse = consensus(looks)
-    worth = float((coarse.error > WORTH_REFINING).float().mean())
-    pixels = round(min(worth, _MOST * rng.uniform(0.5, 1.5)) * height * width)
+    worth = calibrated(torch.tensor(WORTH_REFINING), network.quiet_error)
+    share = float((coarse.error > worth).float().mean())
+    pixels = round(min(share, _MOST * rng.uniform(0.5, 1.5)) * height * width)
     refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
     alpha = feathered(refined, from_coarse(coarse.alpha, height, width))[0, 0].numpy()
     error = from_coarse(coarse.error, height, width)[0, 0].numpy()

@@ -301,7 +301,7 @@ def test_what_is_refined_follows_the_error_map_up_to_a_ceiling(engine):
     refined = []
     for share in (0.0, 0.1, 0.4, 1.0):
         stage = engine.coarse(plate, gradient(96, 128), "lin_rec709")
-        error = torch.full_like(stage.coarse.error, 0.001)
+        error = torch.full_like(stage.coarse.error, 0.01)
         error[..., : round(share * error.shape[-1])] = 0.1
         found = engine.refine(replace(stage, coarse=replace(stage.coarse, error=error)))
         refined.append(float(found.region.mean()))

@@ -15,7 +15,7 @@ from howard_nodes.description import WORTH_REFINING
 from howard_nodes.hosts.nuke.inference.coarse import CoarseNetwork
 from howard_nodes.hosts.nuke.inference.refine import RefineNetwork, select
 from howard_nodes.hosts.nuke.inference.solve import Solve
-from howard_nodes.network import AGREED, KNEE, LEAST_ERROR, MattingNetwork
+from howard_nodes.network import AGREED, KNEE, LEAST_ERROR, MattingNetwork, calibrated
 from howard_nodes.solve import PRIOR_STRENGTH, TRUSTED
 
 __all__ = ["CHANNELS_IN", "CHANNELS_OUT", "InferenceModel", "Quality"]
@@ -104,7 +104,7 @@ class InferenceModel(nn.Module):
         self.hd_pixels = [one.hd_pixels for one in qualities]
         self.shoulder, self.trusted, self.kept = SHOULDER, TRUSTED, AGREED
         self.quiet, self.knee, self.least_error = network.quiet_error, KNEE, LEAST_ERROR
-        self.worth = WORTH_REFINING
+        self.worth = float(calibrated(torch.tensor(WORTH_REFINING), self.quiet))
         self.darkest_key = DARKEST_KEY
         self.red, self.green, self.blue = LUMINANCE
         self.low, self.high = math.log2(DARKEST_KEY), math.log2(BRIGHTEST_KEY)
