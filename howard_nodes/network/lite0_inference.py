@@ -56,7 +56,7 @@ class Lite0Inference(nn.Module):
         """
         x = torch.cat([plate, clean], 1)
         y, skip8, skip4, skip2 = self.trunk(trunk_input(x, self.signed))
-        overall = F.relu(self.overall(y.mean((2, 3), keepdim=True)))
+        overall = F.relu_(_of_one_pixel(y.mean((2, 3), keepdim=True), self.overall.weight, self.overall.bias))
         y = self.project(torch.cat([branch(y) for branch in self.branches], 1), overall)
         x = torch.cat([x, (plate - clean).abs()], 1)
         stages = (self.decode8, skip8), (self.decode4, skip4), (self.decode2, skip2), (self.decode1, x)
@@ -83,8 +83,20 @@ class _SplitConv(nn.Module):
     def forward(self, first: Tensor, *others: Tensor) -> Tensor:
         out = F.conv2d(first, self.weights[0], self.bias, padding=self.padding)
         for other, weight in zip(others, self.weights[1:], strict=True):
-            out += F.conv2d(other, weight, padding=self.padding)
+            if other.shape[2:] == weight.shape[2:] == (1, 1):
+                out += _of_one_pixel(other, weight)
+            else:
+                out += F.conv2d(other, weight, padding=self.padding)
         return F.relu_(out)
+
+
+def _of_one_pixel(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve pictures of one pixel with 1x1 kernels, N C 1 1: added up alike on however many threads.
+
+    A convolution's channels may be shared out among threads where there is nothing else to share.
+    """
+    out = (x.flatten(1)[:, None] * weight.flatten(1)).sum(2)
+    return (out if bias is None else out + bias)[..., None, None]
 
 
 def _first(stage: nn.Module) -> nn.Conv2d:
