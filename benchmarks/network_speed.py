@@ -19,7 +19,8 @@ Modes: thresholding beside sampling and full refinement with the default network
 process of its own above what it held before, on a GPU the peak of what torch allocated. `reference` there is
 the reference's full refinement, its coarse stage included.
 
-The pictures are the demo shot's, enlarged.
+The pictures are the demo shot's, enlarged. Memory that is freed is kept, as `howard` and its worker keep it;
+`--fresh-memory` leaves it to the C library, as a program does that sets nothing.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from howard_nodes.frames import read_frame
 from howard_nodes.network import MattingNetwork, consensus, from_coarse, load_weights
 from howard_nodes.sheets.demo import shot_folder
 from howard_nodes.solve import unmix, unmixing_cells
+from howard_nodes.system.machine import keep_memory
 
 SIZES = {"1080p": (1080, 1920), "2160p": (2160, 3840)}
 SETTINGS = {"1080p": (1 / 4, 80_000), "2160p": (1 / 8, 320_000)}
@@ -291,9 +293,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--weights")
     parser.add_argument("--only", choices=["speed", "qualities", "modes"])
+    parser.add_argument("--fresh-memory", action="store_true")
     parser.add_argument("--memory-of", choices=[*MODES, "reference"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    if not args.fresh_memory:
+        keep_memory()
     device = torch.device(args.device)
     with torch.inference_mode():
         for size in SIZES if args.size == "both" else (args.size,):

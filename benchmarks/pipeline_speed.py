@@ -46,6 +46,7 @@ from howard_nodes.shot.events import Event, FrameDone
 from howard_nodes.shot.plan import plan
 from howard_nodes.shot.run import run
 from howard_nodes.shot.shot import Shot
+from howard_nodes.system.machine import keep_memory
 
 SIZES = {"1080p": (1920, 1080), "2160p": (3840, 2160)}
 
@@ -199,6 +200,8 @@ import resource, sys
 from howard_nodes.description import MatteSettings
 from howard_nodes.description.job import Job
 from howard_nodes.shot.run import run
+from howard_nodes.system.machine import keep_memory
+keep_memory()
 plate, clean, output, mode, reach = sys.argv[1:]
 settings = MatteSettings(refine_mode=mode, steadiness=int(reach))
 report = run(Job(plate=plate, clean_plate=clean, output=output, settings=settings))
@@ -298,6 +301,7 @@ if __name__ == "__main__":
     parser.add_argument("--only", choices=parts, help="one part")
     parser.add_argument("--size", choices=SIZES, default="1080p", help="of the part rate")
     given = parser.parse_args()
+    keep_memory()
     for name, part in parts.items():
         if given.only in (None, name):
             print(f"-- {name}")

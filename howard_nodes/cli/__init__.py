@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from howard_nodes.atomic import remove_unfinished
 from howard_nodes.errors import Terminated
-from howard_nodes.system.machine import speak_utf8
+from howard_nodes.system.machine import keep_memory, speak_utf8
 
 __all__ = ["main", "run"]
 
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Reader, network and writer share the cores: a thread of torch's that waits must not spin on one.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     speak_utf8()
+    keep_memory()
     with suppress(ValueError):  # outside the main thread, whoever called handles signals
         signal.signal(signal.SIGTERM, _terminate)
         if sys.platform == "win32":

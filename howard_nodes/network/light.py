@@ -117,15 +117,15 @@ class LightRefiner(nn.Module):
         levels = [_Level(cells)]
         for _ in self.down:
             levels.append(levels[-1].coarser())
-        x = F.relu(self.inputs(inputs))
+        x = F.relu_(self.inputs(inputs))
         seen = []
         for level, block, down in zip(levels, self.before, [*self.down, None], strict=True):
             x = block(x, level)
             if down is not None:
                 seen.append(x)
-                x = F.relu(down(level.gathered(x)))
+                x = F.relu_(down(level.gathered(x)))
         for level, block, up in list(zip(levels, self.after, self.up, strict=False))[::-1]:
-            x = block(seen.pop() + level.handed_down(up(x)), level)
+            x = block(level.handed_down(up(x)).add_(seen.pop()), level)
         # Channels to a power of 2, which are added up alike on however many threads.
         more = (0, -_OUT % 32)
         out = F.linear(x, F.pad(self.out.weight, (0, 0, *more)), F.pad(self.out.bias, more))
@@ -165,7 +165,7 @@ class _Block(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor, level: _Level) -> Tensor:
-        return F.relu(x + level.convolved(self.conv2, F.relu(level.convolved(self.conv1, x))))
+        return F.relu_(level.convolved(self.conv2, F.relu_(level.convolved(self.conv1, x))).add_(x))
 
 
 class _SparseConvolution(torch.autograd.Function):
@@ -197,10 +197,14 @@ class _SparseConvolution(torch.autograd.Function):
 def _around(x: Tensor, beside: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Each cell's nine neighbours side by side, some cells at a time."""
     padded = F.pad(x, (0, 0, 0, 1))
+    # Into memory that is there: fresh pages cost as much as what is done with them.
+    room = x.new_empty((9 * min(_CHUNK, len(x)), x.shape[1]))
     for start in range(0, len(x), _CHUNK):
         part = slice(start, min(start + _CHUNK, len(x)))
-        near = beside[part]
-        yield part, padded.index_select(0, near.reshape(-1)).view(len(near), -1)
+        near = beside[part].reshape(-1)
+        gathered = room[: len(near)]
+        torch.index_select(padded, 0, near, out=gathered)
+        yield part, gathered.view(-1, 9 * x.shape[1])
 
 
 class _Level:
@@ -210,9 +214,11 @@ class _Level:
         self.cells = cells
         self.count = int(cells.sum())
         batch, height, width = cells.shape
-        self.index = cells.new_full((batch, height + 2, width + 2), self.count, dtype=torch.long)
+        self.index = cells.new_full((batch, height + 2, width + 2), self.count, dtype=torch.int32)
         picture, row, column = self.where = cells.nonzero(as_tuple=True)
-        self.index[picture, row + 1, column + 1] = torch.arange(self.count, device=cells.device)
+        self.index[picture, row + 1, column + 1] = torch.arange(
+            self.count, dtype=torch.int32, device=cells.device
+        )
         at = (picture * (height + 2) + row) * (width + 2) + column
         steps = torch.tensor([i * (width + 2) + j for i in range(3) for j in range(3)], device=cells.device)
         self.beside = self.index.view(-1)[at[:, None] + steps]

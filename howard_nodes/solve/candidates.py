@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Weighed", "weighed"]
+from howard_nodes.solve.spread import buffer
+
+__all__ = ["BUFFERS", "Weighed", "weighed"]
 
 Array = NDArray[Any]
+
+BUFFERS = 9
+"""How many flat buffers `weighed` works in."""
 
 _OWN = 0.03  # how much a foreground's colour varies at least, as a part of it
 _TEXTURE = 0.3  # and how much of the variance of the sure colours nearby one of them has
@@ -97,12 +103,14 @@ def weighed(
     believed: Array,
     error: Array,
     grain: Array,
+    own: Sequence[Array],
 ) -> Weighed:
     """Weigh candidates for the pixels of n cells.
 
     `before` and `behind` are plate and clean plate, 3 4 n, `colors` candidates, K 3 1 n, `texture` how
     much those of the sure foreground vary, n, `believed` and `error` what the network says, 4 n, `grain` the
-    squared noise of a channel, n.
+    squared noise of a channel, n; `own` are `BUFFERS` flat buffers of at least 4 n (K + 1), which the result
+    lies in.
     """
     # The last colour that was spread counts once more as one that says little: any colour may be hidden.
     colors = np.concatenate([colors, colors[-1:]])
@@ -114,38 +122,52 @@ def weighed(
     off = before - behind
     changed = np.square(off).sum(0)
 
-    long = np.full((len(colors), *believed.shape), 1e-9, np.float32)
-    along = np.zeros_like(long)
+    # Into memory that is there: fresh pages cost as much as the numbers.
+    shape = (len(colors), *believed.shape)
+    long, along, alpha, total, both, mean, spread, score, some = (buffer(flat, shape) for flat in own)
+    long.fill(1e-9)
+    along.fill(0.0)
     for channel in range(3):
-        way = colors[:, channel] - behind[channel]
-        along += way * off[channel]
+        way = np.subtract(colors[:, channel], behind[channel], out=score)
+        along += np.multiply(way, off[channel], out=some)
         way *= way
         long += way
-    alpha = along / long
+    np.divide(along, long, out=alpha)
     np.clip(alpha, 0.0, 1.0, out=alpha)
+    along *= 2
     # |off - alpha way|^2: what the candidate leaves unexplained.
-    left = (alpha * long - 2 * along) * alpha + changed
+    left = np.multiply(alpha, long, out=score)
+    left -= along
+    left *= alpha
+    left += changed
     np.maximum(left, 0.0, out=left)
-    total = 1 - alpha
+    np.subtract(1, alpha, out=total)
     total *= total
     total *= clean_varies
-    total += alpha * alpha * varies
+    np.multiply(alpha, alpha, out=some)
+    some *= varies
+    total += some
     total += grain
 
     width = np.square(_BELIEF[0] + _BELIEF[1] * error)
-    prior = width * long
-    both = total + prior
-    mean = (alpha * prior + believed * total) / both
-    spread = width * total / both
+    prior = np.multiply(width, long, out=spread)
+    np.add(total, prior, out=both)
+    np.multiply(alpha, prior, out=mean)
+    mean += np.multiply(believed, total, out=some)
+    mean /= both
+    np.multiply(width, total, out=spread)
+    spread /= both
     # Twice the logarithm of the likelihood, but for what all have in common.
-    score = -2 * np.log(total)
-    score -= left / total
-    alone = score - np.log(long)
+    left /= total
+    np.log(total, out=some)
+    some *= -2
+    np.subtract(some, left, out=score)
+    alone = np.subtract(score, np.log(long, out=some), out=some)
     alone -= alone.max(0)
     alone *= 0.5
     np.exp(alone, out=alone)
-    light = (alone * alpha).sum(0) / alone.sum(0)
-    score -= np.log(both)
+    light = np.multiply(alone, alpha, out=total).sum(0) / alone.sum(0)
+    score -= np.log(both, out=some)
     alpha -= believed
     alpha *= alpha
     alpha *= long
@@ -159,7 +181,12 @@ def weighed(
     empty = grain + clean_varies
     score_none = -changed / empty + 2 * np.log(len(colors) * none / between) - 3 * np.log(empty)
     solid = grain + varies
-    score_whole = -(long - 2 * along + changed) / solid - 3 * np.log(solid) + 2 * np.log(whole / between)
+    score_whole = np.subtract(long, along, out=long)
+    score_whole += changed
+    np.negative(score_whole, out=score_whole)
+    score_whole /= solid
+    score_whole -= 3 * np.log(solid)
+    score_whole += 2 * np.log(whole / between)
 
     best = np.maximum(np.maximum(score.max(0), score_whole.max(0)), score_none)
     for one in (score, score_whole, score_none):

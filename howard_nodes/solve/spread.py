@@ -20,6 +20,7 @@ __all__ = [
     "columns",
     "enlarged",
     "grey3",
+    "in_parts",
     "in_strips",
     "plate_noise",
     "push_pull",
@@ -38,16 +39,25 @@ STRIP = 16  # rows worked on at a time: what they need fits a core's cache
 
 
 def in_strips(height: int, width: int, work: Callable[[slice, list[Array]], Any], buffers: int) -> list[Any]:
-    """Call ``work`` for each strip of rows on a few threads, with that many H W 3 buffers of its thread.
+    """Call ``work`` for each strip of rows on a few threads, with that many H W 3 buffers of its thread."""
+    return in_parts(height, STRIP, work, (buffers, 3 * width))
 
-    The strips do not depend on the number of threads, and neither does the result.
+
+def in_parts(
+    count: int, size: int, work: Callable[[slice, list[Array]], Any], buffers: tuple[int, int]
+) -> list[Any]:
+    """Call ``work`` for `size` of `count` at a time on a few threads; gives what it returns, in any order.
+
+    Each thread has flat buffers of its own, so many of so many numbers for each of `size`: fresh memory costs
+    as much as what is done in it. The parts do not depend on the number of threads, and neither does the
+    result.
     """
-    strips = [slice(y, min(y + STRIP, height)) for y in range(0, height, STRIP)]
-    threads = max(1, min(cv2.getNumThreads(), len(strips)))
+    parts = [slice(first, min(first + size, count)) for first in range(0, count, size)]
+    threads = max(1, min(cv2.getNumThreads(), len(parts)))
 
     def run(first: int) -> list[Any]:
-        own = [np.empty((STRIP * width * 3,), np.float32) for _ in range(buffers)]
-        return [work(strip, own) for strip in strips[first::threads]]
+        own = [np.empty(buffers[1] * min(size, count), np.float32) for _ in range(buffers[0])]
+        return [work(part, own) for part in parts[first::threads]]
 
     if threads == 1:
         return run(0)

@@ -8,7 +8,7 @@ they say is weighed by that, by the noise of the plates, and by what the network
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
-from howard_nodes.solve.candidates import _GRAIN, weighed
+from howard_nodes.solve.candidates import _GRAIN, BUFFERS, weighed
 from howard_nodes.solve.foreground import TRUSTED
-from howard_nodes.solve.spread import STRIP, enlarged, plate_noise, spread_colors, squared
+from howard_nodes.solve.spread import STRIP, enlarged, in_parts, plate_noise, spread_colors, squared
 
 __all__ = ["Evidence", "Unmixed", "halved", "unmix", "unmixing_cells"]
 
@@ -231,11 +231,13 @@ def _unmix_box(
     height, width = alpha.shape
     rows, columns = (axis.astype(np.int32) for axis in np.nonzero(cells))
     before, behind, covered = (halved(plane) for plane in (plate, clean, alpha))
-    colors = _sampled(before, covered, rows, columns)
-    noise = plate_noise(plate, clean, alpha)
-    # What is in doubt spreads little: a matte too solid would lend background to the foreground.
-    kept = covered * np.clip(1 - _DISTRUST * halved(error), 0.01, 1.0)
-    spread = spread_colors(before, behind, covered, kept, plate_noise(before, behind, covered))
+    with ThreadPoolExecutor(1) as pool:
+        sure = pool.submit(_sampled, before, covered, rows, columns)
+        noise = plate_noise(plate, clean, alpha)
+        # What is in doubt spreads little: a matte too solid would lend background to the foreground.
+        kept = covered * np.clip(1 - _DISTRUST * halved(error), 0.01, 1.0)
+        spread = spread_colors(before, behind, covered, kept, plate_noise(before, behind, covered))
+        colors = sure.result()
     sampled = len(colors)
     colors.append(spread[rows // 2, columns // 2])
     if estimate is not None:
@@ -248,7 +250,7 @@ def _unmix_box(
         colors.insert(sampled, believed)
     grain = enlarged(noise[::2], cells.shape[1])[rows, columns] * np.float32(1 / 3) + np.float32(_GRAIN)
 
-    def work(part: slice) -> None:
+    def work(part: slice, own: list[Array]) -> None:
         # A cell's pixels: 2x2, at the border of an odd picture some twice.
         down = np.minimum(2 * rows[part] + np.array([[0], [0], [1], [1]], np.int32), height - 1)
         across = np.minimum(2 * columns[part] + np.array([[0], [1], [0], [1]], np.int32), width - 1)
@@ -259,7 +261,7 @@ def _unmix_box(
         candidates = candidates[:, :, None]
         texture = candidates[:sampled].var(0).mean(0)[0] if sampled else np.full_like(grain[part], _UNKNOWN)
         found = weighed(
-            light, place, candidates, texture, alpha[down, across], error[down, across], grain[part]
+            light, place, candidates, texture, alpha[down, across], error[down, across], grain[part], own
         )
         mean, deviation = found.answer()
         result.alpha[down, across] = mean
@@ -269,7 +271,7 @@ def _unmix_box(
             for kept, values in zip(vars(result.evidence).values(), said, strict=True):
                 kept[part] = values
 
-    _in_parts(work, len(rows))
+    in_parts(len(rows), _CHUNK, work, (BUFFERS, 4 * (len(colors) + 1)))
 
 
 def halved(plane: Array) -> Array:
@@ -280,17 +282,6 @@ def halved(plane: Array) -> Array:
     size = ((width + 1) // 2, (height + 1) // 2)
     half = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
     return np.asarray(half).reshape(size[1], size[0], *plane.shape[2:])
-
-
-def _in_parts(work: Callable[[slice], None], count: int) -> None:
-    parts = [slice(first, first + _CHUNK) for first in range(0, count, _CHUNK)]
-    threads = min(cv2.getNumThreads(), len(parts))
-    if threads <= 1:
-        for part in parts:
-            work(part)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, parts))
 
 
 def _sampled(plate: Array, alpha: Array, rows: Array, columns: Array) -> list[Array]:
@@ -305,15 +296,15 @@ def _sampled(plate: Array, alpha: Array, rows: Array, columns: Array) -> list[Ar
     if len(places):
         pixels = plate.reshape(-1, 3)
         _, labels = cv2.distanceTransformWithLabels(1 - sure, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-        labels = labels.reshape(height, width)
+        labels = labels.reshape(-1)
         place = np.zeros(int(labels.max()) + 1, np.int32)
-        place[labels.reshape(-1)[places]] = places
-        nearest = place[labels[rows, columns]]
-        found.append(pixels[nearest])
+        place[labels.take(places)] = places
+        nearest = place.take(labels.take(rows * width + columns))
+        found.append(pixels.take(nearest, 0))
         down, across = np.divmod(nearest, width)
         for y, x in _places_around():
-            there = labels[np.clip(down + y, 0, height - 1), np.clip(across + x, 0, width - 1)]
-            found.append(pixels[place[there]])
+            there = np.clip(down + y, 0, height - 1) * width + np.clip(across + x, 0, width - 1)
+            found.append(pixels.take(place.take(labels.take(there)), 0))
     return found
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from howard_nodes.errors import FrameError, HowardError
-from howard_nodes.system.machine import speak_utf8
+from howard_nodes.system.machine import keep_memory, speak_utf8
 from howard_nodes.system.processes import die_with_parent
 from howard_nodes.worker.pipes import Incoming, claim_pipes, write_all
 from howard_nodes.worker.protocol import (
@@ -45,6 +45,7 @@ def main() -> None:
     """Compute until stdin ends."""
     reading, writing = claim_pipes()
     speak_utf8()
+    keep_memory()
     incoming = Incoming(reading)
     process = _Process(incoming, writing)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's business

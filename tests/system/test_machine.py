@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,6 +31,32 @@ def test_what_was_freed_goes_back():
     machine.return_memory()
     assert _resident() < full - 150_000_000
     assert last
+
+
+_AGAIN = """
+import ctypes, resource
+from howard_nodes.system.machine import keep_memory
+c = ctypes.CDLL(None)
+c.malloc.restype, c.malloc.argtypes, c.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+keep_memory()
+def taken():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for size in (48 << 20, 30 << 20, 60 << 20):
+        at = [c.malloc(size) for _ in range(2)]
+        for one in at:
+            ctypes.memset(one, 1, size)
+        for one in at:
+            c.free(one)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(taken(), taken())
+"""
+
+
+def test_memory_of_the_last_frame_serves_the_next_one():
+    said = subprocess.run([sys.executable, "-c", _AGAIN], check=True, stdout=subprocess.PIPE, text=True)
+    first, again = map(int, said.stdout.split())
+    assert first > 5_000  # pages of 4 KB that the system cleared
+    assert again < 100
 
 
 def _resident() -> int:
