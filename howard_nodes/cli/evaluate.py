@@ -46,6 +46,10 @@ def evaluate(
     rivals: Annotated[
         bool, typer.Option("--rivals/--no-rivals", help="Also measure a difference key and IBK-style keyers.")
     ] = True,
+    limit: Annotated[
+        bool,
+        typer.Option("--limit", help="Also show what the light would give if the foreground were known."),
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write an HTML report with tables and images.")
     ] = None,
@@ -77,6 +81,7 @@ def evaluate(
         rivals=rivals,
         device=device,
         steadiness=steadiness,
+        limit=limit,
         on_pictures=(lambda *_: None) if page is None else page.add,
     )
     if as_json or not on_terminal():

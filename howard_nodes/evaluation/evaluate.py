@@ -16,6 +16,7 @@ from howard_nodes.description import MatteSettings
 from howard_nodes.engine.runtime import Warm
 from howard_nodes.errors import InputError
 from howard_nodes.evaluation.cases import Case, Truth
+from howard_nodes.evaluation.limit import LIMIT, with_true_colors
 from howard_nodes.evaluation.metrics import (
     change,
     conn,
@@ -81,6 +82,7 @@ def evaluate(
     rivals: bool = True,
     device: str = "auto",
     steadiness: int = 0,
+    limit: bool = False,
     on_step: Progress = lambda _: None,
     on_pictures: Pictures = lambda *_: None,
 ) -> Evaluation:
@@ -98,6 +100,8 @@ def evaluate(
         Knob of the node.
     steadiness : int
         Knob of the node, for sequences.
+    limit : bool
+        Measure too what the light would give of the first weights' mattes with the true foreground colours.
     on_step : callable
         Told what was done, once for each case and method.
     on_pictures : callable
@@ -126,7 +130,8 @@ def evaluate(
             )
             keep = Path(scratch) if rivals and index == 0 else None
             for case in cases:
-                scores.append(runner.run(case, tuners if index == 0 else [], keep, on_pictures))
+                first = index == 0
+                scores += runner.run(case, tuners if first else [], keep, on_pictures, limit=limit and first)
                 on_step(f"{method}: {case.name}")
             error_maps[method] = runner.error_map()
         for tuner in tuners:
@@ -134,7 +139,7 @@ def evaluate(
             for case in cases:
                 scores.append(_run_rival(case, tuner.rival.name, key, Path(scratch), on_pictures))
                 on_step(f"{tuner.rival.name}: {case.name}")
-    methods = (*labels, *(tuner.rival.name for tuner in tuners))
+    methods = (*labels, *([LIMIT] if limit else []), *(tuner.rival.name for tuner in tuners))
     return Evaluation(methods, tuple(scores), knobs, error_maps)
 
 
@@ -146,13 +151,16 @@ class _Runner:
         self._coarse, self._full, self._doubt = Calibration(), Calibration(), Calibration()
         self._refining: list[list[float]] = []
 
-    def run(self, case: Case, tuners: list[Tuner], keep: Path | None, on_pictures: Pictures) -> Score:
+    def run(
+        self, case: Case, tuners: list[Tuner], keep: Path | None, on_pictures: Pictures, *, limit: bool
+    ) -> list[Score]:
         """Matte and measure a case; keeps its fitted clean plates in a folder, where one is given."""
         inputs: dict[str, Any] = {"plate": case.plate, "clean_plate": case.clean}
         began = time.perf_counter()
         fit = self.node.fit(case.frames, inputs)
         seconds = time.perf_counter() - began
         rows, alphas, truths = [], [], []
+        best: list[np.ndarray] = []
         for frame in case.frames:
             truth = case.truth(frame)
             began = time.perf_counter()
@@ -168,6 +176,10 @@ class _Runner:
             rows.append(row)
             alphas.append(outputs["alpha"])
             truths.append(truth.alpha)
+            if limit:
+                plates = _plate(case, frame), outputs["fitted_clean_plate"]
+                known = truth.foreground, truth.alpha
+                best.append(with_true_colors(*plates, *known, outputs["alpha"], outputs["doubt"]))
             if frame == case.frames[0]:
                 plate = _plate(case, frame)
                 for tuner in tuners:
@@ -187,7 +199,11 @@ class _Runner:
                 )
                 self._look_at_errors(frame, inputs, fit, outputs, truth)
         values = _means(rows) | _over_time(alphas, truths) | {"floor": self._floor(case)}
-        return _score(case, self.method, values | {"seconds": seconds / len(case.frames)})
+        found = [_score(case, self.method, values | {"seconds": seconds / len(case.frames)})]
+        if limit:
+            rows = [_matte_values(*pair) for pair in zip(best, truths, strict=True)]
+            found.append(_score(case, LIMIT, _means(rows) | _over_time(best, truths)))
+        return found
 
     def error_map(self) -> ErrorMap:
         """Sum up what was seen of the error maps."""

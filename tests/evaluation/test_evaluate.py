@@ -13,6 +13,7 @@ import pytest
 from howard_nodes.errors import InputError
 from howard_nodes.evaluation.cases import Truth, find_cases, write_case
 from howard_nodes.evaluation.evaluate import evaluate, label
+from howard_nodes.evaluation.limit import LIMIT
 from howard_nodes.evaluation.metrics import mad
 from howard_nodes.evaluation.report import ReportPage
 from howard_nodes.evaluation.rivals import RIVALS
@@ -197,3 +198,11 @@ def test_weights_of_one_name_are_told_apart_by_their_folder(random_weights, tmp_
 def test_the_same_weights_twice_are_refused(cases):
     with pytest.raises(InputError, match="howard-lite0: these weights are named twice"):
         evaluate(find_cases([cases]), (None, None), rivals=False)
+
+
+def test_the_limit_stands_beside_the_first_weights(cases):
+    found = evaluate(find_cases([cases]), rivals=False, limit=True)
+    assert found.methods == (label(None), LIMIT)
+    assert found.average(LIMIT, "mad") <= found.average(label(None), "mad")
+    assert found.average(LIMIT, "dtssd") >= 0
+    assert math.isnan(found.average(LIMIT, "fringe"))
