@@ -197,6 +197,8 @@ class _Runner:
                         "error": outputs["error_map"],
                     },
                 )
+                if limit:
+                    on_pictures(case, LIMIT, {"truth": truth.alpha, "alpha": best[0]})
                 self._look_at_errors(frame, inputs, fit, outputs, truth)
         values = _means(rows) | _over_time(alphas, truths) | {"floor": self._floor(case)}
         found = [_score(case, self.method, values | {"seconds": seconds / len(case.frames)})]

@@ -200,8 +200,13 @@ def test_the_same_weights_twice_are_refused(cases):
         evaluate(find_cases([cases]), (None, None), rivals=False)
 
 
-def test_the_limit_stands_beside_the_first_weights(cases):
-    found = evaluate(find_cases([cases]), rivals=False, limit=True)
+def test_the_limit_stands_beside_the_first_weights(cases, tmp_path):
+    page = ReportPage(tmp_path / "page")
+    found = evaluate(find_cases([cases]), rivals=False, limit=True, on_pictures=page.add)
+    page.write(found)
+    pictures = re.findall(r'<img src="([^"]+)"', (page.folder / "index.html").read_text())
+    assert any("limit" in picture for picture in pictures)
+    assert all((page.folder / unquote(unescape(picture))).is_file() for picture in pictures)
     assert found.methods == (label(None), LIMIT)
     assert found.average(LIMIT, "mad") <= found.average(label(None), "mad")
     assert found.average(LIMIT, "dtssd") >= 0
