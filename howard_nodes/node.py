@@ -178,6 +178,7 @@ class HowardMatte:
         *,
         space: str | None = None,
         fit: ShotFit | None = None,
+        on_stage: Callable[[str], None] = lambda _: None,
     ) -> Outputs:
         """Evaluate one frame.
 
@@ -194,6 +195,8 @@ class HowardMatte:
         fit : ShotFit, optional
             From `fit`; by default the clean plate is fitted to this frame alone, or to it and its neighbours
             where those steady it.
+        on_stage : callable
+            Told of each stage that runs, of `STAGES`; what it raises ends the evaluation.
 
         Returns
         -------
@@ -209,7 +212,12 @@ class HowardMatte:
         """
         connected: dict[str, Picture] = inputs_checked(inputs)
         ran: set[str] = set()
-        shot = self._connect(connected, (frame,), space, ran.add)
+
+        def told(stage: str) -> None:
+            ran.add(stage)
+            on_stage(stage)
+
+        shot = self._connect(connected, (frame,), space, told)
         if fit is not None:
             shot.plates.fit = fit
         else:

@@ -15,6 +15,7 @@ from howard_nodes.engine.runtime import Warm
 from howard_nodes.errors import FrameError, InputError
 from howard_nodes.frames import Frame, Window, read_frame, write_image
 from howard_nodes.node import HowardMatte
+from howard_nodes.shot.events import Event, FrameFitted, Step
 from howard_nodes.shot.run import run
 
 AS_IT_IS = {"align": "off", "match_exposure": "off"}
@@ -207,6 +208,33 @@ def test_a_fit_of_many_frames_serves_each(random_weights):
         assert outputs.fit is shot.frames[number]
     with pytest.raises(FrameError, match="frame 9"):
         node.evaluate(9, given, fit=shot)
+
+
+def test_a_fit_says_how_far_it_is_from_the_first_look_on(random_weights):
+    node = HowardMatte(config=ColorConfig.load("howard"), weights=str(random_weights), device="cpu")
+    given = {"plate": {n: disc_over_gradient(n)[0] for n in (1, 2, 3)}, "clean_plate": gradient()}
+    events: list[Event] = []
+    node.fit((1, 2, 3), given, on_event=events.append)
+    looks = [event for event in events if isinstance(event, Step)]
+    assert looks == [Step("look", number, 3) for number in (1, 2, 3)]
+    assert events.index(looks[-1]) < next(
+        i for i, event in enumerate(events) if isinstance(event, FrameFitted)
+    )
+
+
+def test_whoever_hears_of_a_stage_may_end_the_evaluation(node, inputs):
+    heard: list[str] = []
+
+    def stop(stage: str) -> None:
+        heard.append(stage)
+        if stage == "refine":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        node.evaluate(1, inputs, on_stage=stop)
+    assert heard[-1] == "refine"
+    assert set(heard) <= set(STAGES)
+    assert node.evaluate(1, inputs)["alpha"].shape == (HEIGHT, WIDTH)
 
 
 def test_a_frame_that_was_fitted_among_others_keeps_that_fit(random_weights):

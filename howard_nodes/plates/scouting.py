@@ -69,6 +69,7 @@ def scout_shot(
     takes: Takes,
     settings: FitSettings,
     on_note: Callable[[str, bool], None] = lambda _message, _warning: None,
+    on_look: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Scouted:
     """Look at a shot: which clean frames belong to which, whether the camera moves, what is amiss.
 
@@ -80,13 +81,21 @@ def scout_shot(
         What is wanted.
     on_note : callable
         Told what is worth knowing about the whole shot, and whether it is a warning.
+    on_look : callable
+        Told how many of how many frames have been looked at.
     """
-    return _Scout(takes, settings, on_note).scouted()
+    return _Scout(takes, settings, on_note, on_look).scouted()
 
 
 class _Scout:
-    def __init__(self, takes: Takes, settings: FitSettings, on_note: Callable[[str, bool], None]) -> None:
-        self._takes, self._settings, self._on_note = takes, settings, on_note
+    def __init__(
+        self,
+        takes: Takes,
+        settings: FitSettings,
+        on_note: Callable[[str, bool], None],
+        on_look: Callable[[int, int], None],
+    ) -> None:
+        self._takes, self._settings, self._on_note, self._on_look = takes, settings, on_note, on_look
         self._pictures = ReducedTakes(takes)
         self._solver = FrameSolver(self._pictures, settings)
         self._notes: list[str] = []
@@ -121,8 +130,10 @@ class _Scout:
         found: dict[int, Found] = {}
         starts: dict[int, Carried] = {}
         copies, leftovers = [], []
-        for frame, look in self._pictures.plates(spread_out(self._takes.frames, _SCOUTS)):
+        looks = spread_out(self._takes.frames, _SCOUTS)
+        for frame, look in self._pictures.plates(looks):
             one = found[frame] = self._solver.solve(frame, look, pairs[frame], None)
+            self._on_look(len(found), len(looks))
             starts[frame] = self._solver.carried
             if one.fit.motion == "unknown":
                 continue

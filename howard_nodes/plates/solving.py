@@ -34,6 +34,7 @@ def fit_shot(
     *,
     on_fit: Callable[[FrameFit], None] = lambda _: None,
     on_note: Callable[[str, bool], None] = lambda _message, _warning: None,
+    on_look: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ShotFit:
     """Fit the clean plate to every frame of a shot.
 
@@ -48,13 +49,15 @@ def fit_shot(
         whole shot is known.
     on_note : callable
         Told what is worth knowing about the whole shot, and whether it is a warning.
+    on_look : callable
+        Told how many of how many frames have been looked at to know the shot, before any is fitted.
 
     Returns
     -------
     ShotFit
         Of all frames that could be read. What cannot be fitted is failed, not raised.
     """
-    scouted = scout_shot(takes, settings, on_note)
+    scouted = scout_shot(takes, settings, on_note, on_look)
     return joined(scouted, solve_frames(takes, settings, scouted, takes.frames, on_fit), settings)
 
 

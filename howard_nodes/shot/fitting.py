@@ -137,7 +137,8 @@ class _Parts:
         from howard_nodes.plates.scouting import scout_shot
 
         plates = self._plates
-        scouted = scout_shot(plates.takes(self._warm.engine), plates.settings, plates.tell_of_shot)
+        takes = plates.takes(self._warm.engine)
+        scouted = scout_shot(takes, plates.settings, plates.tell_of_shot, plates.tell_of_look)
         path = scout_path(self._fit)
         ScoutFile(scouted, self._made_of).save(path)
         moves = "moves" if scouted.still is None else "stands still"

@@ -16,7 +16,7 @@ from howard_nodes.frames import Frame, absent, check_readable, check_size, with_
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source
 from howard_nodes.plates.fitted import Fitted, fitted_clean
 from howard_nodes.shot.barred import FIT_MARGIN, Barred, without_bars
-from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted
+from howard_nodes.shot.events import Event, FrameFitted, Note, PlatesFitted, Step
 from howard_nodes.shot.take import Light, Take
 
 if TYPE_CHECKING:
@@ -274,12 +274,22 @@ class Plates:
         # Torch is loaded where something is computed, not where a plan is made.
         from howard_nodes.plates.solving import fit_shot
 
-        return fit_shot(self.takes(engine), self.settings, on_fit=self.tell_of_fit, on_note=self.tell_of_shot)
+        return fit_shot(
+            self.takes(engine),
+            self.settings,
+            on_fit=self.tell_of_fit,
+            on_note=self.tell_of_shot,
+            on_look=self.tell_of_look,
+        )
 
     def tell_of_fit(self, fit: FrameFit) -> None:
         """Tell that a frame was fitted; progress counts those wanted."""
         if fit.frame in self._wanted:
             self._tell(FrameFitted.of(fit))
+
+    def tell_of_look(self, done: int, total: int) -> None:
+        """Tell how many of how many frames a fit has looked at to know the shot."""
+        self._tell(Step("look", done, total))
 
     def tell_of_shot(self, message: str, warning: bool) -> None:
         """Tell what a fit says of the whole shot."""

@@ -109,7 +109,7 @@ def evaluated(asked: Matted, unique_id: str | None) -> tuple[Any, ...]:
             near if fit is None else {source.frame for one in near for source in fit.frames[one].sources}
         )
         inputs["clean_plate"] = _clean(asked, sources)
-        outputs = node.evaluate(number, inputs, space=space, fit=fit)
+        outputs = node.evaluate(number, inputs, space=space, fit=fit, on_stage=lambda _: progress.heed())
         for name, pixels in outputs.items():
             if pixels.ndim == 3:
                 color = np.ascontiguousarray(pixels[..., :3])
@@ -153,6 +153,8 @@ def fitted_batch(asked: Matted, progress: NodeProgress, unique_id: str | None) -
     def on_event(event: Event) -> None:
         if isinstance(event, FrameFitted):
             progress.step()
+        else:
+            progress.heed()
 
     numbers = tuple(range(1, len(plate) + 1))
     pictures = {

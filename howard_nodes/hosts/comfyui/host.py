@@ -39,12 +39,16 @@ class NodeProgress:
 
     def reach(self, done: int) -> None:
         """Go on to a number of steps, as with `step`."""
-        management = sys.modules.get("comfy.model_management")
-        if management is not None:
-            management.throw_exception_if_processing_interrupted()
+        self.heed()
         self._done = done
         if self._bar is not None:
             self._bar.update_absolute(done)
+
+    def heed(self) -> None:
+        """Stop where the user has asked to, as with `step`, but stay where the bar is."""
+        management = sys.modules.get("comfy.model_management")
+        if management is not None:
+            management.throw_exception_if_processing_interrupted()
 
 
 def say(text: str, node: str | None) -> None:
