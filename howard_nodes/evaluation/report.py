@@ -75,6 +75,8 @@ green and blue beside the true ones, in the unknown band: mean difference x 1000
 middle case), and as CIE 1976 ΔE on a display.</li>
 <li>The rivals get the clean plate that the node fitted with the first weights, and the knobs with the least
 MAD on this set. Their time is the key's alone, without the fit.</li>
+<li>True colours: the first weights' mattes, asked of the light again with the true foreground colour as far
+as they are in doubt. What is between is what knowing the colours better would give.</li>
 </ul>
 """
 
