@@ -216,7 +216,7 @@ def test_a_fit_says_how_far_it_is_from_the_first_look_on(random_weights):
     events: list[Event] = []
     node.fit((1, 2, 3), given, on_event=events.append)
     looks = [event for event in events if isinstance(event, Step)]
-    assert looks == [Step("look", number, 3) for number in (1, 2, 3)]
+    assert looks == [Step("scout", number, 3) for number in (1, 2, 3)]
     assert events.index(looks[-1]) < next(
         i for i, event in enumerate(events) if isinstance(event, FrameFitted)
     )

@@ -289,7 +289,7 @@ class Plates:
 
     def tell_of_look(self, done: int, total: int) -> None:
         """Tell how many of how many frames a fit has looked at to know the shot."""
-        self._tell(Step("look", done, total))
+        self._tell(Step("scout", done, total))
 
     def tell_of_shot(self, message: str, warning: bool) -> None:
         """Tell what a fit says of the whole shot."""

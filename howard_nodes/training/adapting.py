@@ -18,68 +18,37 @@ from torch import Tensor, nn
 
 from howard_nodes.atomic import check_folder
 from howard_nodes.color import ColorConfig, auto_exposure
-from howard_nodes.color.encoding import encode_halves
+from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.description.job import Job
 from howard_nodes.engine.cache import key_of
+from howard_nodes.engine.engine import Engine
 from howard_nodes.engine.runtime import Warm
 from howard_nodes.errors import HowardError, InputError
 from howard_nodes.frames import format_frames
 from howard_nodes.frames.digests import file_digest
 from howard_nodes.network import MattingNetwork, describe_weights, load_weights, save_weights
-from howard_nodes.samples import conditions
-from howard_nodes.samples.source import Sample, Style, another_take, touched_by_light
+from howard_nodes.samples.source import Sample
 from howard_nodes.shot.clean_plates import plates_of
 from howard_nodes.shot.events import Event, Note, Started, Step
 from howard_nodes.shot.inputs import Connected, Content
 from howard_nodes.training.losses import joint_losses
+from howard_nodes.training.shot_samples import NOBODY, SURE, Comp, ShotPicture, ShotSamples
 
-__all__ = ["Adapted", "NotBetterError", "ShotPicture", "ShotSamples", "adapt"]
-
-_STYLE = Style(
-    drift=(0.15, 0.3, 0.6),
-    exposure=0.02,
-    white_balance=0.005,
-    moving=0.0,
-    shadow=0.4,
-    hard_shadow=0.1,
-)
-"""What a clean plate that was registered and matched still differs by."""
+__all__ = ["Adapted", "NotBetterError", "adapt"]
 
 SIZE = 512  # of a sample's side
 _BATCH = 4
 _RATE = 2e-4
 _JUDGED = 16  # compositions of those that decide
-_HELPS = 0.98  # share of the error before, below which adapting has helped
-_SURE, _NOBODY = 0.98, 0.02
+# Share of the error before, below which adapting has helped. The shot's own matte as the truth flatters
+# whoever learnt it: of six shots, 8 and 13 % less error on comps were 4 and 5 % more in truth, 17 to 26 %
+# from 2 % more to 15 % less.
+_HELPS = 0.98
+_SPACE = "lin_rec709_scene"  # of comps
 
 
 class NotBetterError(HowardError):
     """Weights that learnt a shot are no better on it."""
-
-
-@dataclass(frozen=True)
-class ShotPicture:
-    """One frame of the shot: linear Rec.709, float32.
-
-    Attributes
-    ----------
-    foreground : ndarray
-        H W 3, straight.
-    alpha : ndarray
-        H W, 0 to 1.
-    clean : ndarray
-        H W 3: the fitted clean plate.
-    grain : float
-        Standard deviation of what plate and clean plate differ by where nobody is and the light is 1.
-    exposure : float
-        Stops that the network's encoding has.
-    """
-
-    foreground: np.ndarray
-    alpha: np.ndarray
-    clean: np.ndarray
-    grain: float
-    exposure: float
 
 
 @dataclass(frozen=True)
@@ -103,68 +72,6 @@ class Adapted:
     after: float
     steps: int
     seconds: float
-
-
-class ShotSamples:
-    """Draws samples from frames of a shot: sample number i is the same for the same seed.
-
-    Parameters
-    ----------
-    pictures : sequence of ShotPicture
-        At least one, with somebody in it.
-    seed : int
-        Start of all randomness.
-    size : int
-        Pixels of a sample's side.
-    """
-
-    def __init__(self, pictures: Sequence[ShotPicture], *, seed: int, size: int) -> None:
-        self.pictures, self.seed, self.size = pictures, seed, size
-        self._edges = [_edges(picture.alpha) for picture in pictures]
-
-    def draw(self, number: int) -> Sample:
-        """Draw sample `number`, 0 or more: the shot's own subject elsewhere over its own clean plate."""
-        rng = np.random.default_rng((self.seed, number))
-        which = int(rng.integers(len(self.pictures)))
-        subject, edges = self.pictures[which], self._edges[which]
-        scene = self.pictures[int(rng.integers(len(self.pictures)))]
-        matrix = self._placement(rng, edges[int(rng.integers(len(edges)))], subject.alpha)
-        color, alpha = conditions.placed(subject.foreground, subject.alpha, matrix, self.size, self.size)
-        color = color * np.float32(2.0 ** rng.normal(0.0, 0.15))
-        place = self._place(rng, scene.clean)
-        behind = touched_by_light(rng, place, color, alpha, _STYLE)
-        plate = behind + alpha[..., None] * (color - behind)
-        # What was shot has its grain already: the clean plate's counts for both.
-        clean = conditions.grain(rng, another_take(rng, place, _STYLE), scene.grain)
-        encoded = (encode_halves(torch.from_numpy(x), scene.exposure).numpy() for x in (plate, clean, color))
-        planes = [np.ascontiguousarray(x.transpose(2, 0, 1)) for x in encoded]
-        return Sample(planes[0], planes[1], np.ascontiguousarray(alpha[None], np.float32), planes[2])
-
-    def _placement(self, rng: np.random.Generator, edge: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        """Lay an edge of the subject somewhere into a window: an affine map, 2 3."""
-        scale = float(np.exp(rng.uniform(np.log(0.8), np.log(1.25))))
-        angle = np.deg2rad(rng.normal(0.0, 6.0))
-        turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        if rng.random() < 0.5:
-            turn[:, 0] *= -1
-        target = rng.uniform(0.2, 0.8, 2) * self.size
-        matrix = np.column_stack([turn, target - turn @ edge])
-        # Where the frame's lower border cuts the subject, there is no more of it to show.
-        height, width = alpha.shape
-        if (alpha[-1] > 0.5).any():
-            lowest = min(float(matrix[1] @ (x, height, 1)) for x in (0, width))
-            matrix[1, 2] += max(0.0, self.size - lowest)
-        return matrix
-
-    def _place(self, rng: np.random.Generator, clean: np.ndarray) -> np.ndarray:
-        size = self.size
-        height, width = clean.shape[:2]
-        row, column = (int(rng.integers(max(1, length - size + 1))) for length in (height, width))
-        place = clean[row : row + size, column : column + size]
-        short = size - place.shape[0], size - place.shape[1]
-        if any(part > 0 for part in short):
-            place = np.pad(place, ((0, max(0, short[0])), (0, max(0, short[1])), (0, 0)), mode="symmetric")
-        return np.ascontiguousarray(place[:, ::-1] if rng.random() < 0.5 else place)
 
 
 def adapt(
@@ -236,10 +143,11 @@ def adapt(
     if pictures:
         learnt = pictures[:-1] if len(pictures) > 1 else pictures
         judged = ShotSamples(pictures[-1:], seed=seed + 1, size=SIZE)
-        trial = [judged.draw(number) for number in range(_JUDGED)]
-        before = _error(network, trial, factor)
+        trial = [judged.comp(number) for number in range(_JUDGED)]
+        settings = replace(job.settings, backbone_scale=1 / factor)
+        before = _error(network, trial, settings)
         _learn(network, ShotSamples(learnt, seed=seed, size=SIZE), steps, factor, on_event)
-        after = _error(network, trial, factor)
+        after = _error(network, trial, settings)
         trouble = (
             f"{base.name}: adapting to this shot does not help (MAD x 1000 on held-out comps of "
             f"it: {after:.2f} after, {before:.2f} before)"
@@ -255,9 +163,7 @@ def adapt(
         network,
         output,
         {
-            **{
-                key: value for key, value in base.metadata.items() if key in ("training", "samples", "commit")
-            },
+            **{key: value for key, value in base.metadata.items() if not key.startswith("adapted_")},
             "adapted_from": base.name,
             "adapted_steps": str(steps),
             "adapted_seed": str(seed),
@@ -319,7 +225,7 @@ def _look(
         ]
         tell(Step("look", done, len(contents)))
         factor = round(1 / job.settings.scales_for(*result.alpha.shape)[0])
-        if not (result.alpha > _SURE).any():
+        if not (result.alpha > SURE).any():
             continue
         exposure = job.settings.exposure
         if exposure is None:
@@ -331,20 +237,11 @@ def _look(
 
 def _grain(plate: np.ndarray, clean: np.ndarray, alpha: np.ndarray) -> float:
     """Measure what the plates differ by where nobody is, as `conditions.grain` counts it."""
-    nobody = alpha < _NOBODY
+    nobody = alpha < NOBODY
     if not nobody.any():
         return 0.0
     difference = np.abs(plate[nobody] - clean[nobody]) / np.sqrt(np.maximum(clean[nobody], 0.0) + 0.01)
     return float(np.median(difference) / 0.6745)
-
-
-def _edges(alpha: np.ndarray) -> np.ndarray:
-    """Find pixels of partial coverage, some thousand: N 2, across and down; of none, any of the subject."""
-    down, across = np.nonzero((alpha > _NOBODY) & (alpha < _SURE))
-    if not len(down):
-        down, across = np.nonzero(alpha > 0)
-    step = max(1, len(down) // 5000)
-    return np.stack([across, down], 1)[::step].astype(np.float64)
 
 
 def _learn(
@@ -371,15 +268,14 @@ def _learn(
         tell(Step("learn", step + 1, steps))
 
 
-@torch.inference_mode()
-def _error(network: MattingNetwork, trial: Sequence[Sample], factor: int) -> float:
-    network.eval()
+def _error(network: MattingNetwork, trial: Sequence[Comp], settings: MatteSettings) -> float:
+    """Matte comps as a user would, light and all; MAD x 1000 of alpha."""
+    engine = Engine(network, ColorConfig.load("howard"), settings, ComputeSettings(device="cpu"))
     wrong = []
-    for sample in trial:
-        plate, clean, alpha, _ = _stacked([sample])
-        coarse = network.coarse(plate, clean, backbone_scale=1 / factor)
-        refined = network.refine(plate, clean, coarse, mode="full")
-        wrong.append(float((refined.alpha - alpha).abs().mean()))
+    for comp in trial:
+        engine.settings = replace(settings, exposure=comp.exposure)
+        result = engine.evaluate(comp.plate, comp.clean, _SPACE)
+        wrong.append(float(np.abs(result.alpha - comp.alpha).mean()))
     return 1000.0 * float(np.mean(wrong))
 
 

@@ -15,10 +15,11 @@ from howard_nodes.cli.app import app
 from howard_nodes.description.job import Job
 from howard_nodes.errors import InputError
 from howard_nodes.frames import write_image
-from howard_nodes.network import load_weights
+from howard_nodes.network import describe_weights, load_weights
 from howard_nodes.node import HowardMatte
 from howard_nodes.training import adapting
-from howard_nodes.training.adapting import NotBetterError, ShotPicture, ShotSamples, adapt
+from howard_nodes.training.adapting import NotBetterError, adapt
+from howard_nodes.training.shot_samples import ShotPicture, ShotSamples
 
 
 @pytest.fixture
@@ -94,6 +95,7 @@ def test_weights_learn_a_shot_and_say_so(shot: Shot) -> None:
     with safe_open(found.path, framework="pt") as file:
         about = file.metadata()
     assert about["adapted_from"] == "default"
+    assert describe_weights(None).metadata.items() <= about.items()
     assert [float(value) for value in about["adapted_error"].split()] == pytest.approx(
         [found.before, found.after], abs=1e-3
     )
