@@ -176,12 +176,13 @@ class _Runner:
             rows.append(row)
             alphas.append(outputs["alpha"])
             truths.append(truth.alpha)
-            if limit:
-                plates = _plate(case, frame), outputs["fitted_clean_plate"]
-                known = truth.foreground, truth.alpha
-                best.append(with_true_colors(*plates, *known, outputs["alpha"], outputs["doubt"]))
-            if frame == case.frames[0]:
+            if limit or frame == case.frames[0]:
                 plate = _plate(case, frame)
+            if limit:
+                known = truth.foreground, truth.alpha
+                asked = outputs["alpha"], outputs["doubt"]
+                best.append(with_true_colors(plate, outputs["fitted_clean_plate"], *known, *asked))
+            if frame == case.frames[0]:
                 for tuner in tuners:
                     tuner.add(plate, outputs["fitted_clean_plate"], truth.alpha)
                 on_pictures(

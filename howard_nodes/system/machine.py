@@ -55,8 +55,8 @@ def memory_bytes() -> int:
 def keep_memory() -> None:
     """Keep what is freed for the next frame: the system clears every page that it hands out anew.
 
-    glibc gives back all that is free above some 64 MB, which costs a frame of 1080p a fifth of its time.
-    `return_memory` still returns it. For our own programs: a host's memory is its own.
+    glibc gives back all that is free above some 64 MB, which costs a frame of 1080p a tenth to a fifth of its
+    time. `return_memory` still returns it. For our own programs: a host's memory is its own.
     """
     if sys.platform == "linux":
         option = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's own, musl has none

@@ -55,8 +55,7 @@ print(taken(), taken())
 def test_memory_of_the_last_frame_serves_the_next_one():
     said = subprocess.run([sys.executable, "-c", _AGAIN], check=True, stdout=subprocess.PIPE, text=True)
     first, again = map(int, said.stdout.split())
-    assert first > 5_000  # pages of 4 KB that the system cleared
-    assert again < 100
+    assert again < first / 10  # pages that the system cleared
 
 
 def _resident() -> int:
