@@ -70,8 +70,8 @@ bodies: | $(BIN)/python
 	$(PYTHON) -m venv .venv-anny
 	.venv-anny/bin/python -m pip install -q torch==2.13.0 anny==0.6.2 roma==1.8.0
 
-# All that weights are measured on, remade from its seed: some three hours of two cores, and it goes on where it was
-# stopped. Another one to choose weights on: make held-out SEED=20261130 HELD_OUT=out/validation
+# All that weights are measured on, remade from its seed: hours, and it goes on where it was stopped.
+# Another one to choose weights on: make held-out SEED=20261130 HELD_OUT=out/validation
 SEED ?= 20261123
 HELD_OUT ?= out/held-out
 RENDERED := --seed $(SEED) --output $(HELD_OUT)
