@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+# As the command line and the worker set it, before torch is loaded: tests that run side by side would else
+# wait for cores that threads with nothing to do keep busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 import torch

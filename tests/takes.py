@@ -13,7 +13,7 @@ knows the homography of each of its frames: a registration or a built clean plat
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
 
 SCALE = 2.0
 """Pixels of the place for one of the frame."""
+_KEPT = 64
 
 Path = Callable[[float], tuple[float, float]]
 
@@ -312,6 +313,7 @@ class Take:
     blur: float
     lens: float
     seed: int
+    _drawn: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.homographies)
@@ -326,7 +328,7 @@ class Take:
 
     def truth(self, i: int) -> np.ndarray:
         """Frame i without subject and without noise."""
-        return self._developed(self._background(i), i)
+        return self._developed(self._remembered("background", i, self._background), i)
 
     def clean(self, i: int) -> np.ndarray:
         """Frame i without subject, as recorded."""
@@ -334,17 +336,28 @@ class Take:
 
     def plate(self, i: int) -> np.ndarray:
         """Frame i with the subject, as recorded."""
-        light = self._background(i)
-        if self.subject is not None:
-            color, alpha = self.subject.at(self.positions[i])
-            light = light + alpha[..., None] * (color - light)
-        return self._recorded(self._developed(light, i), i, 0)
+        return self._recorded(self._developed(self._remembered("shown", i, self._shown), i), i, 0)
 
     def alpha(self, i: int) -> np.ndarray:
         """The subject's coverage in frame i, H W."""
         if self.subject is None:
             return np.zeros((self.height, self.width), np.float32)
         return self.subject.at(self.positions[i])[1].astype(np.float32)
+
+    def _remembered(self, what: str, i: int, draw: Callable[[int], np.ndarray]) -> np.ndarray:
+        """What a frame shows, as it was drawn the first time, which takes long; the last ones are kept."""
+        if (what, i) not in self._drawn:
+            self._drawn[what, i] = draw(i)
+            if len(self._drawn) > _KEPT:
+                del self._drawn[next(iter(self._drawn))]
+        return self._drawn[what, i]
+
+    def _shown(self, i: int) -> np.ndarray:
+        light = self._remembered("background", i, self._background)
+        if self.subject is not None:
+            color, alpha = self.subject.at(self.positions[i])
+            light = light + alpha[..., None] * (color - light)
+        return light
 
     def _background(self, i: int) -> np.ndarray:
         light = self._view(self.big, self.homographies[i])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -14,11 +16,16 @@ W, H = 240, 136
 
 def pictures(light: float = 1.0, grain: float = 0.004) -> list[np.ndarray]:
     """Four frames of a take from a hand, with somebody who walks through."""
+    return [(plate * np.float32(light)).astype(np.float32) for plate in plates(grain)]
+
+
+@cache
+def plates(grain: float) -> list[np.ndarray]:
     big = place(np.random.default_rng(3), W, H, margin=0.2)
     who = Subject(np.random.default_rng(4), W, H, cover=0.2, path="across")
     more = {"motion": "handheld", "drift_px": 6.0, "noise": grain, "subject": who}
     take = make_take(np.random.default_rng(5), big, width=W, height=H, frames=4, **more)
-    return [(take.plate(i) * np.float32(light)).astype(np.float32) for i in range(4)]
+    return [take.plate(i) for i in range(4)]
 
 
 def barred(picture: np.ndarray, counts: tuple[int, int, int, int], color: float = 0.0) -> np.ndarray:
