@@ -33,6 +33,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ from torch import Tensor
 
 from howard_nodes.color.encoding import decode, encode, encode_halves
 from howard_nodes.description import MatteSettings
-from howard_nodes.engine.weighing import at_cells, cell_inputs, pixels_of
+from howard_nodes.engine.weighing import EdgeLight, judged
 from howard_nodes.errors import HowardError
 from howard_nodes.frames import read_frame
 from howard_nodes.network import MattingNetwork, consensus, from_coarse, load_weights
 from howard_nodes.sheets.demo import shot_folder
-from howard_nodes.solve import unmix, unmixing_cells
+from howard_nodes.solve import unmixing_cells
 from howard_nodes.system.machine import keep_memory
 
 SIZES = {"1080p": (1080, 1920), "2160p": (2160, 3840)}
@@ -208,17 +209,22 @@ def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None
             refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
             alpha = refined.alpha[0, 0].cpu().numpy()
             error = from_coarse(coarse.error, height, width)[0, 0].cpu().numpy()
-            weighs = network.light is not None and settings.weighs_light
-            cells = unmixing_cells(alpha, error, (before, behind) if weighs else None)
-            where = pixels_of(cells, height, width)
-            seen = at_cells(refined.foreground[0].permute(1, 2, 0).cpu().numpy(), where).mean(1)
-            estimate = decode(torch.from_numpy(seen)).numpy()
-            found = unmix(before, behind, alpha, error, cells, estimate, evidence=weighs)
-            if network.light is not None and found.evidence is not None:
-                features = coarse.features[0].float().cpu().numpy()
-                pictures_and_maps = before, behind, alpha, error, cells, where
-                inputs = cell_inputs(*pictures_and_maps, found.evidence, seen, features, encoded)
-                network.light(inputs.to(device), torch.from_numpy(cells)[None].to(device))
+            weighings = 0 if network.light is None else settings.weighings
+            cells = unmixing_cells(alpha, error, (before, behind) if weighings else None)
+            edges = EdgeLight(
+                before,
+                behind,
+                cells,
+                refined.foreground[0].permute(1, 2, 0).cpu().numpy(),
+                coarse.features[0].float().cpu().numpy(),
+                encoded=encoded,
+                decoded=lambda colors: decode(torch.from_numpy(colors)).numpy(),
+            )
+            if network.light is not None and weighings:
+                judge = partial(judged, network.light, cells=cells, device=device)
+                edges.weighed(alpha, error, judge, weighings)
+            else:
+                edges.unmixed(alpha, error)
             return 4 * int(cells.sum())
 
         return run

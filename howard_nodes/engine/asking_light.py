@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from torch import Tensor
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.engine.devices import PlacedNetwork
 from howard_nodes.engine.encoded import encoded_colors, light_of
 from howard_nodes.engine.results import Prediction
-from howard_nodes.engine.weighing import at_cells, cell_inputs, judged, pixels_of
-from howard_nodes.solve import TRUSTED, doubt_of_light, halved, unmix, unmixing_cells
+from howard_nodes.engine.weighing import EdgeLight, at_cells, judged
+from howard_nodes.network import Judged
+from howard_nodes.solve import TRUSTED, doubt_of_light, halved, unmixing_cells
 
 __all__ = ["unmixed"]
 
@@ -30,7 +32,7 @@ def unmixed(
     space: str,
     valid: np.ndarray | None,
     *,
-    weigh: bool,
+    weighings: int,
 ) -> Prediction:
     """Unmix a prediction.
 
@@ -44,69 +46,67 @@ def unmixed(
         It is left as it is.
     plate, clean, space, valid
         As for `Engine.evaluate`.
-    weigh : bool
-        Let the network weigh what the light says.
+    weighings : int
+        How often the network weighs what the light says; at 0 rules do.
 
     Returns
     -------
     Prediction
         With another alpha and doubt; where the network weighs the light, another foreground too.
     """
-    alpha, exposure = prediction.alpha, prediction.exposure
-    cells = unmixing_cells(alpha, prediction.doubted, (plate, clean) if weigh else None)
+    cells = unmixing_cells(prediction.alpha, prediction.doubted, (plate, clean) if weighings else None)
     if valid is not None:
         cells &= halved(valid) >= 1
     if not cells.any():
         return prediction
-    where = pixels_of(cells, *alpha.shape)
-    own = at_cells(prediction.encoded, where).mean(1)
-    found = unmix(
+    exposure = prediction.exposure
+    light = EdgeLight(
         plate,
         clean,
-        alpha,
-        prediction.doubted,
         cells,
-        light_of(own, exposure, config, space),
+        prediction.encoded,
+        prediction.features,
+        encoded=lambda colors: encoded_colors(colors, exposure, config, space),
+        decoded=lambda colors: light_of(colors, exposure, config, space),
         trusted=TRUSTED / 2.0**exposure,
-        evidence=weigh,
     )
-    doubt = None if prediction.doubt is None else doubt_of_light(prediction.doubt, found.deviation)
-    seen = prediction.encoded
-    if found.evidence is None:
-        answer = found.alpha[where]
-    else:
-        inputs = cell_inputs(
-            plate,
-            clean,
-            prediction.alpha,
-            prediction.doubted,
-            cells,
-            where,
-            found.evidence,
-            own,
-            prediction.features,
-            lambda colors: encoded_colors(colors, exposure, config, space),
-        )
-        light = network.model.light
-        assert light is not None
-        weighed = network.with_memory(lambda: judged(light, inputs, cells, network.device))
-        answer = np.maximum(weighed.alpha.clamp(0, 1).numpy(), found.evidence.least)
-        if doubt is not None:
-            doubt[where] = weighed.doubt.clamp(0, 1).numpy()
-        seen = seen.copy()
-        seen[where] = weighed.foreground.clamp(0, 1).numpy()[:, None]
-    believed, alpha = alpha[where], found.alpha
+    changed = _weighed(network, prediction, light, weighings) if weighings else _ruled(prediction, light)
+    where = light.where
+    answer, believed, covered = changed.alpha[where], prediction.alpha[where], halved(prediction.alpha)
     # A subject may have the colours of what is behind it: well within, the light may add but not take away.
-    covered = halved(prediction.alpha)
     within = _share_within(cells, covered)
     inner = np.flatnonzero(within)
     handed_over = at_cells(prediction.doubted, (where[0][inner], where[1][inner]))
     kept = within[inner, None] * np.minimum(2 - 2 * handed_over, 1)
     answer[inner] += kept * np.maximum(believed[inner] - answer[inner], 0)
-    alpha[where] = believed + _share_asked(cells, covered)[:, None] * (answer - believed)
+    changed.alpha[where] = believed + _share_asked(cells, covered)[:, None] * (answer - believed)
     if prediction.limit is not None:
-        np.minimum(alpha, prediction.limit, out=alpha)
-    return replace(prediction, alpha=alpha, encoded=seen, doubt=doubt)
+        np.minimum(changed.alpha, prediction.limit, out=changed.alpha)
+    return changed
+
+
+def _ruled(prediction: Prediction, light: EdgeLight) -> Prediction:
+    """Give what the light says by rules."""
+    found = light.unmixed(prediction.alpha, prediction.doubted)
+    doubt = None if prediction.doubt is None else doubt_of_light(prediction.doubt, found.deviation)
+    return replace(prediction, alpha=found.alpha, doubt=doubt)
+
+
+def _weighed(network: PlacedNetwork, prediction: Prediction, light: EdgeLight, times: int) -> Prediction:
+    """Give what the network makes of what the light says."""
+    model = network.model.light
+    assert model is not None
+
+    def judge(inputs: Tensor) -> Judged:
+        return network.with_memory(lambda: judged(model, inputs, light.cells, network.device))
+
+    alpha, error, color = light.weighed(prediction.alpha, prediction.doubted, judge, times)
+    encoded = prediction.encoded.copy()
+    encoded[light.where] = color[:, None]
+    doubt = None if prediction.doubt is None else prediction.doubt.copy()
+    if doubt is not None:
+        doubt[light.where] = error[light.where]
+    return replace(prediction, alpha=alpha, encoded=encoded, doubt=doubt)
 
 
 def _share_asked(cells: np.ndarray, covered: np.ndarray) -> np.ndarray:

@@ -7,15 +7,16 @@ what it said over a neighbourhood. This puts the one's answers together for the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from howard_nodes.network import Judged, LightRefiner, features_at, light_inputs
-from howard_nodes.solve import Evidence
+from howard_nodes.solve import TRUSTED, Evidence, Unmixed, unmix
 
-__all__ = ["at_cells", "cell_inputs", "judged", "pixels_of"]
+__all__ = ["EdgeLight", "at_cells", "judged", "pixels_of"]
 
 Array = np.ndarray
 
@@ -49,61 +50,123 @@ def at_cells(picture: Array, where: tuple[Array, Array]) -> Array:
     return pixels.index_select(0, flat).view(*where[0].shape, *picture.shape[2:]).numpy()
 
 
-def cell_inputs(
-    plate: Array,
-    clean: Array,
-    alpha: Array,
-    error: Array,
-    cells: Array,
-    where: tuple[Array, Array],
-    evidence: Evidence,
-    estimate: Array,
-    features: Array,
-    encoded: Callable[[Array], Array],
-) -> Tensor:
-    """Put together what a `LightRefiner` sees of a picture's cells.
+class EdgeLight:
+    """The light at edges of one frame, to be asked once or more.
 
     Parameters
     ----------
     plate, clean : ndarray
         H W 3, scene-linear.
-    alpha, error : ndarray
-        H W, 0 to 1: what went into the unmixing.
     cells : ndarray
         ceil(H/2) ceil(W/2), bool: N cells.
-    where : tuple of ndarray
-        Their pixels, from `pixels_of`.
-    evidence : Evidence
-        Of these.
-    estimate : ndarray
-        N 3, the network's straight foreground in its own encoding.
+    seen : ndarray
+        H W 3, the network's straight foreground in its own encoding.
     features : ndarray
         F h w, the coarse stage's.
-    encoded : callable
-        Takes colours, M 3 scene-linear, to the network's encoding.
+    encoded, decoded : callable
+        Take colours, M 3, from scene-linear to the network's encoding and back.
+    trusted : float
+        As for `howard_nodes.solve.unmix`.
 
-    Returns
-    -------
-    Tensor
-        N C float32, on the CPU.
+    Attributes
+    ----------
+    where : tuple of ndarray
+        The cells' pixels, from `pixels_of`.
     """
-    height, width = alpha.shape
-    rows, columns = (torch.from_numpy(axis) for axis in np.nonzero(cells))
 
-    def seen(picture: Array) -> Tensor:
-        return torch.from_numpy(encoded(at_cells(picture, where).reshape(-1, 3))).view(-1, 4, 3)
+    def __init__(
+        self,
+        plate: Array,
+        clean: Array,
+        cells: Array,
+        seen: Array,
+        features: Array,
+        *,
+        encoded: Callable[[Array], Array],
+        decoded: Callable[[Array], Array],
+        trusted: float = TRUSTED,
+    ) -> None:
+        self.plate, self.clean, self.cells, self.features = plate, clean, cells, features
+        self.encoded, self.trusted = encoded, trusted
+        self.where = pixels_of(cells, *plate.shape[:2])
+        self.own = at_cells(seen, self.where).mean(1)
+        self.estimate = decoded(self.own)
 
-    return light_inputs(
-        seen(plate),
-        seen(clean),
-        torch.from_numpy(at_cells(alpha, where)),
-        torch.from_numpy(at_cells(error, where)),
-        torch.from_numpy(evidence.pixels),
-        torch.from_numpy(encoded(np.ascontiguousarray(evidence.color))),
-        torch.from_numpy(estimate),
-        torch.from_numpy(evidence.texture),
-        features_at(torch.from_numpy(features)[None], rows, columns, height, width),
-    )
+    def unmixed(self, alpha: Array, error: Array, *, evidence: bool = False) -> Unmixed:
+        """Ask it, with `howard_nodes.solve.unmix`; a draft, which needs no evidence, is to be fast."""
+        return unmix(
+            self.plate,
+            self.clean,
+            alpha,
+            error,
+            self.cells,
+            self.estimate,
+            trusted=self.trusted,
+            look_first=evidence,
+            evidence=evidence,
+        )
+
+    def inputs(self, alpha: Array, error: Array, evidence: Evidence) -> Tensor:
+        """Put together what a `LightRefiner` sees: N C float32, on the CPU.
+
+        Parameters
+        ----------
+        alpha, error : ndarray
+            H W, 0 to 1: what went into the unmixing.
+        evidence : Evidence
+            What came out.
+        """
+        rows, columns = (torch.from_numpy(axis) for axis in np.nonzero(self.cells))
+        return light_inputs(
+            *self._seen,
+            torch.from_numpy(at_cells(alpha, self.where)),
+            torch.from_numpy(at_cells(error, self.where)),
+            torch.from_numpy(evidence.pixels),
+            torch.from_numpy(self.encoded(np.ascontiguousarray(evidence.color))),
+            torch.from_numpy(self.own),
+            torch.from_numpy(evidence.texture),
+            features_at(torch.from_numpy(self.features)[None], rows, columns, *alpha.shape),
+        )
+
+    def weighed(
+        self, alpha: Array, error: Array, judge: Callable[[Tensor], Judged], times: int
+    ) -> tuple[Array, Array, Array]:
+        """Ask it, and let the network weigh what it says.
+
+        Parameters
+        ----------
+        alpha, error : ndarray
+            H W, 0 to 1; they are left as they are.
+        judge : callable
+            The network: makes of `inputs` what it says of the cells.
+        times : int
+            1 or more. Each time but the first the light is asked anew, of what the network made of it: the
+            more of a subject is known, the better the colours at hand.
+
+        Returns
+        -------
+        tuple of ndarray
+            Alpha and the error to be expected of it, H W, as they were but in the cells; straight foreground
+            of the cells, N 3, encoded.
+        """
+        for _ in range(times):
+            evidence = self.unmixed(alpha, error, evidence=True).evidence
+            assert evidence is not None
+            said = judge(self.inputs(alpha, error, evidence))
+            alpha, error = alpha.copy(), error.copy()
+            # What explains the light is not up to anybody.
+            alpha[self.where] = np.maximum(said.alpha.clamp(0, 1).numpy(), evidence.least)
+            error[self.where] = said.doubt.clamp(0, 1).numpy()
+        return alpha, error, said.foreground.clamp(0, 1).numpy()
+
+    @cached_property
+    def _seen(self) -> tuple[Tensor, Tensor]:
+        """Plate and clean plate at the cells' pixels, encoded, N 4 3."""
+        plate, clean = (
+            torch.from_numpy(self.encoded(at_cells(picture, self.where).reshape(-1, 3))).view(-1, 4, 3)
+            for picture in (self.plate, self.clean)
+        )
+        return plate, clean
 
 
 @torch.inference_mode()
@@ -115,7 +178,7 @@ def judged(light: LightRefiner, inputs: Tensor, cells: Array, device: torch.devi
     light : LightRefiner
         On the device.
     inputs : Tensor
-        N C, from `cell_inputs`.
+        N C, from `EdgeLight`.
     cells : ndarray
         ceil(H/2) ceil(W/2), bool: N cells.
     device : torch.device

@@ -35,6 +35,21 @@ def test_the_light_gives_the_true_alpha_of_a_soft_edge(plain):
     assert found.deviation[plain.partial].mean() < 0.05
 
 
+def test_colours_that_change_towards_an_edge_are_found_where_nobody_was_sure() -> None:
+    y, x = np.mgrid[0:160, 0:160].astype(np.float32)
+    far = np.hypot(x - 80, y - 80)
+    alpha, outwards = np.clip((50 - far) / 4 + 0.5, 0, 1), np.clip(far / 54, 0, 1) ** 2
+    foreground = np.stack([0.9 - 0.7 * outwards, np.full_like(far, 0.2), 0.1 + 1.2 * outwards], -1)
+    clean = 0.2 + 0.1 * np.stack([np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 11)], -1)
+    plate = clean + alpha[..., None] * (foreground - clean)
+    unsure = np.abs(far - 50) < 20
+    shown = plate, clean, np.where(unsure, 0.5, alpha), np.where(unsure, 0.5, 0.001)
+    found = unmix(*(plane.astype(np.float32) for plane in shown))
+    wrong = np.abs(found.alpha - alpha)
+    assert wrong.max() < 0.4
+    assert wrong[(alpha > 0) & (alpha < 1)].mean() < 0.08
+
+
 @pytest.mark.parametrize("light", [5.0, 100.0, 1e4])
 def test_it_does_so_in_any_light(plain, light):
     clean = plain.clean * light

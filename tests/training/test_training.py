@@ -146,7 +146,8 @@ def test_the_light_stage_may_begin_with_more_channels(settings):
     assert found.quiet_error == begun.quiet_error
 
 
-def test_the_light_stage_learns(folders):
+@pytest.mark.parametrize("weighings", [1, 2])
+def test_the_light_stage_learns(folders, weighings):
     """On one sample, over and over."""
     pictures, people = folders
     source = SampleSource(
@@ -161,7 +162,9 @@ def test_the_light_stage_learns(folders):
     rng = np.random.default_rng(1)
     frozen = network.prepared()
     samples = [sample for number in range(20) for sample in source.takes(number, 1)]
-    batch = [edges for sample in samples for edges in edges_of(frozen, sample, 4, rng)][:4]
+    batch = [edges for sample in samples for edges in edges_of(frozen, sample, 4, rng, weighings=weighings)][
+        :4
+    ]
     assert batch
     optimizer = torch.optim.AdamW(network.light.parameters(), lr=2e-3)
     totals = []
