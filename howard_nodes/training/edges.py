@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 
 from howard_nodes.color.encoding import decode, encode_halves
 from howard_nodes.description import WORTH_REFINING
-from howard_nodes.engine.weighing import EdgeLight, at_cells, judged
+from howard_nodes.engine.weighing import EdgeLight, at_cells
 from howard_nodes.network import Coarse, MattingNetwork, calibrated, consensus, feathered, from_coarse
 from howard_nodes.samples.source import Sample, SampleSource
 from howard_nodes.solve import unmixing_cells
@@ -46,8 +46,6 @@ _STEPS, _BATCH, _REMEMBERED = 3, 24, 600
 # or a place is taken for one, nothing is to be learnt of edges.
 _LOST, _MOST_LOST = 0.7, 0.2
 _SEEN = 0.01
-# Share of windows in which the light is asked again, after one answer of the network.
-_AGAIN = 0.6
 
 
 @dataclass(frozen=True)
@@ -111,8 +109,7 @@ class EdgeDrawings(Dataset[list[Edges]]):
         if self.asked % _STEPS == 0:
             for i, sample in enumerate(self.source.takes(number, TAKES)):
                 factor = _FACTORS[(number + i) % len(_FACTORS)]
-                weighings = 2 if rng.random() < _AGAIN else 1
-                self.remembered += edges_of(self.network, sample, factor, rng, weighings=weighings)
+                self.remembered += edges_of(self.network, sample, factor, rng)
         self.asked += 1
         for _ in range(len(self.remembered) - _REMEMBERED):
             self.remembered.pop(int(rng.integers(len(self.remembered))))
@@ -121,9 +118,7 @@ class EdgeDrawings(Dataset[list[Edges]]):
 
 
 @torch.inference_mode()
-def edges_of(
-    network: MattingNetwork, sample: Sample, factor: int, rng: np.random.Generator, *, weighings: int = 1
-) -> list[Edges]:
+def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.random.Generator) -> list[Edges]:
     """Matte a sample as the engine would, up to where the light is weighed.
 
     Parameters
@@ -136,8 +131,6 @@ def edges_of(
         How much smaller the coarse stage's picture is; 0 for the consensus of 2, 4 and 8.
     rng : Generator
         Chooses among windows where there are many.
-    weighings : int
-        How often the light is weighed, the one to be learnt included.
 
     Returns
     -------
@@ -168,13 +161,6 @@ def edges_of(
         encoded=lambda colors: encode_halves(torch.from_numpy(colors)).numpy(),
         decoded=lambda colors: decode(torch.from_numpy(colors)).numpy(),
     )
-    lost = np.abs(alpha - sample.alpha[0]) > _LOST
-    if weighings > 1:
-        weigher = network.light
-        assert weigher is not None
-        alpha, error, _ = frame.weighed(
-            alpha, error, lambda given: judged(weigher, given, cells, torch.device("cpu")), weighings - 1
-        )
     found = frame.unmixed(alpha, error, evidence=True)
     assert found.evidence is not None
     inputs, where = frame.inputs(alpha, error, found.evidence), frame.where
@@ -186,7 +172,7 @@ def edges_of(
     number = np.full(cells.shape, -1)
     number[cells] = np.arange(len(inputs))
     found_windows = []
-    for part in _windows(cells, lost, found.alpha, sample.alpha[0], rng):
+    for part in _windows(cells, alpha, found.alpha, sample.alpha[0], rng):
         kept = torch.from_numpy(number[part][cells[part]])
         there = np.zeros((_WINDOW, _WINDOW), bool)
         there[: cells[part].shape[0], : cells[part].shape[1]] = cells[part]
@@ -201,10 +187,11 @@ def edges_of(
 
 
 def _windows(
-    cells: Array, lost: Array, unmixed: Array, truth: Array, rng: np.random.Generator
+    cells: Array, alpha: Array, unmixed: Array, truth: Array, rng: np.random.Generator
 ) -> list[tuple[slice, slice]]:
     """Choose windows of cells, on a grid that begins anywhere."""
     fine, wrong = np.abs(cv2.Laplacian(truth, cv2.CV_32F)), np.abs(unmixed - truth)
+    lost = np.abs(alpha - truth) > _LOST
     top, left = -rng.integers(0, _WINDOW // 2, 2)
     parts, scores = [], []
     for row in range(top, cells.shape[0], _WINDOW):

@@ -146,8 +146,7 @@ def test_the_light_stage_may_begin_with_more_channels(settings):
     assert found.quiet_error == begun.quiet_error
 
 
-@pytest.mark.parametrize("weighings", [1, 2])
-def test_the_light_stage_learns(folders, weighings):
+def test_the_light_stage_learns(folders):
     """On one sample, over and over."""
     pictures, people = folders
     source = SampleSource(
@@ -162,9 +161,7 @@ def test_the_light_stage_learns(folders, weighings):
     rng = np.random.default_rng(1)
     frozen = network.prepared()
     samples = [sample for number in range(20) for sample in source.takes(number, 1)]
-    batch = [edges for sample in samples for edges in edges_of(frozen, sample, 4, rng, weighings=weighings)][
-        :4
-    ]
+    batch = [edges for sample in samples for edges in edges_of(frozen, sample, 4, rng)][:4]
     assert batch
     optimizer = torch.optim.AdamW(network.light.parameters(), lr=2e-3)
     totals = []
