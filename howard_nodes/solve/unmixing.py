@@ -261,7 +261,7 @@ def _unmix_box(
     known = alpha
     if look_first:
         covered = _looked(before, behind, covered, wrong, cells)
-        # Noise is measured where both say that nobody is: alone, either takes less of it or strands too.
+        # Noise is measured where neither says that somebody is: strands are none.
         known = np.maximum(alpha, _at_pixels(np.where(cells, covered, 0), alpha))
     with ThreadPoolExecutor(1) as pool:
         noise = pool.submit(plate_noise, plate, clean, known)
@@ -310,14 +310,15 @@ def _unmix_box(
 def _looked(before: Array, behind: Array, covered: Array, wrong: Array, cells: Array) -> Array:
     """Ask the light about cells as if they were pixels: alpha by which noise is measured and colours chosen.
 
-    More is sure after that, nearer to an edge, and less of the place is taken for foreground.
+    More is sure after that, nearer to an edge. It may add but not take away: a subject may have the colours
+    of what is behind it.
     """
     if not _sure(halved(covered)).any():
         return covered
     larger = halved(cells.astype(np.float32)) > 0
     found = _unmixed(before, behind, covered, wrong, larger, look_first=False).alpha
     # What nobody asked about stays, though others in its larger cell were.
-    return np.where(cells, found, covered)
+    return np.where(cells, np.maximum(found, covered), covered)
 
 
 def _at_pixels(plane: Array, picture: Array) -> Array:

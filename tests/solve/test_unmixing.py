@@ -43,11 +43,11 @@ def test_colours_that_change_towards_an_edge_are_found_where_nobody_was_sure() -
     clean = 0.2 + 0.1 * np.stack([np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 11)], -1)
     plate = clean + alpha[..., None] * (foreground - clean)
     unsure = np.abs(far - 50) < 20
-    shown = plate, clean, np.where(unsure, 0.5, alpha), np.where(unsure, 0.5, 0.001)
+    shown = plate, clean, np.where(unsure, 0.3, alpha), np.where(unsure, 0.5, 0.001)
     found = unmix(*(plane.astype(np.float32) for plane in shown))
     wrong = np.abs(found.alpha - alpha)
-    assert wrong.max() < 0.4
-    assert wrong[(alpha > 0) & (alpha < 1)].mean() < 0.08
+    assert wrong.max() < 0.45
+    assert wrong[(alpha > 0) & (alpha < 1)].mean() < 0.1
 
 
 @pytest.mark.parametrize("light", [5.0, 100.0, 1e4])
