@@ -209,8 +209,8 @@ def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None
             refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
             alpha = refined.alpha[0, 0].cpu().numpy()
             error = from_coarse(coarse.error, height, width)[0, 0].cpu().numpy()
-            weighings = 0 if network.light is None else settings.weighings
-            cells = unmixing_cells(alpha, error, (before, behind) if weighings else None)
+            weigh = network.light is not None and settings.weighs_light
+            cells = unmixing_cells(alpha, error, (before, behind) if weigh else None)
             edges = EdgeLight(
                 before,
                 behind,
@@ -220,9 +220,9 @@ def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None
                 encoded=encoded,
                 decoded=lambda colors: decode(torch.from_numpy(colors)).numpy(),
             )
-            if network.light is not None and weighings:
+            if network.light is not None and weigh:
                 judge = partial(judged, network.light, cells=cells, device=device)
-                edges.weighed(alpha, error, judge, weighings)
+                edges.weighed(alpha, error, judge)
             else:
                 edges.unmixed(alpha, error)
             return 4 * int(cells.sum())

@@ -12,7 +12,7 @@ import torch
 
 from howard_nodes.color import ColorConfig
 from howard_nodes.color.encoding import encode
-from howard_nodes.description import FitSettings
+from howard_nodes.description import FitSettings, MatteSettings
 from howard_nodes.engine.engine import Engine
 from howard_nodes.evaluation.metrics import mad
 from howard_nodes.evaluation.rivals import difference_key
@@ -74,6 +74,13 @@ def test_the_demo_is_matted_far_better_than_by_a_difference_key(result, demo):
     ours = mad(result.alpha, demo["truth"])
     assert ours < 12
     assert ours * 3 < min(keys)
+
+
+def test_high_quality_is_no_worse(config, demo, result):
+    engine = Engine(load_weights(fused=False), config, MatteSettings(quality="high"))
+    high = engine.evaluate(demo["plate"], demo["clean"], _SPACE)
+    assert mad(high.alpha, demo["truth"]) < 1.05 * mad(result.alpha, demo["truth"])
+    assert (high.alpha[demo["truth"] == 1] < 0.5).mean() < 1e-3
 
 
 def test_the_refiner_helps(result, demo):

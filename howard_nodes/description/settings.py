@@ -39,21 +39,19 @@ class _Quality(NamedTuple):
     """What a quality chooses.
 
     The coarse stage's scale is halved from `first` on, until the longer side is at most `longest`; it looks
-    at `looks` scales, each half of the one before; `refined` times the usual pixels are refined; a network
-    weighs what the light says at edges `weighings` times.
+    at `looks` scales, each half of the one before; `refined` times the usual pixels are refined.
     """
 
     first: float
     longest: int
     looks: int
     refined: float
-    weighings: int
 
 
 _QUALITIES = {
-    "draft": _Quality(0.5, 325, 1, 0.5, 0),
-    "standard": _Quality(0.5, 650, 1, 1.0, 1),
-    "high": _Quality(1.0, 1300, 3, 4.0, 2),
+    "draft": _Quality(0.5, 325, 1, 0.5),
+    "standard": _Quality(0.5, 650, 1, 1.0),
+    "high": _Quality(1.0, 1300, 3, 4.0),
 }
 
 
@@ -114,7 +112,7 @@ class MatteSettings:
             "high": (
                 "High",
                 "Consensus of three scales, up to twice standard's resolution; four times the refined "
-                "pixels; edges are asked twice. Slow.",
+                "pixels. Slow.",
             ),
         },
     )
@@ -217,9 +215,9 @@ class MatteSettings:
         check_fields(self)
 
     @property
-    def weighings(self) -> int:
-        """How often a network weighs what the light says at edges, where the weights have one."""
-        return _QUALITIES[self.quality].weighings
+    def weighs_light(self) -> bool:
+        """Whether a network weighs what the light says at edges, where the weights have one."""
+        return self.quality != "draft"
 
     def scales_for(self, height: int, width: int) -> tuple[float, ...]:
         """Resolutions at which the coarse stage looks at a picture of this size, finest first, 0 to 1."""

@@ -32,7 +32,7 @@ def unmixed(
     space: str,
     valid: np.ndarray | None,
     *,
-    weighings: int,
+    weigh: bool,
 ) -> Prediction:
     """Unmix a prediction.
 
@@ -46,15 +46,15 @@ def unmixed(
         It is left as it is.
     plate, clean, space, valid
         As for `Engine.evaluate`.
-    weighings : int
-        How often the network weighs what the light says; at 0 rules do.
+    weigh : bool
+        Let the network weigh what the light says.
 
     Returns
     -------
     Prediction
         With another alpha and doubt; where the network weighs the light, another foreground too.
     """
-    cells = unmixing_cells(prediction.alpha, prediction.doubted, (plate, clean) if weighings else None)
+    cells = unmixing_cells(prediction.alpha, prediction.doubted, (plate, clean) if weigh else None)
     if valid is not None:
         cells &= halved(valid) >= 1
     if not cells.any():
@@ -70,7 +70,7 @@ def unmixed(
         decoded=lambda colors: light_of(colors, exposure, config, space),
         trusted=TRUSTED / 2.0**exposure,
     )
-    changed = _weighed(network, prediction, light, weighings) if weighings else _ruled(prediction, light)
+    changed = _weighed(network, prediction, light) if weigh else _ruled(prediction, light)
     where = light.where
     answer, believed, covered = changed.alpha[where], prediction.alpha[where], halved(prediction.alpha)
     # A subject may have the colours of what is behind it: well within, the light may add but not take away.
@@ -92,7 +92,7 @@ def _ruled(prediction: Prediction, light: EdgeLight) -> Prediction:
     return replace(prediction, alpha=found.alpha, doubt=doubt)
 
 
-def _weighed(network: PlacedNetwork, prediction: Prediction, light: EdgeLight, times: int) -> Prediction:
+def _weighed(network: PlacedNetwork, prediction: Prediction, light: EdgeLight) -> Prediction:
     """Give what the network makes of what the light says."""
     model = network.model.light
     assert model is not None
@@ -100,7 +100,7 @@ def _weighed(network: PlacedNetwork, prediction: Prediction, light: EdgeLight, t
     def judge(inputs: Tensor) -> Judged:
         return network.with_memory(lambda: judged(model, inputs, light.cells, network.device))
 
-    alpha, error, color = light.weighed(prediction.alpha, prediction.doubted, judge, times)
+    alpha, error, color = light.weighed(prediction.alpha, prediction.doubted, judge)
     encoded = prediction.encoded.copy()
     encoded[light.where] = color[:, None]
     doubt = None if prediction.doubt is None else prediction.doubt.copy()

@@ -277,8 +277,8 @@ class Engine:
         Prediction
             With another alpha and doubt; where the network weighs the light, another foreground too.
         """
-        weighings = 0 if self.network.model.light is None else self.settings.weighings
-        return unmixed(self.network, self.config, prediction, plate, clean, space, valid, weighings=weighings)
+        weigh = self.network.model.light is not None and self.settings.weighs_light
+        return unmixed(self.network, self.config, prediction, plate, clean, space, valid, weigh=weigh)
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.

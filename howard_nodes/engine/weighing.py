@@ -51,7 +51,7 @@ def at_cells(picture: Array, where: tuple[Array, Array]) -> Array:
 
 
 class EdgeLight:
-    """The light at edges of one frame, to be asked once or more.
+    """The light at edges of one frame.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class EdgeLight:
         )
 
     def weighed(
-        self, alpha: Array, error: Array, judge: Callable[[Tensor], Judged], times: int
+        self, alpha: Array, error: Array, judge: Callable[[Tensor], Judged]
     ) -> tuple[Array, Array, Array]:
         """Ask it, and let the network weigh what it says.
 
@@ -139,9 +139,6 @@ class EdgeLight:
             H W, 0 to 1; they are left as they are.
         judge : callable
             The network: makes of `inputs` what it says of the cells.
-        times : int
-            1 or more. Each time but the first the light is asked anew, of what the network made of it: the
-            more of a subject is known, the better the colours at hand.
 
         Returns
         -------
@@ -149,14 +146,13 @@ class EdgeLight:
             Alpha and the error to be expected of it, H W, as they were but in the cells; straight foreground
             of the cells, N 3, encoded.
         """
-        for _ in range(times):
-            evidence = self.unmixed(alpha, error, evidence=True).evidence
-            assert evidence is not None
-            said = judge(self.inputs(alpha, error, evidence))
-            alpha, error = alpha.copy(), error.copy()
-            # What explains the light is not up to anybody.
-            alpha[self.where] = np.maximum(said.alpha.clamp(0, 1).numpy(), evidence.least)
-            error[self.where] = said.doubt.clamp(0, 1).numpy()
+        evidence = self.unmixed(alpha, error, evidence=True).evidence
+        assert evidence is not None
+        said = judge(self.inputs(alpha, error, evidence))
+        alpha, error = alpha.copy(), error.copy()
+        # What explains the light is not up to anybody.
+        alpha[self.where] = np.maximum(said.alpha.clamp(0, 1).numpy(), evidence.least)
+        error[self.where] = said.doubt.clamp(0, 1).numpy()
         return alpha, error, said.foreground.clamp(0, 1).numpy()
 
     @cached_property

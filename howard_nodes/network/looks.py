@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -98,8 +98,9 @@ def consensus(looks: Sequence[Coarse]) -> Coarse:
     Returns
     -------
     Coarse
-        At the finest's size, with its features and foreground: the median of alphas; as error 0.7 times the
-        sum of the mean error and the standard deviation of the alphas.
+        At the finest's size: the median of alphas, with foreground and features of the scale that says it:
+        others' would tell the refiner of what most do not see. As error 0.7 times the sum of the mean error
+        and the standard deviation of the alphas.
     """
     finest = looks[0]
     if len(looks) == 1:
@@ -112,7 +113,20 @@ def consensus(looks: Sequence[Coarse]) -> Coarse:
     alphas = torch.cat([enlarged(look.alpha) for look in looks], 1)
     errors = torch.cat([enlarged(look.error) for look in looks], 1)
     error = AGREED * (errors.mean(1, keepdim=True) + alphas.std(1, unbiased=False, keepdim=True))
-    return replace(finest, alpha=alphas.median(1, keepdim=True).values, error=error.clamp(0, 1))
+    middle = alphas.median(1, keepdim=True).values
+    # The finest where several say the same.
+    whose = (alphas - middle).abs().argmin(1, keepdim=True)
+
+    def said(maps: Sequence[Tensor]) -> Tensor:
+        every = torch.stack([enlarged(x) for x in maps], 1)
+        return every.gather(1, whose[:, :, None].expand(-1, -1, every.shape[2], -1, -1))[:, 0]
+
+    return Coarse(
+        middle,
+        said([look.foreground_residual for look in looks]),
+        error.clamp(0, 1),
+        said([look.features for look in looks]),
+    )
 
 
 def feathered(refined: Refined, coarse: Tensor) -> Tensor:

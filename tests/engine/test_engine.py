@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from howard_nodes.color import ColorConfig
 from howard_nodes.description import ComputeSettings, MatteSettings
 from howard_nodes.engine.engine import Engine
 from howard_nodes.engine.runtime import Warm
-from howard_nodes.engine.weighing import EdgeLight, judged
 from howard_nodes.errors import InputError
 from howard_nodes.network import LightRefiner, load_weights
 
@@ -176,28 +174,6 @@ def test_unmixing_is_what_the_light_says_of_the_refined_alpha(shipped):
     )
     for layer in ("coarse", "error", "region"):
         np.testing.assert_array_equal(getattr(results["auto"], layer), getattr(results["off"], layer))
-
-
-def test_what_is_weighed_twice_is_asked_again_of_what_was_made_of_it():
-    plate, alpha = disc_over_gradient(0, 120, 160)
-    clean, cells = gradient(120, 160), np.zeros((60, 80), bool)
-    cells[10:50, 20:60] = True
-    torch.manual_seed(1)
-    network = LightRefiner(4, (8, 8, 8))
-    torch.nn.init.normal_(network.out.weight, std=0.02)
-    seen, features = np.full_like(plate, 0.5), np.zeros((4, 30, 40), np.float32)
-    light = EdgeLight(plate, clean, cells, seen, features, encoded=np.sqrt, decoded=np.square)
-
-    def weighed(alpha, error, times):
-        judge = partial(judged, network, cells=cells, device=torch.device("cpu"))
-        return light.weighed(alpha, error, judge, times)
-
-    believed, doubted = np.full_like(alpha, 0.5), np.full_like(alpha, 0.5)
-    once, doubt, _ = weighed(believed, doubted, 1)
-    for found, expected in zip(weighed(believed, doubted, 2), weighed(once, doubt, 1), strict=True):
-        np.testing.assert_array_equal(found, expected)
-    assert (believed == 0.5).all()
-    assert (once[~light.cells.repeat(2, 0).repeat(2, 1)] == 0.5).all()
 
 
 def test_a_coarse_matte_painted_against_the_network_is_not_undone_by_the_light(shipped):

@@ -253,7 +253,7 @@ def look(alpha: float, error: float, size: int) -> Coarse:
     maps = (
         torch.full((1, channels, size, size), value) for channels, value in ((1, alpha), (3, 0.1), (1, error))
     )
-    return Coarse(*maps, torch.zeros(1, 16, size, size))
+    return Coarse(*maps, torch.full((1, 16, size, size), alpha))
 
 
 def test_a_consensus_is_what_most_scales_say_and_doubts_where_they_differ() -> None:
@@ -262,7 +262,8 @@ def test_a_consensus_is_what_most_scales_say_and_doubts_where_they_differ() -> N
     torch.testing.assert_close(found.alpha, torch.full((1, 1, 8, 8), 0.8))
     spread = float(torch.tensor([0.9, 0.8, 0.2]).std(unbiased=False))
     torch.testing.assert_close(found.error, torch.full((1, 1, 8, 8), 0.7 * (0.1 + spread)))
-    assert found.features is finest.features
+    # Of the scale that says it: the finest's tell the refiner of what it alone sees.
+    torch.testing.assert_close(found.features, torch.full((1, 16, 8, 8), 0.8))
     alike = consensus([look(0.9, 0.1, 8)] * 3)
     assert float(alike.error.max()) < 0.1
     assert consensus([finest]) is finest
