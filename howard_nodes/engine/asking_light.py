@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -70,43 +71,38 @@ def unmixed(
         decoded=lambda colors: light_of(colors, exposure, config, space),
         trusted=TRUSTED / 2.0**exposure,
     )
-    changed = _weighed(network, prediction, light) if weigh else _ruled(prediction, light)
-    where = light.where
-    answer, believed, covered = changed.alpha[where], prediction.alpha[where], halved(prediction.alpha)
+    where, believed, covered = light.where, prediction.alpha[light.where], halved(prediction.alpha)
+    doubt, seen = prediction.doubt, prediction.encoded
+    if weigh:
+        answer, expected, color = light.weighed(
+            prediction.alpha, prediction.doubted, partial(_judged, network, cells)
+        )
+        seen = seen.copy()
+        seen[where] = color[:, None]
+        if doubt is not None:
+            doubt = doubt.copy()
+            doubt[where] = expected
+    else:
+        found = light.unmixed(prediction.alpha, prediction.doubted)
+        answer = found.alpha[where]
+        doubt = None if doubt is None else doubt_of_light(doubt, found.deviation)
     # A subject may have the colours of what is behind it: well within, the light may add but not take away.
     within = _share_within(cells, covered)
     inner = np.flatnonzero(within)
     handed_over = at_cells(prediction.doubted, (where[0][inner], where[1][inner]))
     kept = within[inner, None] * np.minimum(2 - 2 * handed_over, 1)
     answer[inner] += kept * np.maximum(believed[inner] - answer[inner], 0)
-    changed.alpha[where] = believed + _share_asked(cells, covered)[:, None] * (answer - believed)
+    alpha = prediction.alpha.copy()
+    alpha[where] = believed + _share_asked(cells, covered)[:, None] * (answer - believed)
     if prediction.limit is not None:
-        np.minimum(changed.alpha, prediction.limit, out=changed.alpha)
-    return changed
+        np.minimum(alpha, prediction.limit, out=alpha)
+    return replace(prediction, alpha=alpha, encoded=seen, doubt=doubt)
 
 
-def _ruled(prediction: Prediction, light: EdgeLight) -> Prediction:
-    """Give what the light says by rules."""
-    found = light.unmixed(prediction.alpha, prediction.doubted)
-    doubt = None if prediction.doubt is None else doubt_of_light(prediction.doubt, found.deviation)
-    return replace(prediction, alpha=found.alpha, doubt=doubt)
-
-
-def _weighed(network: PlacedNetwork, prediction: Prediction, light: EdgeLight) -> Prediction:
-    """Give what the network makes of what the light says."""
-    model = network.model.light
-    assert model is not None
-
-    def judge(inputs: Tensor) -> Judged:
-        return network.with_memory(lambda: judged(model, inputs, light.cells, network.device))
-
-    alpha, error, color = light.weighed(prediction.alpha, prediction.doubted, judge)
-    encoded = prediction.encoded.copy()
-    encoded[light.where] = color[:, None]
-    doubt = None if prediction.doubt is None else prediction.doubt.copy()
-    if doubt is not None:
-        doubt[light.where] = error[light.where]
-    return replace(prediction, alpha=alpha, encoded=encoded, doubt=doubt)
+def _judged(network: PlacedNetwork, cells: np.ndarray, inputs: Tensor) -> Judged:
+    light = network.model.light
+    assert light is not None
+    return network.with_memory(lambda: judged(light, inputs, cells, network.device))
 
 
 def _share_asked(cells: np.ndarray, covered: np.ndarray) -> np.ndarray:

@@ -136,24 +136,22 @@ class EdgeLight:
         Parameters
         ----------
         alpha, error : ndarray
-            H W, 0 to 1; they are left as they are.
+            H W, 0 to 1.
         judge : callable
             The network: makes of `inputs` what it says of the cells.
 
         Returns
         -------
         tuple of ndarray
-            Alpha and the error to be expected of it, H W, as they were but in the cells; straight foreground
-            of the cells, N 3, encoded.
+            Of the cells: alpha and the error to be expected of it, N 4 each, and straight foreground, N 3,
+            encoded.
         """
         evidence = self.unmixed(alpha, error, evidence=True).evidence
         assert evidence is not None
         said = judge(self.inputs(alpha, error, evidence))
-        alpha, error = alpha.copy(), error.copy()
+        alpha, doubt, color = (value.clamp(0, 1).numpy() for value in vars(said).values())
         # What explains the light is not up to anybody.
-        alpha[self.where] = np.maximum(said.alpha.clamp(0, 1).numpy(), evidence.least)
-        error[self.where] = said.doubt.clamp(0, 1).numpy()
-        return alpha, error, said.foreground.clamp(0, 1).numpy()
+        return np.maximum(alpha, evidence.least), doubt, color
 
     @cached_property
     def _seen(self) -> tuple[Tensor, Tensor]:

@@ -262,7 +262,8 @@ def _unmix_box(
     if look_first:
         covered = _looked(before, behind, covered, wrong, cells)
         # Noise is measured where neither says that somebody is: strands are none.
-        known = np.maximum(alpha, _at_pixels(np.where(cells, covered, 0), alpha))
+        known = _at_pixels(np.where(cells, covered, 0), alpha)
+        np.maximum(known, alpha, out=known)
     with ThreadPoolExecutor(1) as pool:
         noise = pool.submit(plate_noise, plate, clean, known)
         sure = pool.submit(_sampled, before, covered, rows, columns)
