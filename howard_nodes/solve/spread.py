@@ -164,8 +164,11 @@ def push_pull(total: Array, weight: Array, coarser: float) -> Array:
     return values
 
 
-def plate_noise(plate: Array, clean: Array, alpha: Array) -> Array:
-    """Squared difference of the plates in the background nearby, H ceil(W/16), of every fourth row."""
+def plate_noise(plate: Array, clean: Array, alpha: Array, cells: Array | None = None) -> Array:
+    """Squared difference of the plates in the background nearby, H ceil(W/16), of every fourth row.
+
+    Background is where alpha says so and, if given, `cells` does too: alpha of 2x2 pixels each.
+    """
     height, width = alpha.shape
     size = (-(-height // STRIP), -(-width // STRIP))
     noise = np.zeros(size, np.float32)
@@ -174,6 +177,9 @@ def plate_noise(plate: Array, clean: Array, alpha: Array) -> Array:
     def measure(rows: slice, own: list[Array]) -> None:
         some = slice(rows.start, rows.stop, 4)
         background = (alpha[some] <= _BACKGROUND).astype(np.float32)
+        if cells is not None:
+            behind = cells[rows.start // 2 : -(-rows.stop // 2) : 2] <= _BACKGROUND
+            background *= behind.repeat(2, axis=1)[:, :width]
         if not background.any():
             return
         difference = np.subtract(plate[some], clean[some], out=buffer(own[0], (*background.shape, 3)))

@@ -258,14 +258,13 @@ def _unmix_box(
     height, width = alpha.shape
     rows, columns = (axis.astype(np.int32) for axis in np.nonzero(cells))
     before, behind, covered, wrong = (halved(plane) for plane in (plate, clean, alpha, error))
-    known = alpha
+    shown = None
     if look_first:
         covered = _looked(before, behind, covered, wrong, cells)
         # Noise is measured where neither says that somebody is: strands are none.
-        known = _at_pixels(np.where(cells, covered, 0), alpha)
-        np.maximum(known, alpha, out=known)
+        shown = np.where(cells, covered, 0)
     with ThreadPoolExecutor(1) as pool:
-        noise = pool.submit(plate_noise, plate, clean, known)
+        noise = pool.submit(plate_noise, plate, clean, alpha, shown)
         sure = pool.submit(_sampled, before, covered, rows, columns)
         # What is in doubt spreads little: a matte too solid would lend background to the foreground.
         kept = covered * np.clip(1 - _DISTRUST * wrong, 0.01, 1.0)
@@ -320,13 +319,6 @@ def _looked(before: Array, behind: Array, covered: Array, wrong: Array, cells: A
     found = _unmixed(before, behind, covered, wrong, larger, look_first=False).alpha
     # What nobody asked about stays, though others in its larger cell were.
     return np.where(cells, np.maximum(found, covered), covered)
-
-
-def _at_pixels(plane: Array, picture: Array) -> Array:
-    """Give a plane of cells, h w, to the pixels of a picture, H W."""
-    size = 2 * plane.shape[1], 2 * plane.shape[0]
-    pixels = cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST).reshape(size[::-1])
-    return np.asarray(pixels[: picture.shape[0], : picture.shape[1]])
 
 
 def halved(plane: Array) -> Array:
