@@ -153,23 +153,32 @@ class InferenceModel(nn.Module):
         scale = self.find_scale(height, width)
         raw = self.look(encoded, scale, numbers)
         coarse_alpha, error = torch.clamp(raw[:, 0:1], 0.0, 1.0), self.calibrated(raw[:, 4:5])
+        seen = torch.cat([torch.relu(raw[:, 5:]), raw[:, 1:4]], 1)
         looks = self.looks[min(max(self.quality, 0), len(self.looks) - 1)]
         if looks > 1:
             size = [raw.shape[2], raw.shape[3]]
-            alphas, errors = [coarse_alpha], [error]
+            alphas, errors, every = [coarse_alpha], [error], [seen]
             for i in range(1, looks):
                 other = self.look(encoded, scale / 2.0**i, numbers)
-                other = torch.cat([torch.clamp(other[:, 0:1], 0.0, 1.0), self.calibrated(other[:, 4:5])], 1)
+                maps = [torch.clamp(other[:, 0:1], 0.0, 1.0), self.calibrated(other[:, 4:5])]
+                other = torch.cat([maps[0], maps[1], torch.relu(other[:, 5:]), other[:, 1:4]], 1)
                 other = _nn.upsample_bilinear2d(other, size, False)
                 alphas.append(other[:, 0:1])
                 errors.append(other[:, 1:2])
+                every.append(other[:, 2:])
             alphas_seen = torch.cat(alphas, 1)
             coarse_alpha = torch.sort(alphas_seen, 1)[0][:, looks // 2 : looks // 2 + 1]
+            nearest = torch.abs(alphas[0] - coarse_alpha)
+            for i in range(1, looks):
+                off = torch.abs(alphas[i] - coarse_alpha)
+                seen = torch.where(off < nearest, every[i], seen)
+                nearest = torch.min(off, nearest)
             away = alphas_seen - torch.mean(alphas_seen, [1], True)
             spread = torch.pow(torch.mean(away * away, [1], True), 0.5)
             error = torch.mean(torch.cat(errors, 1), [1], True) * self.kept + spread * self.kept
             error = torch.clamp(error, 0.0, 1.0)
-        seen = torch.cat([torch.relu(raw[:, 5:]), coarse_alpha, raw[:, 1:4]], 1)
+        features = seen.shape[1] - 3
+        seen = torch.cat([seen[:, :features], coarse_alpha, seen[:, features:]], 1)
         pixels = self.find_pixels(height, width)
         if self.sample_pixels_automatic:
             worth = float(torch.mean((error > self.worth).to(torch.float32)).item())
