@@ -34,7 +34,7 @@ __all__ = [
 
 SCALE = 2.0
 """Pixels of the place for one of the frame."""
-_KEPT = 64
+_KEPT = 64  # drawn frames that a take remembers
 
 Path = Callable[[float], tuple[float, float]]
 

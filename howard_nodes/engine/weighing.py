@@ -7,7 +7,6 @@ what it said over a neighbourhood. This puts the one's answers together for the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -117,8 +116,13 @@ class EdgeLight:
             What came out.
         """
         rows, columns = (torch.from_numpy(axis) for axis in np.nonzero(self.cells))
+
+        def seen(picture: Array) -> Tensor:
+            return torch.from_numpy(self.encoded(at_cells(picture, self.where).reshape(-1, 3))).view(-1, 4, 3)
+
         return light_inputs(
-            *self._seen,
+            seen(self.plate),
+            seen(self.clean),
             torch.from_numpy(at_cells(alpha, self.where)),
             torch.from_numpy(at_cells(error, self.where)),
             torch.from_numpy(evidence.pixels),
@@ -152,15 +156,6 @@ class EdgeLight:
         alpha, doubt, color = (value.clamp(0, 1).numpy() for value in vars(said).values())
         # What explains the light is not up to anybody.
         return np.maximum(alpha, evidence.least), doubt, color
-
-    @cached_property
-    def _seen(self) -> tuple[Tensor, Tensor]:
-        """Plate and clean plate at the cells' pixels, encoded, N 4 3."""
-        plate, clean = (
-            torch.from_numpy(self.encoded(at_cells(picture, self.where).reshape(-1, 3))).view(-1, 4, 3)
-            for picture in (self.plate, self.clean)
-        )
-        return plate, clean
 
 
 @torch.inference_mode()

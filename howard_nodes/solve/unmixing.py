@@ -187,8 +187,19 @@ def unmix(
         if array.shape != shape:
             raise InputError(f"the {name} has shape {array.shape}, but the alpha needs {shape}")
     cells = unmixing_cells(alpha, error) if cells is None else cells
-    pictures = plate, clean, alpha, error, cells
-    return _unmixed(*pictures, estimate, trusted, look_first=look_first, evidence=evidence)
+    told = None
+    if evidence:
+        shapes = (4, 8), (3,), (), (4,)
+        told = Evidence(*(np.zeros((int(cells.sum()), *shape), np.float32) for shape in shapes))
+    result = Unmixed(np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32), told)
+    if not cells.any():
+        return result
+    box = _box(cells)
+    part = tuple(slice(2 * side.start, 2 * side.stop) for side in box)
+    inner = Unmixed(result.alpha[part], result.deviation[part], result.evidence)
+    inside = plate[part], clean[part], alpha[part], error[part], cells[box]
+    _unmix_box(inner, *inside, estimate, trusted, look_first=look_first)
+    return result
 
 
 def _strands(plate: Array, clean: Array, alpha: Array, covered: Array, box: tuple[slice, slice]) -> Array:
@@ -212,34 +223,6 @@ def _box(cells: Array, reach: int = int(_FARTHEST)) -> tuple[slice, slice]:
         first = max(0, int(there[0]) - reach) & ~(2 * STRIP - 1)
         found.append(slice(first, int(there[-1]) + 1 + reach))
     return found[0], found[1]
-
-
-def _unmixed(
-    plate: Array,
-    clean: Array,
-    alpha: Array,
-    error: Array,
-    cells: Array,
-    estimate: Array | None = None,
-    trusted: float = TRUSTED,
-    *,
-    look_first: bool,
-    evidence: bool = False,
-) -> Unmixed:
-    """Unmix, as `unmix` does, once the pictures are known to fit together."""
-    told = None
-    if evidence:
-        shapes = (4, 8), (3,), (), (4,)
-        told = Evidence(*(np.zeros((int(cells.sum()), *shape), np.float32) for shape in shapes))
-    result = Unmixed(np.array(alpha, np.float32), np.zeros(alpha.shape, np.float32), told)
-    if not cells.any():
-        return result
-    box = _box(cells)
-    part = tuple(slice(2 * side.start, 2 * side.stop) for side in box)
-    inner = Unmixed(result.alpha[part], result.deviation[part], result.evidence)
-    pictures = plate[part], clean[part], alpha[part], error[part], cells[box]
-    _unmix_box(inner, *pictures, estimate, trusted, look_first=look_first)
-    return result
 
 
 def _unmix_box(
@@ -316,7 +299,7 @@ def _looked(before: Array, behind: Array, covered: Array, wrong: Array, cells: A
     if not _sure(halved(covered)).any():
         return covered
     larger = halved(cells.astype(np.float32)) > 0
-    found = _unmixed(before, behind, covered, wrong, larger, look_first=False).alpha
+    found = unmix(before, behind, covered, wrong, larger, look_first=False).alpha
     # What nobody asked about stays, though others in its larger cell were.
     return np.where(cells, np.maximum(found, covered), covered)
 

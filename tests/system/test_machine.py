@@ -55,7 +55,9 @@ print(taken(), taken())
 def test_memory_of_the_last_frame_serves_the_next_one():
     said = subprocess.run([sys.executable, "-c", _AGAIN], check=True, stdout=subprocess.PIPE, text=True)
     first, again = map(int, said.stdout.split())
-    assert again < first / 10  # pages that the system cleared
+    # Pages that the system cleared: of what size is up to it.
+    assert again < first / 10
+    assert again < 100
 
 
 def _resident() -> int:
