@@ -30,6 +30,7 @@ _DOUBTED = 0.2  # error from which a pixel is unmixed wherever it is
 _PARTIAL = 0.01  # alpha this far from 0 and 1 counts as partial coverage
 _BESIDE = 2  # cells beside partial coverage that are unmixed too
 _STRAY, _STRAND = 20, 1.5  # cells from the subject that a strand may be, and how much more than noise it is
+_GAP = 5  # cells to the next of it, unless it is more than a clean plate a little out of place could tell too
 _SURE = 0.97  # mean alpha from which a cell shows the foreground alone
 _AROUND = 8  # candidates around the nearest sure foreground
 _NEAREST, _FARTHEST = 5.0, 44.0  # pixels between that and them
@@ -108,7 +109,7 @@ def unmixing_cells(alpha: Array, error: Array, strands: tuple[Array, Array] | No
     cells = near.reshape(covered.shape) | (wrong > _DOUBTED)
     if strands is not None and (covered > _PARTIAL).any():
         box = _box(covered > _PARTIAL, _STRAY)
-        cells[box] |= _strands(*strands, alpha, covered, box)
+        cells[box] |= _strands(*strands, alpha, covered[box] <= _PARTIAL, cells[box], box)
     free = error > 0
     if not free.all():
         odd = [(0, length % 2) for length in free.shape]
@@ -202,15 +203,25 @@ def unmix(
     return result
 
 
-def _strands(plate: Array, clean: Array, alpha: Array, covered: Array, box: tuple[slice, slice]) -> Array:
-    """Find cells of a box beside the subject in which the plates differ by more than noise."""
+def _strands(
+    plate: Array, clean: Array, alpha: Array, empty: Array, asked: Array, box: tuple[slice, slice]
+) -> Array:
+    """Find cells of a box in which the plates differ by more than noise, near those that are asked about anyway.
+
+    Farther off that may be what moved a little in the place: a lamp, a leaf. So a strand begins where they
+    differ by more than what is next to each other in the clean plate does.
+    """
     part = tuple(slice(2 * side.start, 2 * side.stop) for side in box)
-    plate, clean, alpha, empty = plate[part], clean[part], alpha[part], covered[box] <= _PARTIAL
     around = cv2.distanceTransform(empty.astype(np.uint8), cv2.DIST_L2, 3) <= _STRAY
-    apart = cv2.subtract(halved(plate), halved(clean))
+    behind = halved(clean[part])
+    apart = cv2.subtract(halved(plate[part]), behind)
     off = squared(apart, apart)
-    noise = plate_noise(plate, clean, alpha)[::2]
-    return np.asarray(around & empty & (off > _STRAND * enlarged(noise, empty.shape[1])))
+    off -= _STRAND * enlarged(plate_noise(plate[part], clean[part], alpha[part])[::2], off.shape[1])
+    strands = around & empty & (off > 0)
+    contrast = cv2.morphologyEx(behind, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).reshape(behind.shape)
+    begun = asked | strands & (off > squared(contrast, contrast))
+    near = cv2.dilate(begun.astype(np.uint8), np.ones((2 * _GAP + 1,) * 2, np.uint8))
+    return np.asarray(strands & (near.reshape(begun.shape) > 0))
 
 
 def _box(cells: Array, reach: int = int(_FARTHEST)) -> tuple[slice, slice]:
