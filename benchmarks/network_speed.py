@@ -47,7 +47,7 @@ from howard_nodes.description import MatteSettings
 from howard_nodes.engine.weighing import EdgeLight, judged
 from howard_nodes.errors import HowardError
 from howard_nodes.frames import read_frame
-from howard_nodes.network import MattingNetwork, consensus, from_coarse, load_weights
+from howard_nodes.network import Coarse, MattingNetwork, from_coarse, load_weights
 from howard_nodes.sheets.demo import shot_folder
 from howard_nodes.solve import unmixing_cells
 from howard_nodes.system.machine import keep_memory
@@ -204,8 +204,10 @@ def qualities(size: str, args: argparse.Namespace, device: torch.device) -> None
         scales, pixels = settings.scales_for(height, width), settings.pixels_for(height, width)
 
         def run() -> int:
-            looks = [network.coarse(plate, clean, backbone_scale=scale) for scale in scales]
-            coarse = consensus(looks)
+            looks = network.looks(plate, clean, scales, settings.mirrored)
+            return sum(matted(look) for look in looks)
+
+        def matted(coarse: Coarse) -> int:
             refined = network.refine(plate, clean, coarse, sample_pixels=pixels)
             alpha = refined.alpha[0, 0].cpu().numpy()
             error = from_coarse(coarse.error, height, width)[0, 0].cpu().numpy()

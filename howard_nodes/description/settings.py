@@ -39,19 +39,21 @@ class _Quality(NamedTuple):
     """What a quality chooses.
 
     The coarse stage's scale is halved from `first` on, until the longer side is at most `longest`; it looks
-    at `looks` scales, each half of the one before; `refined` times the usual pixels are refined.
+    at `looks` scales, each half of the one before, and at the first `mirrored` of them into the mirror too;
+    `refined` times the usual pixels are refined.
     """
 
     first: float
     longest: int
     looks: int
+    mirrored: int
     refined: float
 
 
 _QUALITIES = {
-    "draft": _Quality(0.5, 325, 1, 0.5),
-    "standard": _Quality(0.5, 650, 1, 1.0),
-    "high": _Quality(1.0, 1300, 3, 4.0),
+    "draft": _Quality(0.5, 325, 1, 0, 0.5),
+    "standard": _Quality(0.5, 650, 1, 0, 1.0),
+    "high": _Quality(1.0, 1300, 3, 2, 4.0),
 }
 
 
@@ -228,6 +230,11 @@ class MatteSettings:
             while max(height, width) * scale > quality.longest and scale > quality.first / 16:
                 scale /= 2
         return tuple(scale / 2**i for i in range(quality.looks))
+
+    @property
+    def mirrored(self) -> int:
+        """At how many of these resolutions, from the first on, it looks at the mirrored pictures too."""
+        return _QUALITIES[self.quality].mirrored
 
     def pixels_for(self, height: int, width: int) -> int:
         """Pixels to refine in a picture of this size; where that is automatic, at most."""

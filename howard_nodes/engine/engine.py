@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from howard_nodes.color import ColorConfig, auto_exposure
 from howard_nodes.description import ComputeSettings, MatteSettings
+from howard_nodes.engine.agreement import agreed
 from howard_nodes.engine.asking_light import unmixed
 from howard_nodes.engine.devices import PlacedNetwork
 from howard_nodes.engine.encoded import encoded_picture, plane, solver_estimate
@@ -185,22 +187,22 @@ class Engine:
         scales = self.settings.scales_for(height, width)
 
         @torch.inference_mode()
-        def run() -> tuple[Tensor, Tensor, Coarse]:
+        def run() -> tuple[Tensor, Tensor, tuple[Coarse, ...]]:
             pictures = self.network.picture(plate_seen), self.network.picture(seen.picture)
-            looks = [self.network.model.coarse(*pictures, backbone_scale=scale) for scale in scales]
-            return *pictures, consensus(looks)
+            return *pictures, self.network.model.looks(*pictures, scales, self.settings.mirrored)
 
-        encoded_plate, encoded_clean, coarse = self.network.with_memory(run)
+        encoded_plate, encoded_clean, looks = self.network.with_memory(run)
         limit: np.ndarray | None = None
         if valid is not None:
-            coarse, most = without_clean_plate(coarse, valid, encoded_plate)
-            limit = plane(from_coarse(most, height, width))
+            looks, most = zip(
+                *(without_clean_plate(look, valid, encoded_plate) for look in looks), strict=True
+            )
+            limit = np.median([plane(from_coarse(one, height, width)) for one in most], axis=0)
             limit[valid > 0] = 1.0
-        alpha = plane(from_coarse(coarse.alpha, height, width))
-        error = plane(from_coarse(coarse.error, height, width))
+        alpha, error = (plane(from_coarse(agreed_on, height, width)) for agreed_on in consensus(looks))
         if valid is not None:
             error[valid == 0] = 1.0
-        return CoarseStage(encoded_plate, encoded_clean, coarse, alpha, error, seen.exposure, limit)
+        return CoarseStage(encoded_plate, encoded_clean, looks, alpha, error, seen.exposure, limit)
 
     def refine(
         self,
@@ -226,12 +228,26 @@ class Engine:
         Prediction
             At the plate's size.
         """
+        looks = tuple(
+            self._refined(stage, look, coarse_override, error_override, layers) for look in stage.looks
+        )
+        goes_on = self.settings.unmix != "off" and len(looks) > 1
+        return replace(agreed(looks), looks=looks if goes_on else ())
+
+    def _refined(
+        self,
+        stage: CoarseStage,
+        look: Coarse,
+        coarse_override: np.ndarray | None,
+        error_override: np.ndarray | None,
+        layers: Collection[str],
+    ) -> Prediction:
         found = self.network.with_memory(
-            lambda: refined(self.network, stage, self.settings, coarse_override, error_override)
+            lambda: refined(self.network, stage, look, self.settings, coarse_override, error_override)
         )
         height, width = stage.alpha.shape
         alpha, limit = plane(found.alpha), stage.limit
-        doubted = doubted_with_paint(stage, coarse_override, error_override)
+        doubted = doubted_with_paint(stage, look, coarse_override, error_override)
         if limit is not None:
             if coarse_override is not None:
                 limit = np.maximum(limit, merge_override(limit, coarse_override))
@@ -249,7 +265,7 @@ class Engine:
             doubted=doubted,
             doubt=doubt,
             region=region,
-            features=stage.coarse.features[0].float().cpu().numpy(),
+            features=look.features[0].float().cpu().numpy(),
             exposure=stage.exposure,
             limit=limit,
         )
@@ -278,7 +294,13 @@ class Engine:
             With another alpha and doubt; where the network weighs the light, another foreground too.
         """
         weigh = self.network.model.light is not None and self.settings.weighs_light
-        return unmixed(self.network, self.config, prediction, plate, clean, space, valid, weigh=weigh)
+        looks = prediction.looks or (prediction,)
+        return agreed(
+            [
+                unmixed(self.network, self.config, look, plate, clean, space, valid, weigh=weigh)
+                for look in looks
+            ]
+        )
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.

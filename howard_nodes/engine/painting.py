@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from howard_nodes.engine.encoded import plane
 from howard_nodes.engine.results import CoarseStage
-from howard_nodes.network import Coarse, to_coarse
+from howard_nodes.network import Coarse, from_coarse, to_coarse
 from howard_nodes.solve import merge_override
 
 __all__ = ["doubted_with_paint", "with_paint"]
@@ -30,14 +31,19 @@ def with_paint(value: Tensor, shown: np.ndarray, override: np.ndarray, coarse: C
 
 
 def doubted_with_paint(
-    stage: CoarseStage, coarse_override: np.ndarray | None, error_override: np.ndarray | None
+    stage: CoarseStage,
+    look: Coarse,
+    coarse_override: np.ndarray | None,
+    error_override: np.ndarray | None,
 ) -> np.ndarray:
-    """Tell how far alpha may be wrong, once somebody has painted.
+    """Tell how far the alpha of a look may be wrong, once somebody has painted.
 
     Parameters
     ----------
     stage : CoarseStage
-        With the error map of the network.
+        With the coarse matte and the error map that were shown.
+    look : Coarse
+        One of its looks.
     coarse_override, error_override : ndarray or None
         H W or H W C, see `howard_nodes.solve.merge_override`.
 
@@ -46,10 +52,14 @@ def doubted_with_paint(
     ndarray
         H W, 0 to 1.
     """
-    doubted = stage.error
+    alpha, doubted = stage.alpha, stage.error
+    if len(stage.looks) > 1:
+        alpha, doubted = (plane(from_coarse(x, *alpha.shape)) for x in (look.alpha, look.error))
+        # There is no clean plate.
+        doubted[stage.error == 1] = 1.0
     if coarse_override is not None:
         # What is painted against the network's own word is not doubted by its error map.
-        against = np.abs(merge_override(stage.alpha, coarse_override) - stage.alpha)
+        against = np.abs(merge_override(alpha, coarse_override) - alpha)
         doubted = doubted * np.clip(1 - 2 * against, 0.0, 1.0)
     if error_override is not None:
         painted = merge_override(stage.error, error_override)

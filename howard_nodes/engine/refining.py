@@ -20,6 +20,7 @@ __all__ = ["refined"]
 def refined(
     network: PlacedNetwork,
     stage: CoarseStage,
+    look: Coarse,
     settings: MatteSettings,
     coarse_override: np.ndarray | None,
     error_override: np.ndarray | None,
@@ -32,6 +33,8 @@ def refined(
         What computes it.
     stage : CoarseStage
         It is left as it is.
+    look : Coarse
+        One of its looks.
     settings : MatteSettings
         How many pixels, chosen how.
     coarse_override, error_override : ndarray or None
@@ -45,7 +48,7 @@ def refined(
     height, width = stage.plate.shape[2:]
     plate, clean = network.picture(stage.plate), network.picture(stage.clean)
     # The device may be another one since, where a GPU's memory did not suffice.
-    used = Coarse(*(map_.to(plate.device) for map_ in vars(stage.coarse).values()))
+    used = Coarse(*(map_.to(plate.device) for map_ in vars(look).values()))
     pixels = settings.pixels_for(height, width)
     if coarse_override is not None:
         used = replace(used, alpha=with_paint(used.alpha, stage.alpha, coarse_override, used))

@@ -39,10 +39,10 @@ class CoarseStage:
     ----------
     plate, clean : Tensor
         1 3 H W, encoded, on the device.
-    coarse : Coarse
-        On the device; the error is 1 where there is no clean plate.
+    looks : tuple of Coarse
+        On the device, one or an odd number; the error is 1 where there is no clean plate.
     alpha, error : ndarray
-        H W float32, 0 to 1: coarse matte and error map, enlarged.
+        H W float32, 0 to 1: coarse matte and error map that they agree on, enlarged.
     exposure : float
         Stops the encoding had.
     limit : ndarray or None
@@ -52,7 +52,7 @@ class CoarseStage:
 
     plate: Tensor
     clean: Tensor
-    coarse: Coarse
+    looks: tuple[Coarse, ...]
     alpha: np.ndarray
     error: np.ndarray
     exposure: float
@@ -84,6 +84,8 @@ class Prediction:
         Stops the network's encoding had.
     limit : ndarray or None
         H W: what alpha may be at most, see `CoarseStage`; with what was painted into the coarse matte.
+    looks : tuple of Prediction
+        What became of each look of the coarse stage, where there are several and they go on apart.
     """
 
     alpha: np.ndarray
@@ -96,3 +98,4 @@ class Prediction:
     features: np.ndarray
     exposure: float
     limit: np.ndarray | None
+    looks: tuple[Prediction, ...] = ()

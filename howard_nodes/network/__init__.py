@@ -5,6 +5,7 @@ from __future__ import annotations
 from howard_nodes.network.light import Judged, LightRefiner, features_at, light_inputs
 from howard_nodes.network.looks import (
     AGREED,
+    CLOSE,
     KNEE,
     LEAST_ERROR,
     Coarse,
@@ -30,6 +31,7 @@ from howard_nodes.network.weights import (
 __all__ = [
     "AGREED",
     "BACKBONES",
+    "CLOSE",
     "DEFAULT_WEIGHTS",
     "KNEE",
     "LEAST_ERROR",

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 __all__ = [
     "AGREED",
+    "CLOSE",
     "KNEE",
     "LEAST_ERROR",
     "Coarse",
@@ -25,6 +26,9 @@ __all__ = [
 
 AGREED = 0.7
 """How much of mean error and spread the error of a consensus is."""
+
+CLOSE = 0.1
+"""A look whose alpha is this far from what most see says nothing of the foreground."""
 
 KNEE, LEAST_ERROR = 5.0, 1e-4
 """Times what an error map says of nothing, from where on it holds as it is; and what is left below."""
@@ -84,11 +88,10 @@ def calibrated(error: Tensor, quiet: float) -> Tensor:
     return torch.where(error < KNEE * quiet, low, error)
 
 
-def consensus(looks: Sequence[Coarse]) -> Coarse:
-    """Make one coarse matte of several scales' of the same pictures.
+def consensus(looks: Sequence[Coarse]) -> tuple[Tensor, Tensor]:
+    """Make one coarse matte of several looks at the same pictures.
 
-    No scale is right for all pictures: a small one sees that a body is whole, a large one sees strands. What
-    most of them say counts, and how far they are apart tells how wrong that may be.
+    What most of them say counts, and how far they are apart tells how wrong that may be.
 
     Parameters
     ----------
@@ -97,14 +100,13 @@ def consensus(looks: Sequence[Coarse]) -> Coarse:
 
     Returns
     -------
-    Coarse
-        At the finest's size: the median of alphas, with foreground and features of the scale that says it:
-        others' would tell the refiner of what most do not see. As error 0.7 times the sum of the mean error
-        and the standard deviation of the alphas.
+    tuple of Tensor
+        N 1 h w, 0..1, at the finest's size: the median of alphas; and as error 0.7 times the sum of the mean
+        error and the standard deviation of the alphas.
     """
     finest = looks[0]
     if len(looks) == 1:
-        return finest
+        return finest.alpha, finest.error
     size = finest.alpha.shape[2:]
 
     def enlarged(x: Tensor) -> Tensor:
@@ -113,20 +115,7 @@ def consensus(looks: Sequence[Coarse]) -> Coarse:
     alphas = torch.cat([enlarged(look.alpha) for look in looks], 1)
     errors = torch.cat([enlarged(look.error) for look in looks], 1)
     error = AGREED * (errors.mean(1, keepdim=True) + alphas.std(1, unbiased=False, keepdim=True))
-    middle = alphas.median(1, keepdim=True).values
-    # The finest where several say the same.
-    whose = (alphas - middle).abs().argmin(1, keepdim=True)
-
-    def said(maps: Sequence[Tensor]) -> Tensor:
-        every = torch.stack([enlarged(x) for x in maps], 1)
-        return every.gather(1, whose[:, :, None].expand(-1, -1, every.shape[2], -1, -1))[:, 0]
-
-    return Coarse(
-        middle,
-        said([look.foreground_residual for look in looks]),
-        error.clamp(0, 1),
-        said([look.features for look in looks]),
-    )
+    return alphas.median(1, keepdim=True).values, error.clamp(0, 1)
 
 
 def feathered(refined: Refined, coarse: Tensor) -> Tensor:

@@ -131,6 +131,35 @@ class MattingNetwork(nn.Module):
             F.relu(raw[:, 5:]),
         )
 
+    def looks(
+        self, plate: Tensor, clean: Tensor, scales: Sequence[float], mirrored: int = 0
+    ) -> tuple[Coarse, ...]:
+        """Run the coarse stage at several scales, and at some of these on the mirrored pictures too.
+
+        No scale is right for all pictures: a small one sees that a body is whole, a large one sees strands.
+        And where it is not sure, it says another thing of a picture's mirror image.
+
+        Parameters
+        ----------
+        plate, clean : Tensor
+            As for `coarse`.
+        scales : sequence of float
+            The finest first.
+        mirrored : int
+            At how many of them, from the first on, it looks into the mirror too.
+
+        Returns
+        -------
+        tuple of Coarse
+            One for each look, those into the mirror last and turned back.
+        """
+        looks = [self.coarse(plate, clean, backbone_scale=scale) for scale in scales]
+        turned = [padded(x).flip(3) for x in (plate, clean)] if mirrored else []
+        for scale in scales[:mirrored]:
+            maps = vars(self.coarse(*turned, backbone_scale=scale)).values()
+            looks.append(Coarse(*(x.flip(3) for x in maps)))
+        return tuple(looks)
+
     def refine(
         self,
         plate: Tensor,

@@ -206,7 +206,7 @@ def unmix(
 def _strands(
     plate: Array, clean: Array, alpha: Array, empty: Array, asked: Array, box: tuple[slice, slice]
 ) -> Array:
-    """Find cells of a box in which the plates differ by more than noise, near those that are asked about anyway.
+    """Find cells of a box in which the plates differ by more than noise, near those that are `asked` about.
 
     Farther off that may be what moved a little in the place: a lamp, a leaf. So a strand begins where they
     differ by more than what is next to each other in the clean plate does.

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from howard_nodes.color.encoding import decode, encode_halves
 from howard_nodes.description import WORTH_REFINING
 from howard_nodes.engine.weighing import EdgeLight, at_cells
-from howard_nodes.network import Coarse, MattingNetwork, calibrated, consensus, feathered, from_coarse
+from howard_nodes.network import MattingNetwork, calibrated, feathered, from_coarse
 from howard_nodes.samples.source import Sample, SampleSource
 from howard_nodes.solve import unmixing_cells
 from howard_nodes.training.losses import error_loss
@@ -33,8 +33,8 @@ Array = np.ndarray
 TAKES = 3
 """How often a drawing is shot."""
 
-# How much smaller the coarse stage's picture is, and 0 for a consensus of all; no multiple of the takes.
-_FACTORS = (4, 2, 4, 8, 0)
+# How much smaller the coarse stage's picture is; no multiple of the takes.
+_FACTORS = (4, 2, 4, 8)
 # The largest share of a picture that is refined.
 _MOST = 0.12
 # Cells of a window's side, the fewest that make one worth while, and how many of a take are kept: those with
@@ -128,7 +128,7 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     sample : Sample
         With truth.
     factor : int
-        How much smaller the coarse stage's picture is; 0 for the consensus of 2, 4 and 8.
+        How much smaller the coarse stage's picture is.
     rng : Generator
         Chooses among windows where there are many.
 
@@ -139,8 +139,7 @@ def edges_of(network: MattingNetwork, sample: Sample, factor: int, rng: np.rando
     """
     plate, clean = (torch.from_numpy(picture)[None] for picture in (sample.plate, sample.clean))
     height, width = sample.alpha.shape[1:]
-    factors = (factor,) if factor else (2, 4, 8)
-    coarse: Coarse = consensus([network.coarse(plate, clean, backbone_scale=1 / f) for f in factors])
+    coarse = network.coarse(plate, clean, backbone_scale=1 / factor)
     worth = calibrated(torch.tensor(WORTH_REFINING), network.quiet_error)
     share = float((coarse.error > worth).float().mean())
     pixels = round(min(share, _MOST * rng.uniform(0.5, 1.5)) * height * width)

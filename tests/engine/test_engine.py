@@ -148,16 +148,20 @@ def test_bfloat16_gives_about_the_same_matte(random_weights, config):
     assert np.abs(mattes[0] - mattes[1]).max() < 0.05
 
 
-@pytest.fixture(scope="module", params=["rules", "network"])
+@pytest.fixture(scope="module", params=["rules", "network", "several looks"])
 def shipped(config, request) -> Engine:
-    """The shipped network; the light's evidence is weighed by rules alone, or by a network as well."""
+    """The shipped network; the light's evidence is weighed by rules alone, or by a network as well.
+
+    Or by rules, for each of several looks.
+    """
     network = load_weights(fused=False)
     network.light = None
     if request.param == "network":
         torch.manual_seed(1)
         network.light = LightRefiner(network.refiner.features, (8, 8, 8))
         torch.nn.init.normal_(network.light.out.weight, std=0.02)
-    return Engine(network, config, computing=ComputeSettings(device="cpu"))
+    settings = MatteSettings(quality="high" if request.param == "several looks" else "standard")
+    return Engine(network, config, settings, ComputeSettings(device="cpu"))
 
 
 def test_unmixing_is_what_the_light_says_of_the_refined_alpha(shipped):
@@ -301,9 +305,10 @@ def test_what_is_refined_follows_the_error_map_up_to_a_ceiling(engine):
     refined = []
     for share in (0.0, 0.1, 0.4, 1.0):
         stage = engine.coarse(plate, gradient(96, 128), "lin_rec709")
-        error = torch.full_like(stage.coarse.error, 0.01)
+        (look,) = stage.looks
+        error = torch.full_like(look.error, 0.01)
         error[..., : round(share * error.shape[-1])] = 0.1
-        found = engine.refine(replace(stage, coarse=replace(stage.coarse, error=error)))
+        found = engine.refine(replace(stage, looks=(replace(look, error=error),)))
         refined.append(float(found.region.mean()))
     assert refined[0] == 0
     assert refined[1] == pytest.approx(0.1, abs=0.03)

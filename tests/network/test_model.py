@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from howard_nodes.network import Coarse, MattingNetwork, consensus, from_coarse, to_coarse
@@ -258,12 +259,21 @@ def look(alpha: float, error: float, size: int) -> Coarse:
 
 def test_a_consensus_is_what_most_scales_say_and_doubts_where_they_differ() -> None:
     finest, *others = look(0.9, 0.1, 8), look(0.8, 0.1, 4), look(0.2, 0.1, 2)
-    found = consensus([finest, *others])
-    torch.testing.assert_close(found.alpha, torch.full((1, 1, 8, 8), 0.8))
+    alpha, error = consensus([finest, *others])
+    torch.testing.assert_close(alpha, torch.full((1, 1, 8, 8), 0.8))
     spread = float(torch.tensor([0.9, 0.8, 0.2]).std(unbiased=False))
-    torch.testing.assert_close(found.error, torch.full((1, 1, 8, 8), 0.7 * (0.1 + spread)))
-    # Of the scale that says it: the finest's tell the refiner of what it alone sees.
-    torch.testing.assert_close(found.features, torch.full((1, 16, 8, 8), 0.8))
-    alike = consensus([look(0.9, 0.1, 8)] * 3)
-    assert float(alike.error.max()) < 0.1
-    assert consensus([finest]) is finest
+    torch.testing.assert_close(error, torch.full((1, 1, 8, 8), 0.7 * (0.1 + spread)))
+    _, alike = consensus([look(0.9, 0.1, 8)] * 3)
+    assert float(alike.max()) < 0.1
+    assert consensus([finest]) == (finest.alpha, finest.error)
+
+
+def test_a_look_into_the_mirror_lies_over_the_picture(lite0: MattingNetwork) -> None:
+    plate, clean = pictures(40, 54)  # 54 is padded to 56, on the right
+    straight, mirrored = lite0.looks(plate, clean, [0.5], 1)
+    assert straight.alpha.shape == mirrored.alpha.shape
+    turned = [F.pad(x, (0, 2, 0, 0), mode="replicate").flip(3) for x in (plate, clean)]
+    found = lite0.coarse(*turned, backbone_scale=0.5)
+    for name, there in vars(found).items():
+        torch.testing.assert_close(getattr(mirrored, name), there.flip(3))
+    assert float((straight.alpha - mirrored.alpha).abs().max()) > 0

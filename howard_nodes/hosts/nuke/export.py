@@ -295,7 +295,7 @@ def _qualities() -> list[Quality]:
 
         longest = bisect_left(range(1, 1 << 20), True, key=smaller)
         pixels = float(settings.pixels_for(1080, 1920))
-        found.append(Quality(first, least, longest * first, len(scales), pixels))
+        found.append(Quality(first, least, longest * first, len(scales), settings.mirrored, pixels))
     return found
 
 

@@ -15,7 +15,7 @@ from howard_nodes.description import WORTH_REFINING
 from howard_nodes.hosts.nuke.inference.coarse import CoarseNetwork
 from howard_nodes.hosts.nuke.inference.refine import RefineNetwork, select
 from howard_nodes.hosts.nuke.inference.solve import Solve
-from howard_nodes.network import AGREED, KNEE, LEAST_ERROR, MattingNetwork, calibrated
+from howard_nodes.network import AGREED, CLOSE, KNEE, LEAST_ERROR, MattingNetwork, calibrated
 from howard_nodes.solve import PRIOR_STRENGTH, TRUSTED
 
 __all__ = ["CHANNELS_IN", "CHANNELS_OUT", "InferenceModel", "Quality"]
@@ -49,6 +49,8 @@ class Quality(NamedTuple):
         until the coarse stage sees no more pixels than these on the longer side.
     looks : int
         Scales that the coarse stage looks at, each half of the one before.
+    mirrored : int
+        At how many of them, from the first on, it looks into the mirror too.
     hd_pixels : float
         To refine at 1920 x 1080, at most.
     """
@@ -57,6 +59,7 @@ class Quality(NamedTuple):
     least_scale: float
     longest_side: float
     looks: int
+    mirrored: int
     hd_pixels: float
 
 
@@ -101,8 +104,9 @@ class InferenceModel(nn.Module):
         self.least_scales = [one.least_scale for one in qualities]
         self.longest_sides = [one.longest_side for one in qualities]
         self.looks = [one.looks for one in qualities]
+        self.mirrored = [one.mirrored for one in qualities]
         self.hd_pixels = [one.hd_pixels for one in qualities]
-        self.shoulder, self.trusted, self.kept = SHOULDER, TRUSTED, AGREED
+        self.shoulder, self.trusted, self.kept, self.close = SHOULDER, TRUSTED, AGREED, CLOSE
         self.quiet, self.knee, self.least_error = network.quiet_error, KNEE, LEAST_ERROR
         self.worth = float(calibrated(torch.tensor(WORTH_REFINING), self.quiet))
         self.darkest_key = DARKEST_KEY
@@ -150,51 +154,20 @@ class InferenceModel(nn.Module):
             encoded = _nn.replication_pad2d(encoded, [0, right, 0, below])
         high, wide = height + below, width + right
 
-        scale = self.find_scale(height, width)
-        raw = self.look(encoded, scale, numbers)
-        coarse_alpha, error = torch.clamp(raw[:, 0:1], 0.0, 1.0), self.calibrated(raw[:, 4:5])
-        seen = torch.cat([torch.relu(raw[:, 5:]), raw[:, 1:4]], 1)
-        looks = self.looks[min(max(self.quality, 0), len(self.looks) - 1)]
-        if looks > 1:
-            size = [raw.shape[2], raw.shape[3]]
-            alphas, errors, every = [coarse_alpha], [error], [seen]
-            for i in range(1, looks):
-                other = self.look(encoded, scale / 2.0**i, numbers)
-                maps = [torch.clamp(other[:, 0:1], 0.0, 1.0), self.calibrated(other[:, 4:5])]
-                other = torch.cat([maps[0], maps[1], torch.relu(other[:, 5:]), other[:, 1:4]], 1)
-                other = _nn.upsample_bilinear2d(other, size, False)
-                alphas.append(other[:, 0:1])
-                errors.append(other[:, 1:2])
-                every.append(other[:, 2:])
-            alphas_seen = torch.cat(alphas, 1)
-            coarse_alpha = torch.sort(alphas_seen, 1)[0][:, looks // 2 : looks // 2 + 1]
-            nearest = torch.abs(alphas[0] - coarse_alpha)
-            for i in range(1, looks):
-                off = torch.abs(alphas[i] - coarse_alpha)
-                seen = torch.where(off < nearest, every[i], seen)
-                nearest = torch.min(off, nearest)
-            away = alphas_seen - torch.mean(alphas_seen, [1], True)
-            spread = torch.pow(torch.mean(away * away, [1], True), 0.5)
-            error = torch.mean(torch.cat(errors, 1), [1], True) * self.kept + spread * self.kept
-            error = torch.clamp(error, 0.0, 1.0)
-        features = seen.shape[1] - 3
-        seen = torch.cat([seen[:, :features], coarse_alpha, seen[:, features:]], 1)
-        pixels = self.find_pixels(height, width)
-        if self.sample_pixels_automatic:
-            worth = float(torch.mean((error > self.worth).to(torch.float32)).item())
-            pixels = min(pixels, int(round(worth * float(height * width))))  # noqa: RUF046 - as below
-        region = select(error, high // 4, wide // 4, self.refine_mode, pixels, self.threshold)
-        refined = self.refiner(encoded, seen, region, numbers)[:, :, 0:height, 0:width]
-
-        # The refined alpha grows out of the coarse one where the region begins: no step there.
-        parts = torch.cat([coarse_alpha, error], 1)
+        raw, coarse_alpha, coarse_error = self.looks_at(encoded, self.find_scale(height, width), numbers)
+        alpha, estimate, region = self.refined(encoded, raw[0], height, width, numbers)
+        if len(raw) > 1:
+            alphas, estimates = [alpha], [estimate]
+            for other in raw[1:]:
+                another, color, where = self.refined(encoded, other, height, width, numbers)
+                alphas.append(another)
+                estimates.append(color)
+                region = torch.max(region, where)
+            alpha, estimate = self.agreed(alphas, estimates)
+        parts = torch.cat([coarse_alpha, coarse_error], 1)
         maps = _nn.upsample_bilinear2d(parts, [high, wide], False)[:, :, 0:height, 0:width]
-        weight = _nn.upsample_bilinear2d(region.to(torch.float32), [high, wide], False)
-        weight = torch.clamp(2.0 * weight[:, :, 0:height, 0:width] - 1.0, 0.0, 1.0)
-        alpha = maps[:, 0:1] + weight * (torch.clamp(refined[:, 0:1], 0.0, 1.0) - maps[:, 0:1])
         # A network's 0 and 1 are never quite that; an artist's core and background must be.
         alpha = torch.clamp((alpha - 0.006) * (1.0 / 0.988), 0.0, 1.0)
-        estimate = torch.clamp(refined[:, 1:] + encoded[:, 0:3, 0:height, 0:width], 0.0, 1.0)
         estimate = self.converted(self.decode(estimate) * (1.0 / gain), self.from_rec709)
         foreground = self.solve(plate, clean, alpha, estimate, self.trusted / gain)
 
@@ -204,10 +177,77 @@ class InferenceModel(nn.Module):
             out = torch.clamp(out, -self.most_half, self.most_half)
         return out.to(input.dtype)
 
+    def looks_at(
+        self, encoded: Tensor, scale: float, numbers: torch.dtype
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Run the coarse stage for each look, and find alpha and error that they agree on.
+
+        See `MattingNetwork.looks` and `howard_nodes.network.consensus`.
+        """
+        which = min(max(self.quality, 0), len(self.looks) - 1)
+        raw: list[Tensor] = []
+        for i in range(self.looks[which]):
+            raw.append(self.look(encoded, scale / 2.0**i, numbers))
+        for i in range(self.mirrored[which]):
+            raw.append(self.turned(self.look(self.turned(encoded), scale / 2.0**i, numbers)))
+        size = [raw[0].shape[2], raw[0].shape[3]]
+        alphas: list[Tensor] = []
+        errors: list[Tensor] = []
+        for one in raw:
+            alphas.append(_nn.upsample_bilinear2d(one[:, 0:1], size, False))
+            errors.append(_nn.upsample_bilinear2d(one[:, 4:5], size, False))
+        if len(raw) == 1:
+            return raw, raw[0][:, 0:1], raw[0][:, 4:5]
+        every = torch.cat(alphas, 1)
+        away = every - torch.mean(every, [1], True)
+        spread = torch.pow(torch.mean(away * away, [1], True), 0.5)
+        error = torch.mean(torch.cat(errors, 1), [1], True) * self.kept + spread * self.kept
+        middle = len(raw) // 2
+        alpha = torch.sort(every, 1)[0][:, middle : middle + 1]
+        return raw, alpha, torch.clamp(error, 0.0, 1.0)
+
+    def turned(self, x: Tensor) -> Tensor:
+        """Mirror N C H W, left to right."""
+        return x.index_select(3, torch.arange(x.shape[3] - 1, -1, -1, device=x.device))
+
     def look(self, encoded: Tensor, scale: float, numbers: torch.dtype) -> Tensor:
-        """Run the coarse stage at one scale."""
+        """Run the coarse stage at one scale: N (5 + F) h w, as `Coarse` has it."""
         small = self.downsample(encoded, scale).to(numbers)
-        return self.coarse(small[:, 0:3], small[:, 3:]).to(torch.float32)
+        raw = self.coarse(small[:, 0:3], small[:, 3:]).to(torch.float32)
+        alpha, error = torch.clamp(raw[:, 0:1], 0.0, 1.0), self.calibrated(raw[:, 4:5])
+        return torch.cat([alpha, raw[:, 1:4], error, torch.relu(raw[:, 5:])], 1)
+
+    def refined(
+        self, encoded: Tensor, look: Tensor, height: int, width: int, numbers: torch.dtype
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Refine a look: alpha and foreground at the picture's size, and the region, in patches."""
+        alpha, error = look[:, 0:1], look[:, 4:5]
+        pixels = self.find_pixels(height, width)
+        if self.sample_pixels_automatic:
+            worth = float(torch.mean((error > self.worth).to(torch.float32)).item())
+            pixels = min(pixels, int(round(worth * float(height * width))))  # noqa: RUF046 - as below
+        high, wide = encoded.shape[2], encoded.shape[3]
+        region = select(error, high // 4, wide // 4, self.refine_mode, pixels, self.threshold)
+        seen = torch.cat([look[:, 5:], alpha, look[:, 1:4]], 1)
+        found = self.refiner(encoded, seen, region, numbers)[:, :, 0:height, 0:width]
+        # The refined alpha grows out of the coarse one where the region begins: no step there.
+        before = _nn.upsample_bilinear2d(alpha, [high, wide], False)[:, :, 0:height, 0:width]
+        weight = _nn.upsample_bilinear2d(region.to(torch.float32), [high, wide], False)
+        weight = torch.clamp(2.0 * weight[:, :, 0:height, 0:width] - 1.0, 0.0, 1.0)
+        alpha = before + weight * (torch.clamp(found[:, 0:1], 0.0, 1.0) - before)
+        color = torch.clamp(found[:, 1:] + encoded[:, 0:3, 0:height, 0:width], 0.0, 1.0)
+        return alpha, color, region.to(torch.float32)
+
+    def agreed(self, alphas: list[Tensor], colors: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Find alpha and foreground that several looks agree on, see `howard_nodes.engine.agreement`."""
+        middle = len(alphas) // 2
+        alpha = torch.sort(torch.cat(alphas, 1), 1)[0][:, middle : middle + 1]
+        total, color = torch.zeros_like(alpha), torch.zeros_like(colors[0])
+        for i in range(len(alphas)):
+            weight = torch.clamp(1.0 - torch.abs(alphas[i] - alpha) / self.close, min=0.0)
+            total = total + weight
+            color = color + colors[i] * weight
+        return alpha, color / total
 
     def calibrated(self, error: Tensor) -> Tensor:
         """Take from a predicted error what it says of nothing, see `howard_nodes.network.calibrated`."""
