@@ -113,8 +113,8 @@ class MatteSettings:
             "standard": ("Standard", "The coarse stage sees 325 to 650 pixels along the longer side."),
             "high": (
                 "High",
-                "Consensus of three scales, up to twice standard's resolution; four times the refined "
-                "pixels. Slow.",
+                "Median of five mattes, from up to twice standard's resolution and mirror images; up to four "
+                "times the refined pixels. Five times as slow as standard.",
             ),
         },
     )
