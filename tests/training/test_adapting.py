@@ -90,8 +90,8 @@ def test_a_subject_that_the_frame_cuts_off_is_not_cut_off_inside_a_sample() -> N
 
 def test_weights_learn_a_shot_and_say_so(shot: Shot) -> None:
     said: list[Any] = []
-    found = adapt(job(shot), steps=20, most_frames=3, on_event=said.append)
-    assert found.after < 0.98 * found.before
+    found = adapt(job(shot), steps=80, most_frames=3, on_event=said.append)
+    assert found.after < 0.85 * found.before
     with safe_open(found.path, framework="pt") as file:
         about = file.metadata()
     assert about["adapted_from"] == "default"
