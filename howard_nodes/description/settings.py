@@ -114,7 +114,7 @@ class MatteSettings:
             "high": (
                 "High",
                 "Median of five mattes, from up to twice standard's resolution and mirror images; up to four "
-                "times the refined pixels. Five times as slow as standard.",
+                "times the refined pixels. Seven times as slow as standard.",
             ),
         },
     )

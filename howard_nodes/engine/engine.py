@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -23,7 +22,7 @@ from howard_nodes.engine.encoded import encoded_picture, plane, solver_estimate
 from howard_nodes.engine.no_clean_plate import without_clean_plate
 from howard_nodes.engine.painting import doubted_with_paint
 from howard_nodes.engine.refining import refined
-from howard_nodes.engine.results import ON_REQUEST, CleanSeen, CoarseStage, Prediction
+from howard_nodes.engine.results import ON_REQUEST, CleanSeen, CoarseStage, Look, Prediction
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
 from howard_nodes.network import Coarse, MattingNetwork, consensus, from_coarse
@@ -228,34 +227,23 @@ class Engine:
         Prediction
             At the plate's size.
         """
-        looks = tuple(
-            self._refined(stage, look, coarse_override, error_override, layers) for look in stage.looks
-        )
-        goes_on = self.settings.unmix != "off" and len(looks) > 1
-        return replace(agreed(looks), looks=looks if goes_on else ())
+        looks = [Look(stage, look, coarse_override, error_override, layers) for look in stage.looks]
+        return agreed(looks, self._refined)
 
-    def _refined(
-        self,
-        stage: CoarseStage,
-        look: Coarse,
-        coarse_override: np.ndarray | None,
-        error_override: np.ndarray | None,
-        layers: Collection[str],
-    ) -> Prediction:
-        found = self.network.with_memory(
-            lambda: refined(self.network, stage, look, self.settings, coarse_override, error_override)
-        )
+    def _refined(self, look: Look) -> Prediction:
+        stage = look.stage
+        found = self.network.with_memory(lambda: refined(self.network, look, self.settings))
         height, width = stage.alpha.shape
         alpha, limit = plane(found.alpha), stage.limit
-        doubted = doubted_with_paint(stage, look, coarse_override, error_override)
+        doubted = doubted_with_paint(look)
         if limit is not None:
-            if coarse_override is not None:
-                limit = np.maximum(limit, merge_override(limit, coarse_override))
+            if look.coarse_override is not None:
+                limit = np.maximum(limit, merge_override(limit, look.coarse_override))
             np.minimum(alpha, limit, out=alpha)
         doubt = region = None
-        if "doubt" in layers:
+        if "doubt" in look.layers:
             doubt = doubt_of_network(doubted, unmixing_cells(alpha, doubted))
-        if "region" in layers:
+        if "region" in look.layers:
             region = plane(found.region.repeat_interleave(4, 2).repeat_interleave(4, 3))[:height, :width]
         return Prediction(
             alpha=alpha,
@@ -265,9 +253,10 @@ class Engine:
             doubted=doubted,
             doubt=doubt,
             region=region,
-            features=look.features[0].float().cpu().numpy(),
+            features=look.coarse.features[0].float().cpu().numpy(),
             exposure=stage.exposure,
             limit=limit,
+            looks=(look,),
         )
 
     def unmix(
@@ -294,13 +283,13 @@ class Engine:
             With another alpha and doubt; where the network weighs the light, another foreground too.
         """
         weigh = self.network.model.light is not None and self.settings.weighs_light
-        looks = prediction.looks or (prediction,)
-        return agreed(
-            [
-                unmixed(self.network, self.config, look, plate, clean, space, valid, weigh=weigh)
-                for look in looks
-            ]
-        )
+
+        def asked(look: Look) -> Prediction:
+            # Of several each is refined again: together they would fill the memory.
+            refined = prediction if len(prediction.looks) == 1 else self._refined(look)
+            return unmixed(self.network, self.config, refined, plate, clean, space, valid, weigh=weigh)
+
+        return agreed(prediction.looks, asked)
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from howard_nodes.engine.encoded import plane
-from howard_nodes.engine.results import CoarseStage
+from howard_nodes.engine.results import Look
 from howard_nodes.network import Coarse, from_coarse, to_coarse
 from howard_nodes.solve import merge_override
 
@@ -30,31 +30,23 @@ def with_paint(value: Tensor, shown: np.ndarray, override: np.ndarray, coarse: C
     return torch.where(changed.to(value.device), torch.from_numpy(merged)[None, None].to(value), value)
 
 
-def doubted_with_paint(
-    stage: CoarseStage,
-    look: Coarse,
-    coarse_override: np.ndarray | None,
-    error_override: np.ndarray | None,
-) -> np.ndarray:
+def doubted_with_paint(look: Look) -> np.ndarray:
     """Tell how far the alpha of a look may be wrong, once somebody has painted.
 
     Parameters
     ----------
-    stage : CoarseStage
-        With the coarse matte and the error map that were shown.
-    look : Coarse
-        One of its looks.
-    coarse_override, error_override : ndarray or None
-        H W or H W C, see `howard_nodes.solve.merge_override`.
+    look : Look
+        One of those whose coarse matte and error map were shown.
 
     Returns
     -------
     ndarray
         H W, 0 to 1.
     """
+    stage, coarse_override, error_override = look.stage, look.coarse_override, look.error_override
     alpha, doubted = stage.alpha, stage.error
     if len(stage.looks) > 1:
-        alpha, doubted = (plane(from_coarse(x, *alpha.shape)) for x in (look.alpha, look.error))
+        alpha, doubted = (plane(from_coarse(x, *alpha.shape)) for x in (look.coarse.alpha, look.coarse.error))
         # There is no clean plate.
         doubted[stage.error == 1] = 1.0
     if coarse_override is not None:

@@ -4,51 +4,40 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from howard_nodes.description import WORTH_REFINING, MatteSettings
 from howard_nodes.engine.devices import PlacedNetwork
 from howard_nodes.engine.painting import with_paint
-from howard_nodes.engine.results import CoarseStage
+from howard_nodes.engine.results import Look
 from howard_nodes.network import Coarse, Refined, calibrated, feathered, from_coarse
 
 __all__ = ["refined"]
 
 
 @torch.inference_mode()
-def refined(
-    network: PlacedNetwork,
-    stage: CoarseStage,
-    look: Coarse,
-    settings: MatteSettings,
-    coarse_override: np.ndarray | None,
-    error_override: np.ndarray | None,
-) -> Refined:
+def refined(network: PlacedNetwork, look: Look, settings: MatteSettings) -> Refined:
     """Refine a coarse matte where its error is highest.
 
     Parameters
     ----------
     network : PlacedNetwork
         What computes it.
-    stage : CoarseStage
+    look : Look
         It is left as it is.
-    look : Coarse
-        One of its looks.
     settings : MatteSettings
         How many pixels, chosen how.
-    coarse_override, error_override : ndarray or None
-        H W or H W C, see `howard_nodes.solve.merge_override`.
 
     Returns
     -------
     Refined
         On the device, feathered into the coarse matte.
     """
+    stage, coarse_override, error_override = look.stage, look.coarse_override, look.error_override
     height, width = stage.plate.shape[2:]
     plate, clean = network.picture(stage.plate), network.picture(stage.clean)
     # The device may be another one since, where a GPU's memory did not suffice.
-    used = Coarse(*(map_.to(plate.device) for map_ in vars(look).values()))
+    used = Coarse(*(map_.to(plate.device) for map_ in vars(look.coarse).values()))
     pixels = settings.pixels_for(height, width)
     if coarse_override is not None:
         used = replace(used, alpha=with_paint(used.alpha, stage.alpha, coarse_override, used))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from howard_nodes.network import Coarse
 
-__all__ = ["ON_REQUEST", "CleanSeen", "CoarseStage", "Prediction"]
+__all__ = ["ON_REQUEST", "CleanSeen", "CoarseStage", "Look", "Prediction"]
 
 ON_REQUEST = ("doubt", "region")
 """Layers that are computed where they are wanted: they take time."""
@@ -60,6 +61,29 @@ class CoarseStage:
 
 
 @dataclass(frozen=True)
+class Look:
+    """One of the coarse stage's looks at a frame, with what was painted: all that refining needs.
+
+    Attributes
+    ----------
+    stage : CoarseStage
+        What it is one of.
+    coarse : Coarse
+        What it saw.
+    coarse_override, error_override : ndarray or None
+        H W or H W C, see `howard_nodes.solve.merge_override`.
+    layers : collection of str
+        Those of the result.
+    """
+
+    stage: CoarseStage
+    coarse: Coarse
+    coarse_override: np.ndarray | None
+    error_override: np.ndarray | None
+    layers: Collection[str]
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What the network says of one frame, float32, at the plate's size.
 
@@ -84,8 +108,8 @@ class Prediction:
         Stops the network's encoding had.
     limit : ndarray or None
         H W: what alpha may be at most, see `CoarseStage`; with what was painted into the coarse matte.
-    looks : tuple of Prediction
-        What became of each look of the coarse stage, where there are several and they go on apart.
+    looks : tuple of Look
+        What it was made of.
     """
 
     alpha: np.ndarray
@@ -98,4 +122,4 @@ class Prediction:
     features: np.ndarray
     exposure: float
     limit: np.ndarray | None
-    looks: tuple[Prediction, ...] = ()
+    looks: tuple[Look, ...]
