@@ -92,7 +92,7 @@ class Style:
     drift: tuple[float, float, float] = (0.25, 1.0, 3.5)
     exposure: float = 0.06
     white_balance: float = 0.02
-    moving: float = 0.18
+    moving: float = 0.25
     shadow: float = 0.5
     hard_shadow: float = 0.35
     short: float = 0.3
@@ -112,7 +112,7 @@ LIFE = Style(
     bystander=0.05,
     translucent=0.0,
     drift=(0.15, 0.5, 2.0),
-    moving=0.12,
+    moving=0.2,
     short=0.2,
     never_seen=0.01,
 )
