@@ -1,21 +1,22 @@
 """Speed and memory of whole runs, EXR to EXR; all speeds as ratios of runs in one process.
 
     python benchmarks/pipeline_speed.py                 # all of it, some minutes
-    python benchmarks/pipeline_speed.py --only rate     # or: fit, large, length, refine, steadiness
+    python benchmarks/pipeline_speed.py --only rate     # or: fit, large, high, length, refine, steadiness
 
 `rate`: seconds a frame of a run at 1080p with the clean plate as it is, beside its three stages run alone,
 in turn; and of a run that fits it. Beside these what others need for the same frames: OpenImageIO and its
 oiiotool, which only read the plate and write as many channels (the limit), and the authors' network from PNGs
 to PNGs. `--size 2160p` for that size. `fit`: whole runs that fit the clean plate beside those that do not, by
-length. `large`: peak memory at 2160p and 8K. `length`: peak memory of 1,000 frames beside 20. `refine`: time
-and memory of thresholding beside full refinement, at both sizes. `steadiness`: time and memory of runs at
-1080p in which neighbours steady each frame, beside one without. The shot is the demo's, enlarged, with grain,
-so that compression has its usual work.
+length. `large`: peak memory at 2160p and 8K. `high`: the same at high quality. `length`: peak memory of 1,000
+frames beside 20. `refine`: time and memory of thresholding beside full refinement, at both sizes.
+`steadiness`: time and memory of runs at 1080p in which neighbours steady each frame, beside one without. The
+shot is the demo's, enlarged, with grain, so that compression has its usual work.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -196,34 +198,35 @@ def authors_frames(folder: Path, size: str) -> Callable[[int], object]:
 
 
 _MEASURE = """
-import resource, sys
+import json, resource, sys
 from howard_nodes.description import MatteSettings
 from howard_nodes.description.job import Job
 from howard_nodes.shot.run import run
 from howard_nodes.system.machine import keep_memory
 keep_memory()
-plate, clean, output, mode, reach = sys.argv[1:]
-settings = MatteSettings(refine_mode=mode, steadiness=int(reach))
+plate, clean, output, knobs = sys.argv[1:]
+settings = MatteSettings(**json.loads(knobs))
 report = run(Job(plate=plate, clean_plate=clean, output=output, settings=settings))
 assert not report.failed, report.failed
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, report.seconds)
 """
 
 
-def measured(job: Job, mode: str = "sampling", steadiness: int = 0) -> tuple[float, float]:
+def measured(job: Job, **knobs: Any) -> tuple[float, float]:
     """Run a job in a process of its own: peak memory in GiB, seconds."""
-    command = [sys.executable, "-c", _MEASURE, job.plate, job.clean_plate, job.output, mode, str(steadiness)]
+    command = [sys.executable, "-c", _MEASURE, job.plate, job.clean_plate, job.output, json.dumps(knobs)]
     words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return float(words[-2]), float(words[-1])
 
 
-def large() -> None:
+def large(quality: str = "standard") -> None:
     """Print the peak memory of runs at 2160p and at 8K, with the clean plate fitted."""
     for label, size, count in (("2160p", SIZES["2160p"], 6), ("8K", (7680, 4320), 4)):
         with tempfile.TemporaryDirectory() as name:
-            memory, seconds = measured(make_shot(Path(name), *size, count))
+            memory, seconds = measured(make_shot(Path(name), *size, count), quality=quality)
             gigabytes = memory * 1.073741824
-            print(f"{label}, {count} frames: peak {gigabytes:.2f} GB, {seconds / count:.2f} s a frame")
+            each = f"peak {gigabytes:.2f} GB, {seconds / count:.2f} s a frame"
+            print(f"{label}, {quality}, {count} frames: {each}")
 
 
 def length() -> None:
@@ -260,7 +263,7 @@ def refine() -> None:
                     seconds[mode] = time.perf_counter() - began
                     share = share if mode == "full" else float(prediction.region.mean())
                 pairs.append(seconds["thresholding"] / seconds["full"])
-            memory = {mode: measured(job, mode)[0] for mode in shots}
+            memory = {mode: measured(job, refine_mode=mode)[0] for mode in shots}
         print(
             f"{label}: thresholding refines {share:.1%}; time of the network step "
             f"{statistics.median(pairs[1:]):.2f} of full refinement's; peak memory of a run "
@@ -291,6 +294,7 @@ if __name__ == "__main__":
         "rate": lambda: rate(given.size),
         "fit": fit,
         "large": large,
+        "high": lambda: large("high"),
         "length": length,
         "refine": refine,
         "steadiness": steadiness,

@@ -22,7 +22,7 @@ from howard_nodes.engine.encoded import encoded_picture, plane, solver_estimate
 from howard_nodes.engine.no_clean_plate import without_clean_plate
 from howard_nodes.engine.painting import doubted_with_paint
 from howard_nodes.engine.refining import refined
-from howard_nodes.engine.results import ON_REQUEST, CleanSeen, CoarseStage, Look, Prediction
+from howard_nodes.engine.results import ON_REQUEST, CleanSeen, CoarseLook, CoarseStage, Prediction
 from howard_nodes.errors import InputError
 from howard_nodes.layers import MatteResult
 from howard_nodes.network import Coarse, MattingNetwork, consensus, from_coarse
@@ -227,10 +227,10 @@ class Engine:
         Prediction
             At the plate's size.
         """
-        looks = [Look(stage, look, coarse_override, error_override, layers) for look in stage.looks]
+        looks = [CoarseLook(stage, look, coarse_override, error_override, layers) for look in stage.looks]
         return agreed(looks, self._refined)
 
-    def _refined(self, look: Look) -> Prediction:
+    def _refined(self, look: CoarseLook) -> Prediction:
         stage = look.stage
         found = self.network.with_memory(lambda: refined(self.network, look, self.settings))
         height, width = stage.alpha.shape
@@ -284,7 +284,7 @@ class Engine:
         """
         weigh = self.network.model.light is not None and self.settings.weighs_light
 
-        def asked(look: Look) -> Prediction:
+        def asked(look: CoarseLook) -> Prediction:
             # Of several each is refined again: together they would fill the memory.
             refined = prediction if len(prediction.looks) == 1 else self._refined(look)
             return unmixed(self.network, self.config, refined, plate, clean, space, valid, weigh=weigh)

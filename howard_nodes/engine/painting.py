@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from howard_nodes.engine.encoded import plane
-from howard_nodes.engine.results import Look
+from howard_nodes.engine.results import CoarseLook
 from howard_nodes.network import Coarse, from_coarse, to_coarse
 from howard_nodes.solve import merge_override
 
@@ -30,12 +30,12 @@ def with_paint(value: Tensor, shown: np.ndarray, override: np.ndarray, coarse: C
     return torch.where(changed.to(value.device), torch.from_numpy(merged)[None, None].to(value), value)
 
 
-def doubted_with_paint(look: Look) -> np.ndarray:
+def doubted_with_paint(look: CoarseLook) -> np.ndarray:
     """Tell how far the alpha of a look may be wrong, once somebody has painted.
 
     Parameters
     ----------
-    look : Look
+    look : CoarseLook
         One of those whose coarse matte and error map were shown.
 
     Returns

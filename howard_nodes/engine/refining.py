@@ -9,21 +9,21 @@ import torch
 from howard_nodes.description import WORTH_REFINING, MatteSettings
 from howard_nodes.engine.devices import PlacedNetwork
 from howard_nodes.engine.painting import with_paint
-from howard_nodes.engine.results import Look
+from howard_nodes.engine.results import CoarseLook
 from howard_nodes.network import Coarse, Refined, calibrated, feathered, from_coarse
 
 __all__ = ["refined"]
 
 
 @torch.inference_mode()
-def refined(network: PlacedNetwork, look: Look, settings: MatteSettings) -> Refined:
+def refined(network: PlacedNetwork, look: CoarseLook, settings: MatteSettings) -> Refined:
     """Refine a coarse matte where its error is highest.
 
     Parameters
     ----------
     network : PlacedNetwork
         What computes it.
-    look : Look
+    look : CoarseLook
         It is left as it is.
     settings : MatteSettings
         How many pixels, chosen how.

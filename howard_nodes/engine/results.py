@@ -10,7 +10,7 @@ from torch import Tensor
 
 from howard_nodes.network import Coarse
 
-__all__ = ["ON_REQUEST", "CleanSeen", "CoarseStage", "Look", "Prediction"]
+__all__ = ["ON_REQUEST", "CleanSeen", "CoarseLook", "CoarseStage", "Prediction"]
 
 ON_REQUEST = ("doubt", "region")
 """Layers that are computed where they are wanted: they take time."""
@@ -61,7 +61,7 @@ class CoarseStage:
 
 
 @dataclass(frozen=True)
-class Look:
+class CoarseLook:
     """One of the coarse stage's looks at a frame, with what was painted: all that refining needs.
 
     Attributes
@@ -108,7 +108,7 @@ class Prediction:
         Stops the network's encoding had.
     limit : ndarray or None
         H W: what alpha may be at most, see `CoarseStage`; with what was painted into the coarse matte.
-    looks : tuple of Look
+    looks : tuple of CoarseLook
         What it was made of.
     """
 
@@ -122,4 +122,4 @@ class Prediction:
     features: np.ndarray
     exposure: float
     limit: np.ndarray | None
-    looks: tuple[Look, ...]
+    looks: tuple[CoarseLook, ...]
