@@ -41,7 +41,7 @@ def agreed(seen: Sequence[Seen], predicted: Callable[[Seen], Prediction]) -> Pre
     for i in range(len(seen)):
         if i > 0:
             one = predicted(seen[i])
-            found = replace(found, region=_any(found.region, one.region), looks=(*found.looks, *one.looks))
+            found = replace(found, region=_any(found.region, one.region))
         alphas.append(one.alpha)
         # As whole numbers they take half the memory.
         colors.append((one.encoded * _STEPS + np.float32(0.5)).astype(np.uint16))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -196,7 +197,8 @@ class Engine:
             looks, most = zip(
                 *(without_clean_plate(look, valid, encoded_plate) for look in looks), strict=True
             )
-            limit = np.median([plane(from_coarse(one, height, width)) for one in most], axis=0)
+            limits = [plane(from_coarse(one, height, width)) for one in most]
+            limit = np.median(limits, axis=0) if len(limits) > 1 else limits[0]
             limit[valid > 0] = 1.0
         alpha, error = (plane(from_coarse(agreed_on, height, width)) for agreed_on in consensus(looks))
         if valid is not None:
@@ -228,7 +230,8 @@ class Engine:
             At the plate's size.
         """
         looks = [CoarseLook(stage, look, coarse_override, error_override, layers) for look in stage.looks]
-        return agreed(looks, self._refined)
+        found = agreed(looks, self._refined)
+        return replace(found, looks=tuple(looks)) if len(looks) > 1 else found
 
     def _refined(self, look: CoarseLook) -> Prediction:
         stage = look.stage
@@ -256,7 +259,6 @@ class Engine:
             features=look.coarse.features[0].float().cpu().numpy(),
             exposure=stage.exposure,
             limit=limit,
-            looks=(look,),
         )
 
     def unmix(
@@ -284,12 +286,13 @@ class Engine:
         """
         weigh = self.network.model.light is not None and self.settings.weighs_light
 
-        def asked(look: CoarseLook) -> Prediction:
-            # Of several each is refined again: together they would fill the memory.
-            refined = prediction if len(prediction.looks) == 1 else self._refined(look)
-            return unmixed(self.network, self.config, refined, plate, clean, space, valid, weigh=weigh)
+        def asked(one: Prediction) -> Prediction:
+            return unmixed(self.network, self.config, one, plate, clean, space, valid, weigh=weigh)
 
-        return agreed(prediction.looks, asked)
+        if not prediction.looks:
+            return asked(prediction)
+        # Each is refined again: together they would fill the memory.
+        return agreed(prediction.looks, lambda look: asked(self._refined(look)))
 
     def coarse_matte(self, plate: np.ndarray, clean: np.ndarray, space: str) -> np.ndarray:
         """Run the coarse stage alone, small: enough to keep a subject out of what is measured.

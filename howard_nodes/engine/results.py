@@ -109,7 +109,7 @@ class Prediction:
     limit : ndarray or None
         H W: what alpha may be at most, see `CoarseStage`; with what was painted into the coarse matte.
     looks : tuple of CoarseLook
-        What it was made of.
+        Those it was made of, where there are several and `unmix` is to follow each; they hold the stage.
     """
 
     alpha: np.ndarray
@@ -122,4 +122,4 @@ class Prediction:
     features: np.ndarray
     exposure: float
     limit: np.ndarray | None
-    looks: tuple[CoarseLook, ...]
+    looks: tuple[CoarseLook, ...] = ()

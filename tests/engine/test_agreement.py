@@ -30,7 +30,6 @@ def prediction(
         features=np.zeros((1, 2, 3), np.float32),
         exposure=0.0,
         limit=None,
-        looks=(),
     )
 
 
