@@ -83,7 +83,7 @@ class Style:
     recoloured: float = 0.3
     tinted: float = 0.3
     own_light: float = 0.15
-    camouflage: float = 0.05
+    camouflage: float = 0.08
     bystander: float = 0.1
     blur: float = 0.4
     most_blur: float = 0.03
@@ -92,7 +92,7 @@ class Style:
     drift: tuple[float, float, float] = (0.25, 1.0, 3.5)
     exposure: float = 0.06
     white_balance: float = 0.02
-    moving: float = 0.25
+    moving: float = 0.18
     shadow: float = 0.5
     hard_shadow: float = 0.35
     short: float = 0.3
@@ -108,11 +108,11 @@ LIFE = Style(
     second=0.1,
     other_material=0.0,
     recoloured=0.1,
-    camouflage=0.02,
+    camouflage=0.05,
     bystander=0.05,
     translucent=0.0,
     drift=(0.15, 0.5, 2.0),
-    moving=0.2,
+    moving=0.12,
     short=0.2,
     never_seen=0.01,
 )
