@@ -183,10 +183,10 @@ def covered(rng: np.random.Generator, known: Array, *, reach: float) -> Array:
 
 
 def light_drift(rng: np.random.Generator, place: Array, *, stops: float) -> Array:
-    """Let the light drift over the picture: gains of some `stops` that differ from corner to corner."""
+    """Let the light drift over the picture: gains of some `stops` that differ from part to part."""
     height, width = place.shape[:2]
-    corners = (2.0 ** rng.normal(0, stops, (2, 2))).astype(np.float32)
-    return place * cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
+    parts = (2.0 ** rng.normal(0, stops, rng.integers(2, 6, 2))).astype(np.float32)
+    return place * cv2.resize(parts, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
 
 
 def grain(rng: np.random.Generator, picture: Array, amount: float, *, size: float = 0.0) -> Array:

@@ -368,7 +368,7 @@ def another_take(rng: np.random.Generator, place: Array, style: Style) -> Array:
     if rng.random() < 0.7:
         stops = rng.normal(0, style.exposure) + rng.normal(0, style.white_balance, 3)
         place = place * (2.0**stops).astype(np.float32)
-    if rng.random() < 0.1:
+    if rng.random() < 0.25:
         place = conditions.light_drift(rng, place, stops=style.exposure)
     if rng.random() < 0.3:  # another focus, or a moved camera's resampling
         place = cv2.GaussianBlur(place, (0, 0), rng.uniform(0.3, 1.2))
