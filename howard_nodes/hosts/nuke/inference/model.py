@@ -190,14 +190,14 @@ class InferenceModel(nn.Module):
             raw.append(self.look(encoded, scale / 2.0**i, numbers))
         for i in range(self.mirrored[which]):
             raw.append(self.turned(self.look(self.turned(encoded), scale / 2.0**i, numbers)))
+        if len(raw) == 1:
+            return raw, raw[0][:, 0:1], raw[0][:, 4:5]
         size = [raw[0].shape[2], raw[0].shape[3]]
         alphas: list[Tensor] = []
         errors: list[Tensor] = []
         for one in raw:
             alphas.append(_nn.upsample_bilinear2d(one[:, 0:1], size, False))
             errors.append(_nn.upsample_bilinear2d(one[:, 4:5], size, False))
-        if len(raw) == 1:
-            return raw, raw[0][:, 0:1], raw[0][:, 4:5]
         every = torch.cat(alphas, 1)
         away = every - torch.mean(every, [1], True)
         spread = torch.pow(torch.mean(away * away, [1], True), 0.5)
