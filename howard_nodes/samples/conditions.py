@@ -31,6 +31,7 @@ __all__ = [
     "reflection",
     "sharpened",
     "tinted",
+    "veil",
     "warped",
 ]
 
@@ -180,6 +181,15 @@ def covered(rng: np.random.Generator, known: Array, *, reach: float) -> Array:
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 0.5), 1.0)
     matrix[:, 2] = matrix[:, 2] + rng.choice([-1, 1], 2) * reach * rng.random(2) ** 2
     return cv2.warpAffine(known, matrix, (width, height), flags=cv2.INTER_NEAREST)
+
+
+def veil(rng: np.random.Generator, part: Array) -> Array:
+    """Draw what is left of coverage, H W, where a `part` (H W, 0 to 1) is thin cloth in folds, or glass."""
+    height, width = part.shape
+    folds = rng.random(rng.integers(3, 12, 2), dtype=np.float32)
+    folds = cv2.resize(folds, (width, height), interpolation=cv2.INTER_CUBIC)
+    thin = np.clip(rng.uniform(0.25, 0.85) + rng.uniform(0.0, 0.4) * (folds - 0.5), 0.05, 0.95)
+    return 1 - cv2.GaussianBlur(part, (0, 0), rng.uniform(0.4, 3.0)) * (1 - thin)
 
 
 def light_drift(rng: np.random.Generator, place: Array, *, stops: float) -> Array:

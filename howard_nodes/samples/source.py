@@ -57,8 +57,8 @@ class Style:
         Share of subjects out of focus or in motion.
     most_blur, most_motion : float
         Largest radius of the defocus, and longest motion.
-    translucent : float
-        Share of subjects seen through all over.
+    translucent, veiled : float
+        Share of subjects seen through all over, and of those seen through in parts: cloth, nets, glass.
     drift : tuple of float
         Standard deviation of what registration leaves, pixels: in most samples, in some, in few.
     exposure, white_balance : float
@@ -89,6 +89,7 @@ class Style:
     most_blur: float = 0.03
     most_motion: float = 0.1
     translucent: float = 0.02
+    veiled: float = 0.05
     drift: tuple[float, float, float] = (0.25, 1.0, 3.5)
     exposure: float = 0.06
     white_balance: float = 0.02
@@ -262,6 +263,8 @@ class SampleSource:
             )
         if rng.random() < style.translucent:
             alpha = alpha * np.float32(rng.uniform(0.3, 0.95))
+        elif rng.random() < style.veiled:
+            alpha = alpha * conditions.veil(rng, draw_silhouette(rng, size))
         return color, alpha
 
 

@@ -43,6 +43,13 @@ def test_a_shadow_takes_light_away_and_only_where_it_falls():
     np.testing.assert_allclose((warm / PLACE)[35, 55], [0.1, 0.2, 0.3], atol=0.03)
 
 
+def test_a_veil_leaves_some_coverage_in_its_part_and_all_elsewhere():
+    for seed in range(20):
+        left = conditions.veil(np.random.default_rng(seed), ALPHA)
+        assert 0.04 < left[25:45, 36:44].min() <= left[25:45, 36:44].max() < 0.97
+        np.testing.assert_array_equal(left[:, 65:], 1.0)
+
+
 def test_a_clean_plate_that_was_moved_ends_short_of_some_borders():
     rng = np.random.default_rng(1)
     masks = [conditions.covered(rng, np.ones((60, 80), np.float32), reach=10.0) for _ in range(20)]

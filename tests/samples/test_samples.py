@@ -88,6 +88,17 @@ def test_subjects_in_a_light_of_their_own_are_much_brighter_and_darker(banks):
     assert spans[1.0] > 1.3 * spans[0.0]
 
 
+def test_subjects_in_veils_are_seen_through_in_parts(banks):
+    bare = replace(HARD, nobody=0.0, blur=0.0, translucent=0.0, veiled=0.0)
+    between = []
+    for style in (bare, replace(bare, veiled=1.0)):
+        source = SampleSource(*banks, size=96, seed=4, style=style)
+        alphas = np.stack([source.draw(number).alpha for number in range(24)])
+        between.append(((alphas > 0.2) & (alphas < 0.96)).mean())
+        assert (alphas == 1).mean() > 0.02
+    assert between[1] > 2 * between[0]
+
+
 def test_a_style_without_subjects_gives_none(banks):
     source = SampleSource(*banks, size=64, seed=1, style=replace(HARD, nobody=1.0))
     assert not any(source.draw(number).alpha.any() for number in range(3))
