@@ -186,8 +186,8 @@ def covered(rng: np.random.Generator, known: Array, *, reach: float) -> Array:
 def veil(rng: np.random.Generator, part: Array) -> Array:
     """Draw what is left of coverage, H W, where a `part` (H W, 0 to 1) is thin cloth in folds, or glass."""
     height, width = part.shape
-    folds = rng.random(rng.integers(3, 12, 2), dtype=np.float32)
-    folds = cv2.resize(folds, (width, height), interpolation=cv2.INTER_CUBIC)
+    knots = rng.random(rng.integers(3, 12, 2), dtype=np.float32)
+    folds = cv2.resize(knots, (width, height), interpolation=cv2.INTER_CUBIC)
     thin = np.clip(rng.uniform(0.25, 0.85) + rng.uniform(0.0, 0.4) * (folds - 0.5), 0.05, 0.95)
     return 1 - cv2.GaussianBlur(part, (0, 0), rng.uniform(0.4, 3.0)) * (1 - thin)
 
