@@ -68,7 +68,10 @@ class FitSettings:
         group=_CLEAN,
         stage="fit",
         choices={
-            "auto": ("Automatic", "A homography where one is needed, optical flow where it helps."),
+            "auto": (
+                "Automatic",
+                "A homography where one is needed, flow where it helps and for what moved.",
+            ),
             "off": ("Off", "The clean plate is used as it is."),
             "homography": ("Homography", "A single plane, never optical flow."),
             "flow": ("Flow", "As automatic, with optical flow on every frame where it helps at all."),

@@ -82,6 +82,8 @@ class FrameFit:
         See `howard_nodes.plates.photometric.ExposureMatch`.
     gain_rows : tuple of floats, optional
         A gain that changes from row to row, see `howard_nodes.plates.gain_rows`.
+    moved : bool
+        Whether the clean plate follows parts of the place that moved, see `howard_nodes.plates.moved`.
     ceiling : tuple of three floats, optional
         Light at which the plate is clipped, per channel: the clean plate, made brighter, is clipped there
         too.
@@ -108,6 +110,7 @@ class FrameFit:
     gain_field: tuple[float, ...] | None = None
     gain_rows: tuple[float, ...] | None = None
     ceiling: tuple[float, float, float] | None = None
+    moved: bool = False
     motion: str = "none"
     verdict: Verdict = "good"
     message: str = ""
@@ -118,7 +121,7 @@ class FrameFit:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the clean plate is used as is, to the bit."""
+        """Whether the clean plate is used as is, to the bit, but for parts that moved."""
         return (
             len(self.sources) == 1
             and self.sources[0].homography == _IDENTITY
@@ -136,6 +139,8 @@ class FrameFit:
         does = {key: known[key] for key in ("sources", "flow", "gain", "gain_field", "ceiling")}
         if self.gain_rows is not None:
             does["gain_rows"] = known["gain_rows"]
+        if self.moved:
+            does["moved"] = True
         return hashlib.blake2b(json.dumps(does, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -341,6 +346,8 @@ def fit_from_json(entry: dict[str, Any]) -> FrameFit:
         known["gain_field"] = _numbers(known["gain_field"], 6)
     if known.get("gain_rows") is not None:
         known["gain_rows"] = _numbers(known["gain_rows"], len(known["gain_rows"]))
+    if not isinstance(known.setdefault("moved", False), bool):
+        raise ValueError(f"moved is {known['moved']!r}, not true or false")
     if known["verdict"] not in _VERDICTS:
         raise ValueError(f"the verdict {known['verdict']!r} is none of {', '.join(_VERDICTS)}")
     known["motion"], known["message"] = str(known["motion"]), str(known["message"])

@@ -12,6 +12,7 @@ and whichever others with it, it gets the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from howard_nodes.description import FitSettings
 from howard_nodes.plates.borrowing import borrowed, one_exposure
@@ -122,6 +123,8 @@ def joined(scouted: Scouted, found: Mapping[int, Found], settings: FitSettings) 
     fits = {frame: one.fit for frame, one in found.items()}
     if settings.align != "off":
         fits = borrowed(found, scouted.still, size)
+    if settings.align in ("auto", "flow"):
+        fits = {frame: replace(fit, moved=True) for frame, fit in fits.items()}
     if settings.match_exposure != "off":
         # A match that was left alone says nothing of the others.
         unsure = {f for f, one in found.items() if one.exposure is not None and not one.exposure.trusted}

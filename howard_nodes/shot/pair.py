@@ -210,6 +210,10 @@ class Plates:
         fitted = self._fitted.get(
             (fit.fingerprint, sources, windows, light.space), lambda: fitted_clean(fit, clean, *windows)
         )
+        if fit.moved:
+            from howard_nodes.plates.moved import follow_moved_parts  # torch, see `_solved`
+
+            fitted = follow_moved_parts(light.pixels, fitted)
         if covers is not None:
             assert self.barred.plate is not None
             fitted = replace(fitted, valid=self.barred.plate.needed(fitted.valid))

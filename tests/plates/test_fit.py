@@ -70,11 +70,12 @@ def same(one: FrameFit, other: FrameFit) -> bool:
     st.tuples(number, number, number),
     st.none() | st.lists(number, min_size=6, max_size=6).map(tuple),
     st.none() | st.tuples(number, number, number),
+    st.booleans(),
     st.none() | number,
     st.text(max_size=20),
 )
 def test_a_saved_fit_comes_back_to_the_last_bit(
-    tmp_path_factory, sources, flow, gain, field, ceiling, residual, message
+    tmp_path_factory, sources, flow, gain, field, ceiling, moved, residual, message
 ):
     path = tmp_path_factory.mktemp("fit") / "fit.json"
     fit = fit_of(
@@ -83,6 +84,7 @@ def test_a_saved_fit_comes_back_to_the_last_bit(
         gain=gain,
         gain_field=field,
         ceiling=ceiling,
+        moved=moved,
         residual=residual,
         message=message,
         verdict="doubtful",
@@ -285,6 +287,7 @@ def test_the_fingerprint_knows_what_changes_pixels_and_nothing_else():
         {"gain": (1.0, 1.0, 1.0 + 1e-12)},
         {"gain_field": (0.0,) * 6},
         {"ceiling": (1.0, 1.0, 1.0)},
+        {"moved": True},
     ]
     prints = {replace(fit, **change).fingerprint for change in does} | {fit.fingerprint}
     assert len(prints) == len(does) + 1
@@ -451,6 +454,7 @@ def test_a_fit_from_before_bands_were_known_is_read(tmp_path: Path) -> None:
     shot_of(fit_of()).save(tmp_path / "fit.json")
     document = json.loads((tmp_path / "fit.json").read_text())
     for frame in document["frames"]:
-        del frame["gain_rows"]
+        del frame["gain_rows"], frame["moved"]
     (tmp_path / "fit.json").write_text(json.dumps(document))
     assert ShotFit.load(tmp_path / "fit.json").frames[1001].gain_rows is None
+    assert ShotFit.load(tmp_path / "fit.json").frames[1001].moved is False

@@ -29,6 +29,7 @@ from howard_nodes.hosts.comfyui.pictures import (
 from howard_nodes.hosts.comfyui.widgets import inputs_of, knob_values, outputs_of, widgets_of
 from howard_nodes.plates.fit import FrameFit, ShotFit, Source
 from howard_nodes.plates.fitted import fitted_clean
+from howard_nodes.plates.moved import follow_moved_parts
 from howard_nodes.shot.events import PlatesFitted
 
 __all__ = ["MATTED", "WHERE", "FitCleanPlate", "Matte", "Refine"]
@@ -229,6 +230,9 @@ class FitCleanPlate:
         for number in range(1, count + 1):
             one = FrameFit(number, (Source(number),)) if fit is None else fit.frames[number]
             made = fitted_clean(one, clean, window, window)
+            if one.moved:
+                frame = config.convert(asked.plate.frame(number - 1), source, light)
+                made = follow_moved_parts(frame, made)
             fitted.add(to_graph(config, made.clean, light, space))
             valid.add(np.ones((height, width), np.float32) if made.valid is None else made.valid)
             progress.reach(count + number)
