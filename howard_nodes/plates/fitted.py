@@ -39,10 +39,13 @@ class Fitted:
         H W 3 float32, scene-linear, holes filled smoothly.
     valid : ndarray or None
         H W float32, 1 where there is clean plate, 0 where it was filled; None where there is everywhere.
+    followed : bool
+        Whether it follows parts that moved in this frame, and so is no other frame's.
     """
 
     clean: Array
     valid: Array | None
+    followed: bool = False
 
 
 def fitted_clean(

@@ -72,7 +72,7 @@ def follow_moved_parts(plate: Array, fitted: Fitted) -> Fitted:
     if weight.max() < _LEAST_CHANGED:
         return fitted
     flow *= np.array([width / size[0], height / size[1]], np.float32)
-    return replace(fitted, clean=_moved(fitted.clean, flow, weight))
+    return replace(fitted, clean=_moved(fitted.clean, flow, weight), followed=True)
 
 
 def _reduced(picture: Array, size: tuple[int, int], key: float) -> Array:

@@ -228,9 +228,9 @@ class Connected:
             light, clean = plates.fitted(frame)
             fitted, covers = clean.clean, light.valid
             header, made_of = light.header, dict(content.plates)
-            if covers is None:
+            if covers is None and not clean.followed:
                 del made_of["plate"]
-            else:
+            if covers is not None:
                 # Where there is no plate, nothing is in front of the clean plate.
                 fitted = np.where(covers[..., None] > 0, fitted, light.pixels)
             clean_key = key_of(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from howard_nodes.description.job import Job
+from howard_nodes.frames import read_frame, write_image
 from howard_nodes.node import HowardMatte
 from howard_nodes.plates.fitted import Fitted
 from howard_nodes.plates.moved import follow_moved_parts
+from howard_nodes.shot.run import run
 
 HEIGHT, WIDTH = 270, 480
 PART = np.s_[60:200, 60:220]
@@ -134,6 +140,31 @@ def test_a_picture_too_small_to_follow_anything_is_left_alone():
 def test_black_plates_are_no_trouble():
     given_plate = Fitted(np.zeros((HEIGHT, WIDTH, 3), np.float32), None)
     assert follow_moved_parts(np.zeros((HEIGHT, WIDTH, 3), np.float32), given_plate) is given_plate
+
+
+def test_each_frame_of_a_shot_follows_what_moved_in_it(tmp_path: Path, random_weights: Path) -> None:
+    place = texture(7)
+    write_image(tmp_path / "c.exr", grain(place, 3), "RGB", depth="float", colorspace="lin_rec709_scene")
+    for number in range(1, 5):
+        plate = grain(moved(place, 1.5 * number, 2), number)
+        write_image(tmp_path / f"p.{number}.exr", plate, "RGB", depth="float", colorspace="lin_rec709_scene")
+    shot = Job(
+        plate=str(tmp_path / "p.#.exr"),
+        clean_plate=str(tmp_path / "c.exr"),
+        output=str(tmp_path / "all.#.exr"),
+        weights=str(random_weights),
+        device="cpu",
+        report=str(tmp_path / "fit.json"),
+        layers=("alpha", "foreground", "clean"),
+    )
+    run(shot, lambda _: None)
+    for number in range(1, 5):
+        alone = replace(
+            shot, output=str(tmp_path / "one.#.exr"), frames=str(number), fit=shot.report, report=None
+        )
+        run(alone, lambda _: None)
+        one, among = (read_frame(tmp_path / f"{name}.{number}.exr", layer="alpha") for name in ("one", "all"))
+        np.testing.assert_array_equal(one.pixels, among.pixels)
 
 
 @pytest.mark.parametrize(
