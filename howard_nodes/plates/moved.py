@@ -38,6 +38,7 @@ _OTHER = 2.0, 0.008
 _DETAIL = 2.0, 0.008
 _BETTER = 0.5  # the difference must fall to this part of what it was
 _QUARTER_TO_NOISE = 2.1  # a quarter of a normal error's absolute values lies below its mean by this factor
+_STRIP = 128  # rows worked on at a time: keeps temporaries small
 _LEAST_CHANGED = 0.002  # weight under which nothing has to be done to a pixel
 
 
@@ -87,7 +88,7 @@ def _found(here: Array, there: Array, effort: int) -> tuple[Array, Array]:
     flow = np.asarray(search.calc(grey[0], grey[1], None))  # type: ignore[call-overload]
     rows, columns = np.indices(grey[0].shape, np.float32)
     ends = columns + flow[..., 0], rows + flow[..., 1]
-    moved = np.asarray(cv2.remap(there, *ends, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    moved = _looked_up(there, *ends, cv2.INTER_LINEAR)
     before, after = (np.abs(here - other).mean(axis=2) for other in (there, moved))
     noise = _QUARTER_TO_NOISE * float(np.percentile(before, 25))
     before, after = _around(before), _around(after)
@@ -107,6 +108,11 @@ def _found(here: Array, there: Array, effort: int) -> tuple[Array, Array]:
     return flow, cv2.blur(weight, (5, 5))
 
 
+def _looked_up(picture: Array, across: Array, down: Array, how: int) -> Array:
+    across, down = (np.ascontiguousarray(axis, np.float32) for axis in (across, down))
+    return np.asarray(cv2.remap(picture, across, down, how, borderMode=cv2.BORDER_REPLICATE))
+
+
 def _around(values: Array) -> Array:
     return np.asarray(cv2.blur(values, (_AROUND, _AROUND)))
 
@@ -123,19 +129,22 @@ def _rise(values: Array, limit: Array | float) -> Array:
 def _moved(picture: Array, flow: Array, weight: Array) -> Array:
     """Move a picture where there is weight; flow and weight are enlarged to its size."""
     height, width = picture.shape[:2]
-    large = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
-    out = np.array(picture, np.float32)
+    low, narrow = weight.shape
     source = np.ascontiguousarray(picture, np.float32)
-    touched = np.flatnonzero((large > _LEAST_CHANGED).any(axis=1))
-    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-    columns = np.arange(width, dtype=np.float32)[None]
-    for top in range(touched[0], touched[-1] + 1, 128):  # keeps temporaries small
-        rows = slice(top, min(top + 128, touched[-1] + 1))
-        down = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + flow[rows, :, 1]
-        part = cv2.remap(
-            source, columns + flow[rows, :, 0], down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    out = source.copy()
+    columns = np.arange(width, dtype=np.float32)
+    for top in range(0, height, _STRIP):
+        rows = np.arange(top, min(top + _STRIP, height), dtype=np.float32)
+        across, down = np.meshgrid(
+            (columns + 0.5) * (narrow / width) - 0.5, (rows + 0.5) * (low / height) - 0.5
         )
-        if part.min() < 0.0 <= source[rows].min():  # cubic interpolation undershoots beside highlights
-            part = np.maximum(part, 0.0)
-        out[rows] += large[rows][..., None] * (part - source[rows])
+        here, way = (_looked_up(small, across, down, cv2.INTER_LINEAR) for small in (weight, flow))
+        if here.max() < _LEAST_CHANGED:
+            continue
+        ends = columns + way[..., 0], rows[:, None] + way[..., 1]
+        part = _looked_up(source, *ends, cv2.INTER_CUBIC)
+        strip = slice(top, top + _STRIP)
+        if source[strip].min() >= 0.0:
+            np.maximum(part, 0.0, out=part)  # cubic interpolation undershoots beside highlights
+        out[strip] += here[..., None] * (part - source[strip])
     return out
