@@ -89,11 +89,11 @@ class Style:
     most_blur: float = 0.03
     most_motion: float = 0.1
     translucent: float = 0.02
-    veiled: float = 0.05
+    veiled: float = 0.03
     drift: tuple[float, float, float] = (0.25, 1.0, 3.5)
     exposure: float = 0.06
     white_balance: float = 0.02
-    moving: float = 0.18
+    moving: float = 0.12
     shadow: float = 0.5
     hard_shadow: float = 0.35
     short: float = 0.3
@@ -112,8 +112,9 @@ LIFE = Style(
     camouflage=0.05,
     bystander=0.05,
     translucent=0.0,
+    veiled=0.01,
     drift=(0.15, 0.5, 2.0),
-    moving=0.12,
+    moving=0.06,
     short=0.2,
     never_seen=0.01,
 )
