@@ -64,10 +64,10 @@ def follow_moved_parts(plate: Array, fitted: Fitted) -> Fitted:
         return fitted
     key = _KEY / max(float(np.median(fitted.clean[::8, ::8].max(axis=2))), _LEAST_LIGHT)
     here, there = (_reduced(picture, size, key) for picture in (plate, fitted.clean))
-    _, glance = _found(cv2.pyrDown(here), cv2.pyrDown(there), cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    _, glance = _found(cv2.pyrDown(here), cv2.pyrDown(there))
     if glance.max() < _SEEN:
         return fitted
-    flow, weight = _found(here, there, cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow, weight = _found(here, there)
     if fitted.valid is not None:
         weight *= cv2.resize(fitted.valid, size, interpolation=cv2.INTER_AREA) > 0.999
     if weight.max() < _LEAST_CHANGED:
@@ -81,10 +81,10 @@ def _reduced(picture: Array, size: tuple[int, int], key: float) -> Array:
     return encode_halves(torch.from_numpy(small * np.float32(key))).numpy()
 
 
-def _found(here: Array, there: Array, effort: int) -> tuple[Array, Array]:
+def _found(here: Array, there: Array) -> tuple[Array, Array]:
     """Find where each pixel is in the other picture: h w 2, pixels; and how far that may be believed, h w."""
     grey = [np.rint(255 * (picture @ _BRIGHTNESS)).astype(np.uint8) for picture in (here, there)]
-    search = cv2.DISOpticalFlow.create(effort)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = np.asarray(search.calc(grey[0], grey[1], None))  # type: ignore[call-overload]
     rows, columns = np.indices(grey[0].shape, np.float32)
     ends = columns + flow[..., 0], rows + flow[..., 1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from howard_nodes.description.job import Job
@@ -57,6 +57,7 @@ def off(one: np.ndarray, other: np.ndarray) -> float:
     stops=st.floats(-6, 4),
     seed=st.integers(0, 99),
 )
+@example(x=5.0, y=4.0, stops=0.0, seed=59)  # moved by twice the size of what is seen in it
 def test_a_part_that_moved_is_followed_in_any_light(x, y, stops, seed):
     place = texture(seed) * np.float32(2.0**stops)
     shown = moved(place, x, y)
