@@ -82,11 +82,11 @@ class FrameFit:
         See `howard_nodes.plates.photometric.ExposureMatch`.
     gain_rows : tuple of floats, optional
         A gain that changes from row to row, see `howard_nodes.plates.gain_rows`.
-    moved : bool
-        Whether the clean plate follows parts of the place that moved, see `howard_nodes.plates.moved`.
     ceiling : tuple of three floats, optional
         Light at which the plate is clipped, per channel: the clean plate, made brighter, is clipped there
         too.
+    moved : bool
+        Whether the clean plate follows parts of the place that moved, see `howard_nodes.plates.moved`.
     motion : str
         `none` (used as it is), `homography`, `flow`, `borrowed` (from another frame) or `off`.
     verdict : str

@@ -1,9 +1,8 @@
 """Parts of the place that moved since the clean plate was shot: leaves, curtains, a chair, what is near.
 
 The fit moves a picture as a whole and bends it smoothly. Here each pixel is looked for around where it should
-be, by dense optical flow (DIS, Kroeger et al., ECCV 2016), and the clean plate follows where what is found
-there is what the plate shows, down to noise, in detail that cannot be mistaken. A subject is not in the clean
-plate, so it is not found there.
+be, and the clean plate follows where what is found there is what the plate shows, down to noise, in detail
+that cannot be mistaken. A subject is not in the clean plate, so it is not found there.
 """
 
 from __future__ import annotations
@@ -17,27 +16,25 @@ import torch
 from numpy.typing import NDArray
 
 from howard_nodes.color.encoding import encode_halves
+from howard_nodes.plates.dense_flow import dense_flow, ends_of, looked_up
 from howard_nodes.plates.fitted import Fitted
 from howard_nodes.plates.flow import MOST_FLOW
-from howard_nodes.plates.views import FINE
+from howard_nodes.plates.views import KEY, LEAST_LIGHT, reduced_size
 
 __all__ = ["follow_moved_parts"]
 
 Array = NDArray[Any]
 
-_SMALLEST = 64  # pixels of a side under which nothing can be followed
 _SEEN = 0.3  # weight from which a glance counts: most shots stand still, and looking closely takes 0.1 s
 _AROUND = 9  # pixels of the reduced picture, a side of the square over which pictures are compared
 _BRIGHTNESS = np.array([0.3, 0.5, 0.2], np.float32)  # of red, green, blue, in what is followed
-_KEY = 0.18  # middle grey: where the median of a picture's light is brought
-_LEAST_LIGHT = 1e-5
 # Multiples of the noise, and on top, of the encoding's 0 to 1: what two pictures of one thing may differ by,
 # and what is a difference or a detail at all.
 _SAME = 2.5, 0.01
 _OTHER = 2.0, 0.008
 _DETAIL = 2.0, 0.008
 _BETTER = 0.5  # the difference must fall to this part of what it was
-_QUARTER_TO_NOISE = 2.1  # a quarter of a normal error's absolute values lies below its mean by this factor
+_QUARTER_TO_NOISE = 2.1  # the median of a normal error's absolute values, of their lower quartile
 _STRIP = 128  # rows worked on at a time: keeps temporaries small
 _LEAST_CHANGED = 0.002  # weight under which nothing has to be done to a pixel
 
@@ -58,11 +55,8 @@ def follow_moved_parts(plate: Array, fitted: Fitted) -> Fitted:
         The very one that was given where nothing moved. The same bits on however many threads.
     """
     height, width = plate.shape[:2]
-    scale = min(1.0, FINE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if min(size) < _SMALLEST:
-        return fitted
-    key = _KEY / max(float(np.median(fitted.clean[::8, ::8].max(axis=2))), _LEAST_LIGHT)
+    size = reduced_size(width, height)
+    key = KEY / max(float(np.median(fitted.clean[::8, ::8].max(axis=2))), LEAST_LIGHT)
     here, there = (_reduced(picture, size, key) for picture in (plate, fitted.clean))
     _, glance = _found(cv2.pyrDown(here), cv2.pyrDown(there))
     if glance.max() < _SEEN:
@@ -84,11 +78,8 @@ def _reduced(picture: Array, size: tuple[int, int], key: float) -> Array:
 def _found(here: Array, there: Array) -> tuple[Array, Array]:
     """Find where each pixel is in the other picture: h w 2, pixels; and how far that may be believed, h w."""
     grey = [np.rint(255 * (picture @ _BRIGHTNESS)).astype(np.uint8) for picture in (here, there)]
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = np.asarray(search.calc(grey[0], grey[1], None))  # type: ignore[call-overload]
-    rows, columns = np.indices(grey[0].shape, np.float32)
-    ends = columns + flow[..., 0], rows + flow[..., 1]
-    moved = _looked_up(there, *ends, cv2.INTER_LINEAR)
+    flow = dense_flow(*grey)
+    moved = looked_up(there, ends_of(flow))
     before, after = (np.abs(here - other).mean(axis=2) for other in (there, moved))
     noise = _QUARTER_TO_NOISE * float(np.percentile(before, 25))
     before, after = _around(before), _around(after)
@@ -101,16 +92,11 @@ def _found(here: Array, there: Array) -> tuple[Array, Array]:
         * (1 - _rise(after, _limit(_SAME, noise)))
         * _rise(detail, _limit(_DETAIL, noise))
         * (1 - _rise(np.hypot(flow[..., 0], flow[..., 1]), longest))
-    ).astype(np.float32)
+    )
     # Not specks that fit by chance; and what was compared is a square around each pixel.
     weight = cv2.morphologyEx(weight, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     weight = cv2.dilate(weight, np.ones((_AROUND, _AROUND), np.uint8))
     return flow, cv2.blur(weight, (5, 5))
-
-
-def _looked_up(picture: Array, across: Array, down: Array, how: int) -> Array:
-    across, down = (np.ascontiguousarray(axis, np.float32) for axis in (across, down))
-    return np.asarray(cv2.remap(picture, across, down, how, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _around(values: Array) -> Array:
@@ -138,11 +124,11 @@ def _moved(picture: Array, flow: Array, weight: Array) -> Array:
         across, down = np.meshgrid(
             (columns + 0.5) * (narrow / width) - 0.5, (rows + 0.5) * (low / height) - 0.5
         )
-        here, way = (_looked_up(small, across, down, cv2.INTER_LINEAR) for small in (weight, flow))
+        here, way = (looked_up(small, (across, down)) for small in (weight, flow))
         if here.max() < _LEAST_CHANGED:
             continue
         ends = columns + way[..., 0], rows[:, None] + way[..., 1]
-        part = _looked_up(source, *ends, cv2.INTER_CUBIC)
+        part = looked_up(source, ends, cv2.INTER_CUBIC)
         strip = slice(top, top + _STRIP)
         if source[strip].min() >= 0.0:
             np.maximum(part, 0.0, out=part)  # cubic interpolation undershoots beside highlights

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from howard_nodes.color import LUMINANCE
 from howard_nodes.color.encoding import encode
 
-__all__ = ["FINE", "LEVELS", "Level", "View", "prepare", "reduced_size", "slopes"]
+__all__ = ["FINE", "KEY", "LEAST_LIGHT", "LEVELS", "Level", "View", "prepare", "reduced_size", "slopes"]
 
 Array = NDArray[Any]
 
@@ -28,8 +28,12 @@ FINE = 960
 LEVELS = 3
 """Levels of half the size each: 960, 480 and 240 pixels for HD."""
 
-_KEY = 0.18  # middle grey: where the median of a picture's light is brought
-_LEAST_LIGHT = 1e-5
+KEY = 0.18
+"""Middle grey: where the median of a picture's light is brought."""
+
+LEAST_LIGHT = 1e-5
+"""Scene-linear light under which there is none to measure."""
+
 _MOST_FEATURES = 2000
 _CONTRAST = 0.012  # of SIFT; its default of 0.04 finds too little on soft or hazy backgrounds
 _NEIGHBOURHOOD = 21  # pixels over which the mean and the contrast are taken
@@ -78,7 +82,7 @@ class View:
     @cached_property
     def encoded(self) -> Array:
         """Luminance at the finest level in the network's encoding, h w, 0 to 1."""
-        return encode(torch.from_numpy(self.luminance * np.float32(_KEY / self.key))).numpy()
+        return encode(torch.from_numpy(self.luminance * np.float32(KEY / self.key))).numpy()
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
@@ -159,7 +163,7 @@ def prepare(linear: Array, size: tuple[int, int] | None = None) -> View:
     luminance = cv2.transform(linear, np.array([LUMINANCE], np.float32))
     if reduced != (width, height):
         luminance = cv2.resize(luminance, reduced, interpolation=cv2.INTER_AREA)
-    lit = luminance[luminance > _LEAST_LIGHT]
+    lit = luminance[luminance > LEAST_LIGHT]
     key = float(np.median(lit)) if lit.size else 1.0
     return View(size or (width, height), np.maximum(luminance, 0.0), key)
 

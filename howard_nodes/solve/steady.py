@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from howard_nodes.errors import InputError
+from howard_nodes.plates.dense_flow import dense_flow, ends_of, looked_up
 
 __all__ = ["Glimpse", "glimpse", "steadied"]
 
 Array = NDArray[Any]
 
 _SIDE = 960  # longest side at which flow is looked for, in pixels
-_SMALLEST = 32  # pixels of a side under which nothing can be followed
 _SAME = 0.03  # root mean square difference of what is seen, 0 to 1, at which a neighbour counts 0.6
 _ASTRAY = 0.5  # pixels of the flow by which there and back may miss, at which a neighbour counts 0.6
 _AROUND = 1.0  # standard deviation of the window over which both are judged, in pixels of the flow
@@ -54,7 +54,8 @@ class Glimpse:
         """
         flow = self._flows.get(other)
         if flow is None:
-            flow = self._flows[other] = _flow(self.seen, other.seen)
+            grey = [cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY) for seen in (self.seen, other.seen)]
+            flow = self._flows[other] = dense_flow(*grey)
         return flow
 
 
@@ -127,32 +128,14 @@ def _brought_here(own: Glimpse, other: Glimpse) -> tuple[Array, Array]:
     """Bring a neighbour's alpha here, and say how much it counts: both H W."""
     height, width = own.alpha.shape
     flow, back = own.flow_to(other), other.flow_to(own)
-    ends = across, down = _ends(flow)
-    seen = _moved(other.seen, ends).astype(np.float32)
+    ends = across, down = ends_of(flow)
+    seen = looked_up(other.seen, ends).astype(np.float32)
     apart = ((seen - own.seen) ** 2).mean(axis=2, dtype=np.float32) / (255 * _SAME) ** 2
-    astray = ((flow + _moved(back, ends)) ** 2).sum(axis=2) / _ASTRAY**2
+    astray = ((flow + looked_up(back, ends)) ** 2).sum(axis=2) / _ASTRAY**2
     counts = np.exp(cv2.GaussianBlur(apart + astray, (0, 0), _AROUND) * np.float32(-0.5))
     # What comes from beyond the picture's border was not seen.
     inside = (across > -1) & (across < flow.shape[1]) & (down > -1) & (down < flow.shape[0])
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     large = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * scale
     counts = cv2.resize(counts * inside, (width, height), interpolation=cv2.INTER_LINEAR)
-    return _moved(other.alpha, _ends(large)), counts
-
-
-def _flow(here: Array, there: Array) -> Array:
-    if min(here.shape[:2]) < _SMALLEST:
-        return np.zeros((*here.shape[:2], 2), np.float32)
-    grey = [cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY) for seen in (here, there)]
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return np.asarray(search.calc(grey[0], grey[1], None))  # type: ignore[call-overload]
-
-
-def _ends(flow: Array) -> tuple[Array, Array]:
-    """Where the flow leads from each pixel: across and down, H W each."""
-    rows, columns = np.indices(flow.shape[:2], np.float32)
-    return columns + flow[..., 0], rows + flow[..., 1]
-
-
-def _moved(picture: Array, ends: tuple[Array, Array]) -> Array:
-    return np.asarray(cv2.remap(picture, *ends, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return looked_up(other.alpha, ends_of(large)), counts
